@@ -1,0 +1,250 @@
+//! The immutable snapshot of what a backend database holds, as far as a translation needs to know it. Plain data, no I/O:
+//! `backend::catalog` fills it, `translate` reads it.
+
+mod affinity;
+
+pub use affinity::{Affinity, affinity_of_declared, affinity_of_pg};
+use std::collections::HashMap;
+
+/// Type OIDs of PostgreSQL that the translator knows by name (`pg_type.dat`).
+#[allow(missing_docs)]
+pub mod oid {
+    pub const BOOL: u32 = 16;
+    pub const BYTEA: u32 = 17;
+    pub const NAME: u32 = 19;
+    pub const INT8: u32 = 20;
+    pub const INT2: u32 = 21;
+    pub const INT4: u32 = 23;
+    pub const TEXT: u32 = 25;
+    pub const OID: u32 = 26;
+    pub const JSON: u32 = 114;
+    pub const FLOAT4: u32 = 700;
+    pub const FLOAT8: u32 = 701;
+    pub const UNKNOWN: u32 = 705;
+    pub const BPCHAR: u32 = 1042;
+    pub const VARCHAR: u32 = 1043;
+    pub const DATE: u32 = 1082;
+    pub const TIME: u32 = 1083;
+    pub const TIMESTAMP: u32 = 1114;
+    pub const TIMESTAMPTZ: u32 = 1184;
+    pub const NUMERIC: u32 = 1700;
+    pub const UUID: u32 = 2950;
+    pub const JSONB: u32 = 3802;
+}
+
+/// One database as one role sees it, at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// Grows with every load that found a difference; part of the plan cache's key.
+    pub version: u64,
+    /// Tables, views and the like of the schemas on the search path, in its order.
+    pub relations: Vec<Relation>,
+    /// Lower-cased name to index in `relations`; the first schema on the path wins.
+    pub by_name: HashMap<String, usize>,
+    /// Lower-cased names of the functions that the backend has (pg_catalog and the search path), for calls SQLite does not know.
+    pub functions: std::collections::HashSet<String>,
+    /// The version of the helper schema that is installed; None when it is missing.
+    pub helpers: Option<u32>,
+    /// Is the database's default collation byte order (`C`, `POSIX` or `C.UTF-8`)?
+    pub byte_order: bool,
+    /// The schema that CREATE TABLE would create in.
+    pub current_schema: String,
+    /// Values of `litewire.meta` (user_version, application_id, foreign_keys, …).
+    pub meta: HashMap<String, String>,
+}
+
+impl Catalog {
+    /// The relation of that name, ASCII case-insensitively.
+    pub fn relation(&self, name: &str) -> Option<&Relation> {
+        self.by_name.get(&name.to_ascii_lowercase()).map(|&i| &self.relations[i])
+    }
+
+    /// Adds a relation; an earlier one of the same name keeps precedence.
+    pub fn add(&mut self, relation: Relation) {
+        self.by_name.entry(relation.name.to_ascii_lowercase()).or_insert(self.relations.len());
+        self.relations.push(relation);
+    }
+}
+
+/// What kind of relation it is (`pg_class.relkind`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RelationKind {
+    /// An ordinary or partitioned table.
+    #[default]
+    Table,
+    /// A view.
+    View,
+    /// A materialized view or a foreign table: may be read.
+    Other,
+}
+
+/// A table or view.
+#[derive(Debug, Clone, Default)]
+pub struct Relation {
+    /// pg_class.oid; 0 in a catalog made from SQLite DDL alone.
+    pub oid: u32,
+    /// Its schema, in the backend's spelling.
+    pub schema: String,
+    /// Its name, in the backend's spelling.
+    pub name: String,
+    /// Table or view.
+    pub kind: RelationKind,
+    /// Columns in their order, hidden ones included, dropped ones not.
+    pub columns: Vec<Column>,
+    /// Its indexes.
+    pub indexes: Vec<Index>,
+    /// Its foreign keys, by creation.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// CHECK constraints: name and expression as the backend prints it.
+    pub checks: Vec<(String, String)>,
+    /// The text of the SQLite statement that made it; None for a native relation.
+    pub sql: Option<String>,
+    /// May the role read it (`has_table_privilege … SELECT`)? Without, no RETURNING is added.
+    pub may_select: bool,
+    /// SQLite's STRICT or WITHOUT ROWID, from its own DDL.
+    pub strict: bool,
+    /// See `strict`.
+    pub without_rowid: bool,
+}
+
+impl Relation {
+    /// Was it made from SQLite's DDL, through Litewire?
+    pub fn is_sqlite(&self) -> bool {
+        self.sql.is_some()
+    }
+
+    /// The visible column of that name, ASCII case-insensitively, with its index.
+    pub fn column(&self, name: &str) -> Option<(usize, &Column)> {
+        self.columns.iter().enumerate().find(|(_, c)| !c.hidden && c.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The column that plays SQLite's rowid: the hidden one, else a primary key of a single integer column.
+    pub fn rowid(&self) -> Option<(usize, &Column)> {
+        if self.without_rowid {
+            return None;
+        }
+        if let Some(hidden) = self.columns.iter().enumerate().find(|(_, c)| c.hidden) {
+            return Some(hidden);
+        }
+        let key = self.indexes.iter().find(|i| i.primary)?;
+        let [IndexPart::Column(at)] = key.parts.as_slice() else { return None };
+        let column = &self.columns[*at];
+        matches!(column.type_oid, oid::INT2 | oid::INT4 | oid::INT8).then_some((*at, column))
+    }
+
+    /// The primary key's columns, as indexes into `columns`, in key order; empty when there is none.
+    pub fn primary_key(&self) -> Vec<usize> {
+        let key = self.indexes.iter().find(|i| i.primary);
+        key.map_or(Vec::new(), |k| k.parts.iter().filter_map(|p| if let IndexPart::Column(c) = p { Some(*c) } else { None }).collect())
+    }
+}
+
+/// A column.
+#[derive(Debug, Clone, Default)]
+pub struct Column {
+    /// Its name, in the backend's spelling.
+    pub name: String,
+    /// pg_attribute.attnum, from 1.
+    pub number: i16,
+    /// Its type's OID; a domain's base type, except for the helper schema's dynamic carrier (see `dynamic`).
+    pub type_oid: u32,
+    /// The type as the backend spells it (`format_type`), e.g. `character varying(20)`.
+    pub type_name: String,
+    /// Is it the dynamic carrier `litewire."any"` (any storage class)?
+    pub dynamic: bool,
+    /// An array or another type of which the translator knows nothing.
+    pub opaque: bool,
+    /// NOT NULL.
+    pub not_null: bool,
+    /// The default expression, as the backend prints it.
+    pub default: Option<String>,
+    /// GENERATED … AS IDENTITY, or a serial default: the schema-qualified, quoted name of its sequence.
+    pub sequence: Option<String>,
+    /// GENERATED ALWAYS AS IDENTITY: explicit values need OVERRIDING SYSTEM VALUE.
+    pub identity_always: bool,
+    /// A stored generated column.
+    pub generated: bool,
+    /// Is the column's collation byte order (`C`), be it its own or the database's default?
+    pub byte_order: bool,
+    /// The type as SQLite's DDL declared it; None on a native column.
+    pub declared: Option<String>,
+    /// SQLite's affinity: from `declared`, else from the backend's type.
+    pub affinity: Affinity,
+    /// SQLite's declared collation.
+    pub collation: Collation,
+    /// The hidden rowid column of a table made from SQLite's DDL.
+    pub hidden: bool,
+}
+
+/// SQLite's built-in collating sequences (datatype3.html §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Collation {
+    /// Byte order.
+    #[default]
+    Binary,
+    /// ASCII letters folded.
+    NoCase,
+    /// Trailing spaces ignored.
+    RTrim,
+}
+
+impl Collation {
+    /// By SQLite's name, in any case.
+    pub fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_uppercase().as_str() {
+            "BINARY" => Some(Self::Binary),
+            "NOCASE" => Some(Self::NoCase),
+            "RTRIM" => Some(Self::RTrim),
+            _ => None,
+        }
+    }
+}
+
+/// An index.
+#[derive(Debug, Clone, Default)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// UNIQUE.
+    pub unique: bool,
+    /// Belongs to the PRIMARY KEY.
+    pub primary: bool,
+    /// Made by a UNIQUE or PRIMARY KEY clause, not by CREATE INDEX.
+    pub constraint: bool,
+    /// Its key columns, in order.
+    pub parts: Vec<IndexPart>,
+    /// DESC, part by part.
+    pub descending: Vec<bool>,
+    /// NULLS FIRST, part by part.
+    pub nulls_first: Vec<bool>,
+    /// A partial index's predicate, as the backend prints it.
+    pub predicate: Option<String>,
+    /// The text of the SQLite statement that made it.
+    pub sql: Option<String>,
+}
+
+/// A key part of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexPart {
+    /// A column, as an index into `Relation::columns`.
+    Column(usize),
+    /// An expression, as the backend prints it (`lower(name)`).
+    Expression(String),
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, Default)]
+pub struct ForeignKey {
+    /// The constraint's name.
+    pub name: String,
+    /// Column names on this side.
+    pub columns: Vec<String>,
+    /// The table referred to.
+    pub target: String,
+    /// Column names on the other side.
+    pub target_columns: Vec<String>,
+    /// `NO ACTION`, `CASCADE`, …
+    pub on_update: String,
+    /// See `on_update`.
+    pub on_delete: String,
+}
