@@ -1,6 +1,7 @@
 //! SQLite's text to a plan. Pure: text, parameter classes and a catalog snapshot in, a [`Plan`] out; no socket, no async.
 
 pub mod cache;
+pub mod parse;
 pub mod plan;
 
 pub use plan::*;
