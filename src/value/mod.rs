@@ -1,7 +1,9 @@
 //! SQLite's values outside any database: storage classes, their text, numbers in text, dates. Pure.
 
 pub mod datetime;
+pub mod glob;
 pub mod number;
+pub mod printf;
 pub mod real;
 
 #[cfg(test)]
