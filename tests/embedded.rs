@@ -2,7 +2,9 @@
 
 use litewire::embedded::{Cluster, DATABASE, EmbeddedError, Options, ROLE};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +16,8 @@ fn quick(dir: &Path) -> Options {
 }
 
 fn directory() -> TempDir {
-    tempfile::tempdir().expect("a temporary directory")
+    // Whatever the umask: the account that runs PostgreSQL may pass.
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().expect("a temporary directory")
 }
 
 async fn start(dir: &TempDir) -> Cluster {
@@ -141,17 +144,27 @@ fn a_foreign_directory_is_left_alone() {
 #[test]
 fn a_long_path_gets_its_socket_elsewhere() {
     let dir = directory();
-    let cluster = Cluster::start(quick(&dir.path().join("x".repeat(120))));
-    if rustix::process::geteuid().is_root() {
-        // The temporary directory is root's alone.
-        assert!(matches!(cluster, Err(EmbeddedError::Unreachable { .. })), "{cluster:?}");
-        return;
-    }
-    let cluster = cluster.expect("starts");
-    assert!(!cluster.socket_dir().starts_with(dir.path()));
+    let cluster = Cluster::start(quick(&dir.path().join("x".repeat(120)))).unwrap_or_else(|e| panic!("{e}"));
     let socket_dir = cluster.socket_dir().to_owned();
+    assert!(socket_dir.exists() && !socket_dir.starts_with(dir.path()));
     cluster.stop().expect("stops");
     assert!(!socket_dir.exists());
+}
+
+/// Run by root, PostgreSQL runs as somebody else: what that account cannot enter is named before anything is made there.
+#[test]
+fn a_closed_directory_is_named() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let dir = directory();
+    std::fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).expect("closes");
+    match Cluster::start(quick(&dir.path().join("below"))) {
+        Err(EmbeddedError::Unreachable { ancestor, .. }) => assert_eq!(ancestor, dir.path()),
+        other => panic!("{other:?}"),
+    }
+    let moved = Cluster::data_dir(&dir.path().join("below"), true).expect("the default moves");
+    assert!(moved.starts_with("/var/lib/litewire"), "{moved:?}");
 }
 
 /// `litewire serve` on a free port, ready.

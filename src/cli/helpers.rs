@@ -2,9 +2,10 @@ use super::CliError;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// The helper schema holds the functions that some translated statements call.
+/// Print the SQL of the helper schema.
 ///
-/// Litewire installs it on first use where the role may create a schema. Where it may not, let somebody who may run this SQL.
+/// It holds the functions that some translated statements call. Litewire installs it on first use where the role may create a
+/// schema. Where it may not, let somebody who may run this SQL.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  litewire helpers --print | psql postgres://admin@db/app")]
 pub(super) struct Args {

@@ -29,13 +29,9 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve clients, until SIGINT or SIGTERM.
     Serve(serve::Args),
-    /// Show what becomes of SQLite's SQL.
     Translate(translate::Args),
-    /// The helper schema, for backends where Litewire may not install it by itself.
     Helpers(helpers::Args),
-    /// Make a [[user]] entry for the configuration, from a password.
     Password(password::Args),
 }
 

@@ -42,8 +42,11 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     let overrides = Overrides { listen: args.listen, backend: args.backend, data_dir: args.data_dir };
     let config = Config::load(args.config.as_deref(), overrides)?;
     log_to_stderr(&config.log)?;
-    tokio::runtime::Runtime::new()?.block_on(serve(config))?;
-    Ok(ExitCode::SUCCESS)
+    let runtime = tokio::runtime::Runtime::new()?;
+    let served = runtime.block_on(serve(config));
+    // A start that was broken off may still be fetching PostgreSQL: its child processes end with this one.
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(mut config: Config) -> Result<(), CliError> {

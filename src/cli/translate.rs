@@ -212,7 +212,7 @@ impl fmt::Display for Refusal<'_> {
 
 /// The line of a byte offset, its number, and a caret under the place.
 fn caret(sql: &str, position: usize) -> String {
-    let position = sql.floor_char_boundary(position);
+    let position = (0..=position.min(sql.len())).rev().find(|at| sql.is_char_boundary(*at)).unwrap_or(0);
     let start = sql[..position].rfind('\n').map_or(0, |newline| newline + 1);
     let line = sql[start..].lines().next().unwrap_or_default();
     let prefix = format!("{:>4} | ", sql[..start].matches('\n').count() + 1);

@@ -6,11 +6,9 @@ use tokio_postgres::{Client, Config, Error, NoTls};
 /// Announces every schema change on the channel `litewire_ddl`. Only a superuser may create event triggers, so that the
 /// role cannot do this for itself; in a schema of its own, since the role may drop what is in `public`.
 const NOTIFY_DDL: &str = "
-CREATE SCHEMA IF NOT EXISTS litewire_admin;
-CREATE OR REPLACE FUNCTION litewire_admin.notify_ddl() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS
+CREATE SCHEMA litewire_admin;
+CREATE FUNCTION litewire_admin.notify_ddl() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS
 $$ BEGIN PERFORM pg_catalog.pg_notify('litewire_ddl', ''); END $$;
-DROP EVENT TRIGGER IF EXISTS litewire_ddl_end;
-DROP EVENT TRIGGER IF EXISTS litewire_sql_drop;
 CREATE EVENT TRIGGER litewire_ddl_end ON ddl_command_end EXECUTE FUNCTION litewire_admin.notify_ddl();
 CREATE EVENT TRIGGER litewire_sql_drop ON sql_drop EXECUTE FUNCTION litewire_admin.notify_ddl();
 ";
@@ -27,8 +25,9 @@ pub(super) async fn run(maintenance: &Config) -> Result<(), Error> {
         client.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {ROLE}")).await?;
     }
     let client = connect(maintenance.clone().dbname(DATABASE)).await?;
-    let complete = "SELECT count(*) = 2 FROM pg_event_trigger WHERE evtname IN ('litewire_ddl_end', 'litewire_sql_drop')";
-    if !client.query_one(complete, &[]).await?.get::<_, bool>(0) {
+    let exists = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'litewire_admin')";
+    if !client.query_one(exists, &[]).await?.get::<_, bool>(0) {
+        // Several statements in one message are one transaction: all of it is there, or nothing.
         client.batch_execute(NOTIFY_DDL).await?;
     }
     Ok(())

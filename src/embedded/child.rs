@@ -15,7 +15,7 @@ use tokio::time;
 const STEPS: [(Signal, Duration); 3] =
     [(Signal::INT, Duration::from_secs(20)), (Signal::QUIT, Duration::from_secs(5)), (Signal::KILL, Duration::from_secs(5))];
 
-/// One of the programs, run by `account`.
+/// One of the programs, run by `account`. It ends with the thread that spawns it.
 pub(super) fn command(installation: &Installation, program: &str, account: &Account) -> Command {
     let mut command = Command::new(installation.bin.join(program));
     command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").env("TZ", "UTC");
@@ -24,13 +24,14 @@ pub(super) fn command(installation: &Installation, program: &str, account: &Acco
     if let Account::Other { uid, gid, .. } = account {
         command.uid(*uid).gid(*gid);
     }
+    die_with_thread(&mut command);
     command
 }
 
 /// Has the child get SIGINT when the *thread* that spawns it dies, be it by kill -9 of this process.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-pub(super) fn die_with_thread(command: &mut Command) {
+fn die_with_thread(command: &mut Command) {
     let parent = rustix::process::getpid();
     let before_exec = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::INT))?;
@@ -46,7 +47,7 @@ pub(super) fn die_with_thread(command: &mut Command) {
 
 /// Other systems have no such request: there a killed manager leaves the server behind, and the next one stops it.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn die_with_thread(_: &mut Command) {}
+fn die_with_thread(_: &mut Command) {}
 
 /// Stops a server, by and by less gently.
 pub(super) async fn stop(child: &mut Child) -> Result<(), EmbeddedError> {

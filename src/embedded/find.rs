@@ -1,6 +1,7 @@
 //! PostgreSQL's programs on this machine.
 
 use super::account::Account;
+use super::provision;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ pub(super) fn find(wanted: Option<u32>, account: &Account, fetched: &Path) -> Op
     let known = BY_MAJOR.into_iter().flat_map(|root| children(Path::new(root))).map(|dir| dir.join("bin"));
     let named = BY_NAME.into_iter().flat_map(|root| children(Path::new(root))).filter(|dir| is_named(dir));
     let named = named.flat_map(|dir| [dir.join("bin"), dir]);
-    let own = children(fetched).into_iter().map(|dir| dir.join("bin"));
+    let own = children(fetched).into_iter().flat_map(|dir| provision::bins(&dir));
     let path = env::var_os("PATH").unwrap_or_default();
     // A link on the PATH leads to the directory that also holds initdb.
     let on_path = env::split_paths(&path).filter_map(|dir| Some(fs::canonicalize(dir.join("postgres")).ok()?.parent()?.to_owned()));

