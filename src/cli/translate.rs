@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_caret_stands_under_the_place() {
-        assert_eq!(caret("SELECT 1;\nSELECT é, x", 20), "   2 | SELECT é, x\n                 ^\n");
+        assert_eq!(caret("SELECT 1;\nSELECT é, x", 21), "   2 | SELECT é, x\n                 ^\n");
         assert_eq!(caret("", 5), "   1 | \n       ^\n");
         assert_eq!(caret("a\n", 2), "   2 | \n       ^\n");
     }
