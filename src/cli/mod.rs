@@ -44,14 +44,9 @@ pub enum CliError {
     /// See [`crate::embedded::EmbeddedError`].
     #[error(transparent)]
     Embedded(#[from] crate::embedded::EmbeddedError),
-    /// The level of the log.
-    #[error("[log] level \"{level}\" is no level ({reason}); write error, warn, info, debug or trace")]
-    LogLevel {
-        /// What was configured.
-        level: String,
-        /// Why not.
-        reason: String,
-    },
+    /// See [`crate::observe::LogError`].
+    #[error(transparent)]
+    Log(#[from] crate::observe::LogError),
     /// The port is taken, or the address is not this machine's.
     #[error("cannot listen on {address}: {source}; choose another address with --listen, such as --listen 127.0.0.1:6544")]
     Listen {

@@ -1,6 +1,7 @@
 use super::CliError;
-use crate::config::{AuthMethod, BackendUrl, Config, Embedded, Log, LogFormat, Overrides};
+use crate::config::{AuthMethod, BackendUrl, Config, Embedded, Overrides};
 use crate::embedded::{self, Cluster};
+use crate::observe;
 use crate::server;
 use indicatif::ProgressBar;
 use std::io::{self, IsTerminal, Write};
@@ -11,7 +12,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task;
-use tracing_subscriber::EnvFilter;
 
 /// Serve clients, until SIGINT or SIGTERM.
 ///
@@ -41,7 +41,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     let overrides = Overrides { listen: args.listen, backend: args.backend, data_dir: args.data_dir };
     let config = Config::load(args.config.as_deref(), overrides)?;
-    log_to_stderr(&config.log)?;
+    observe::start_log(&config.log)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let served = runtime.block_on(serve(config));
     // A start that was broken off may still be fetching PostgreSQL: its child processes end with this one.
@@ -112,17 +112,6 @@ fn psql(address: SocketAddr, user: &str, database: &str) -> String {
         _ => "127.0.0.1".to_owned(),
     };
     format!("psql -h {host} -p {} -U {user} {database}", address.port())
-}
-
-fn log_to_stderr(log: &Log) -> Result<(), CliError> {
-    let wrong = |e: tracing_subscriber::filter::ParseError| CliError::LogLevel { level: log.level.clone(), reason: e.to_string() };
-    let filter = EnvFilter::builder().parse(&log.level).map_err(wrong)?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match log.format {
-        LogFormat::Text => subscriber.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => subscriber.json().init(),
-    }
-    Ok(())
 }
 
 struct Signals {
