@@ -1,1 +1,4 @@
-//! TODO
+//! TODO (stand-in for the command line's sake)
+
+/// The SQL that installs the helper schema.
+pub const SQL: &str = "";

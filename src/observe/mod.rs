@@ -1,1 +1,5 @@
-//! TODO
+//! What the proxy tells about itself: its log.
+
+mod log;
+
+pub use log::{LogError, start_log};
