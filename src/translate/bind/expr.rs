@@ -247,13 +247,10 @@ impl Binder<'_> {
                 }
                 Ok(Expr { kind: Kind::InQuery(left, Box::new(query), negated), ty })
             }
-            ast::InTarget::Expr(table) => match &**table {
-                ast::Expr::Identifier(name) => {
-                    let query = self.table_query(&ast::ObjectName::from(vec![name.clone()]))?;
-                    Ok(Expr { kind: Kind::InQuery(left, Box::new(query), negated), ty })
-                }
-                other => Err(self.refused(format!("IN {other}"), other.span())),
-            },
+            ast::InTarget::Table { name, args: None } => {
+                let query = self.table_query(name)?;
+                Ok(Expr { kind: Kind::InQuery(left, Box::new(query), negated), ty })
+            }
             other => Err(self.refused(format!("IN {other}"), expr.span())),
         }
     }

@@ -8,7 +8,7 @@ mod window;
 
 pub use expr::compare;
 pub use query::{plain_query, plain_select};
-pub use scope::{Scope, Source, SourceColumn};
+pub use scope::{Scope, Source};
 
 use super::parse::Places;
 use super::parse::scan::{self, Kind as TokenKind};

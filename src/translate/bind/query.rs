@@ -204,7 +204,7 @@ impl Binder<'_> {
     }
 
     /// An ORDER BY term in the scope at hand; `items` are the results it may name.
-    pub(super) fn order_item(&mut self, item: &ast::OrderByExpr, items: &[(Option<String>, Expr)]) -> Bound<OrderItem> {
+    pub fn order_item(&mut self, item: &ast::OrderByExpr, items: &[(Option<String>, Expr)]) -> Bound<OrderItem> {
         if let Some(at) = self.result_of(&item.expr, items)? {
             return Ok(order_term(item, items[at].1.clone(), Some(at)));
         }
@@ -383,6 +383,7 @@ impl Binder<'_> {
         let on = match constraint {
             JoinConstraint::None => None,
             JoinConstraint::On(expr) => Some(self.expr(expr)?),
+            JoinConstraint::UsingAlias(..) => return Err(self.refused("USING with an alias", join.span())),
             JoinConstraint::Using(_) | JoinConstraint::Natural if outer_right => {
                 return Err(self.refused(format!("{kind} with USING or NATURAL"), join.span()));
             }

@@ -76,8 +76,9 @@ pub fn relation_of<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lower
 fn make<'a>(create: &ast::CreateTable, name: &str, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Making> {
     let native = binder.options.native_types;
     let mut relation = Relation { schema: binder.catalog.current_schema.clone(), name: name.to_owned(), sql: Some(binder.sql.to_owned()), may_select: true, ..Relation::default() };
-    relation.without_rowid = create.sqlite_table_options.without_rowid;
-    relation.strict = create.sqlite_table_options.strict;
+    let has = |option| create.sqlite_table_options.options.contains(&option);
+    relation.without_rowid = has(ast::SqliteTableOption::WithoutRowid);
+    relation.strict = has(ast::SqliteTableOption::Strict);
     for (at, def) in create.columns.iter().enumerate() {
         if relation.columns.iter().any(|c| c.name.eq_ignore_ascii_case(&def.name.value)) {
             let message = format!("duplicate column name: {}", def.name.value);

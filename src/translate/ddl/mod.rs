@@ -13,7 +13,7 @@ use crate::error::{ClientError, SqlState};
 use sqlparser::ast::{self, ObjectType};
 
 pub use alter::alter;
-pub use create::{index, table, view};
+pub use create::{index, relation_of, table, view};
 
 /// A statement of several steps that stand or fall together.
 fn block(steps: &[String], tag: &'static str) -> Statement {

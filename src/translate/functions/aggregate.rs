@@ -56,7 +56,7 @@ pub(super) fn simple(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lo
     }
     let out = call(lower, of, name, |l| {
         let piece = l.carried(arg, if matches!(class, Class::Null | Class::Param) { Class::Text } else { class })?;
-        let collate = class == Class::Text && !l.byte_order_of(arg);
+        let collate = class == Class::Text && !l.byte_order(arg);
         Ok(if collate { fill("({} COLLATE \"C\")", &[&piece]) } else { piece })
     })?;
     Ok(if arg.ty.class == Class::Bool { fill("({} <> 0)", &[&out]) } else { out })

@@ -15,7 +15,7 @@ impl Lower<'_> {
     }
 
     /// Lowers with the innermost group out of force: its keys, and the arguments of its aggregates.
-    pub(super) fn ungrouped<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+    pub fn ungrouped<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let group = self.groups.last_mut().and_then(Option::take);
         let out = work(self);
         if let Some(last) = self.groups.last_mut() {

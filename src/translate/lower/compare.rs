@@ -123,7 +123,7 @@ impl Lower<'_> {
     }
 
     /// Does the text compare bytewise at the backend as it is?
-    pub(super) fn byte_order(&self, e: &Expr) -> bool {
+    pub fn byte_order(&self, e: &Expr) -> bool {
         match &e.kind {
             Kind::Column(column) => column.byte_order,
             Kind::Collate(inner) => self.byte_order(inner),
@@ -161,7 +161,7 @@ impl Lower<'_> {
         match &other_side.kind {
             Kind::Param(_) => matches!(other, Class::Param | Class::Text) && of != oid::JSON && of != oid::JSONB,
             Kind::Literal { value: Value::Text(text) } => match of {
-                oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::DATE => crate::value::datetime::is_calendar_text(text),
+                oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::DATE => is_calendar_text(text),
                 oid::UUID => text.len() == 36,
                 _ => false,
             },
@@ -290,6 +290,12 @@ pub(super) fn collation_of(left: &Expr, right: &Expr) -> Collation {
     let written = |e: &Expr| e.ty.collation.filter(|(_, explicit)| *explicit);
     let declared = |e: &Expr| e.ty.collation;
     written(left).or(written(right)).or(declared(left)).or(declared(right)).map_or(Collation::Binary, |(c, _)| c)
+}
+
+/// Does a text name a date or a time of day on a date, so that a native timestamp can be compared with it?
+fn is_calendar_text(text: &str) -> bool {
+    let call = crate::value::datetime::DateCall { function: crate::value::datetime::DateFunction::JulianDay, args: vec![Value::Text(text.to_owned())] };
+    text.len() >= 10 && text.as_bytes()[4] == b'-' && !call.reads_now() && call.evaluate(0) != Value::Null
 }
 
 /// A comparison of constants.

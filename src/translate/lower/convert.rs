@@ -113,7 +113,7 @@ impl Lower<'_> {
     pub fn text(&mut self, e: &Expr) -> Lowered {
         match &e.kind {
             Kind::Literal { value: Value::Null } => Ok(Frag::text("NULL::text")),
-            Kind::Literal { value } => constant(&Value::Text(value.text().unwrap_or_default())),
+            Kind::Literal { value } => constant(&Value::Text(value.text().unwrap_or_default().into_owned())),
             Kind::Param(n) => Ok(slot(Source::Client(*n), Demand::Text)),
             _ => {
                 let inner = self.natural(e)?;

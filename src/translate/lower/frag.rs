@@ -55,11 +55,8 @@ impl Frag {
             return None;
         }
         rest.drain(..whole.len());
-        match (last, rest.first_mut()?) {
-            (Piece::Text(prefix), Piece::Text(text)) => *text = text.strip_prefix(prefix.as_str())?.to_owned(),
-            (Piece::Slot(..), _) if rest.first() == Some(last) => drop(rest.remove(0)),
-            _ => return None,
-        }
+        let (Piece::Text(prefix), Piece::Text(text)) = (last, rest.first_mut()?) else { return None };
+        *text = text.strip_prefix(prefix.as_str())?.to_owned();
         match rest.last_mut()? {
             Piece::Text(text) => *text = text.strip_suffix(tail)?.to_owned(),
             Piece::Slot(..) => return None,

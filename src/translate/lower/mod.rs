@@ -10,6 +10,7 @@ mod query;
 
 pub use convert::literal_text;
 pub use frag::{Frag, fill};
+pub use query::out_kind;
 
 use super::tree::{Bare, Expr};
 use super::{Options, plan};

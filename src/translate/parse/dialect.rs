@@ -152,7 +152,7 @@ impl Dialect for Sqlite {
         true
     }
 
-    fn supports_in_unparenthesized_expr(&self) -> bool {
+    fn supports_in_table_expression(&self) -> bool {
         true
     }
 

@@ -132,7 +132,8 @@ impl Write<'_, '_> {
         let mut out = Statement { counts: true, guard: true, ..Statement::default() };
         let names: Vec<String> = columns.iter().map(|c| quote_ident(&self.table.columns[*c].name)).collect();
         let mut text = Frag::default();
-        let keys: Vec<&Index> = self.unique_keys(columns);
+        let table = self.table;
+        let keys = unique_keys(table, columns);
         let replace_all = conflict == Conflict::Replace && (keys.len() > 1 || keys.iter().any(|k| k.parts.iter().any(|p| matches!(p, IndexPart::Expression(_)))));
         let source = match rows {
             Rows::Default => Frag::text("DEFAULT VALUES"),
@@ -181,15 +182,6 @@ impl Write<'_, '_> {
         self.returning(insert.returning.as_deref(), hidden, &mut out, &mut text)?;
         out.template = text.into_template();
         Ok(out)
-    }
-
-    /// The unique keys whose columns are all given by this INSERT: those that it can conflict on.
-    fn unique_keys(&self, columns: &[usize]) -> Vec<&'_ Index> {
-        let given = |part: &IndexPart| match part {
-            IndexPart::Column(c) => columns.contains(c),
-            IndexPart::Expression(_) => true,
-        };
-        self.table.indexes.iter().filter(|i| i.unique && i.parts.iter().all(given) && !i.parts.is_empty()).collect()
     }
 
     /// OR IGNORE leaves out rows that break NOT NULL or CHECK, too (lang_conflict.html).
@@ -324,4 +316,13 @@ impl Write<'_, '_> {
         }
         hidden
     }
+}
+
+/// The unique keys whose columns are all given by an INSERT: those that it can conflict on.
+fn unique_keys<'t>(table: &'t crate::catalog::Relation, columns: &[usize]) -> Vec<&'t Index> {
+    let given = |part: &IndexPart| match part {
+        IndexPart::Column(c) => columns.contains(c),
+        IndexPart::Expression(_) => true,
+    };
+    table.indexes.iter().filter(|i| i.unique && i.parts.iter().all(given) && !i.parts.is_empty()).collect()
 }

@@ -109,3 +109,8 @@ impl<'a, 'b> Write<'a, 'b> {
         Ok(())
     }
 }
+
+/// A DEFAULT or a generated column's expression as its column stores it.
+pub fn store_default(lower: &mut Lower, table: &Relation, column: &crate::catalog::Column, e: &Expr) -> Bound<Frag> {
+    store::store(lower, table, column, e)
+}

@@ -97,7 +97,7 @@ impl Write<'_, '_> {
     /// SET: the last assignment to a column counts.
     pub(super) fn assignments(&mut self, assignments: &[Assignment]) -> Bound<Frag> {
         let mut sets: Vec<(usize, Frag)> = Vec::new();
-        let mut set = |sets: &mut Vec<(usize, Frag)>, at: usize, piece: Frag| {
+        let set = |sets: &mut Vec<(usize, Frag)>, at: usize, piece: Frag| {
             sets.retain(|(c, _)| *c != at);
             sets.push((at, piece));
         };

@@ -101,7 +101,7 @@ fn constant(lower: &mut Lower, table: &Relation, column: &Column, class: Class, 
         }
         (Class::Real, Value::Integer(n)) => lower.natural(&Expr::literal(Value::Real(*n as f64))),
         (Class::Real, Value::Real(_)) | (Class::Text, Value::Text(_)) => lower.natural(&Expr::literal(applied.clone())),
-        (Class::Text, Value::Integer(_) | Value::Real(_)) => lower.natural(&Expr::literal(Value::Text(value.text().unwrap_or_default()))),
+        (Class::Text, Value::Integer(_) | Value::Real(_)) => lower.natural(&Expr::literal(Value::Text(value.text().unwrap_or_default().into_owned()))),
         (Class::Bool, Value::Integer(n)) => Ok(Frag::text((*n != 0).to_string())),
         (Class::Bool, Value::Text(text)) => Ok(Frag::text(format!("{}::bool", literal_text(text)))),
         (Class::Dynamic, _) => {
@@ -109,7 +109,7 @@ fn constant(lower: &mut Lower, table: &Relation, column: &Column, class: Class, 
             lower.carried(&literal, Class::Dynamic)
         }
         (Class::Native(oid::DATE | oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::TIME), Value::Integer(_) | Value::Real(_) | Value::Blob(_)) => Err(misfit()),
-        (Class::Native(_), value) => Ok(Frag::text(format!("{}::{}", literal_text(&value.text().unwrap_or_default()), column.type_name))),
+        (Class::Native(_), value) => Ok(Frag::text(format!("{}::{}", literal_text(&value.text().unwrap_or_default().into_owned()), column.type_name))),
         _ => Err(misfit()),
     }
 }
