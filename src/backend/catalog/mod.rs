@@ -1,0 +1,7 @@
+//! Fills and refreshes the snapshot of [`crate::catalog`].
+
+mod load;
+mod refresh;
+mod sql;
+
+pub use refresh::Keeper;
