@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
+const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
 /// The connection that the proxy itself asks through, one for each pool: catalog, helper schema, notifications. It is made
 /// when it is needed and made again, with growing delays, when it was lost.

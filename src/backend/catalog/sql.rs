@@ -82,7 +82,7 @@ pub(super) const OBJECTS: &str = "
 SELECT o.relid, o.sql FROM litewire.objects o JOIN pg_catalog.pg_class c ON c.oid = o.relid AND c.relname = o.name";
 
 /// What SQLite's DDL said of columns.
-pub(super) const DECLARED: &str = "SELECT relid, name, declared, collation, hidden FROM litewire.columns";
+pub(super) const DECLARED: &str = "SELECT relid, name, declared, \"collation\", hidden FROM litewire.columns";
 
 /// SQLite's own numbers of a database, and the helper schema's version.
 pub(super) const META: &str = "SELECT key, value FROM litewire.meta WHERE value IS NOT NULL";
