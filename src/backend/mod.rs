@@ -1,11 +1,15 @@
-//! TODO (stand-in for the command line's sake; the server's own branch replaces this file)
+//! PostgreSQL: the raw connection that frames are relayed over, and the control connection that the proxy itself asks through.
 
-/// TODO
-pub mod catalog {
-    use crate::catalog::Catalog;
+pub mod catalog;
+mod connect;
+mod control;
+mod install;
+mod link;
+mod stream;
+mod tls;
 
-    /// Loads the catalog of the client's database.
-    pub async fn load(_client: &tokio_postgres::Client) -> Result<Catalog, tokio_postgres::Error> {
-        todo!()
-    }
-}
+pub use connect::{ConnectError, Target};
+pub use control::{Control, ControlError};
+pub use link::Link;
+pub use stream::Stream;
+pub use tls::{TlsError, TlsTrust};

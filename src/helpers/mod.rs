@@ -1,4 +1,4 @@
-//! TODO (stand-in for the command line's sake)
+//! The helper schema.
 
 /// The SQL that installs the helper schema.
 pub const SQL: &str = "";
