@@ -1,14 +1,42 @@
-//! One client. A stand-in: simple queries go through as they are.
+//! One client: its messages, its statements, its transaction, its settings.
+//!
+//! The task turns in a loop: whole frames from the client become frames for the backend and a queue of what is expected back
+//! ([`expect`]); then both sockets are driven at once ([`relay`]) until the queue is empty or the client has said more.
 
+mod counters;
+mod expect;
+mod extended;
+mod link;
+mod params;
+mod relay;
+mod settings;
+mod shape;
+mod simple;
+mod statement;
+mod transaction;
+
+pub use shape::{Column, Shape};
+
+use crate::catalog::Catalog;
 use crate::config::{DialectKind, ForeignKeys, Immediate, Isolation, ResultProfile, TypeMapping, UntypedParams};
-use crate::pool::Pool;
+use crate::error::{ClientError, SqlState};
+use crate::pool::{Checkout, ImmediateTurn, Pool};
 use crate::server::CancelHandle;
+use crate::translate::Options;
+use crate::wire::{encode, frame};
 use bytes::BytesMut;
-use std::collections::BTreeMap;
+use counters::Counters;
+use expect::Expect;
+use relay::Event;
+use settings::Settings;
+use statement::{Portal, Prepared};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use transaction::Transaction;
 
 /// A client that is let in.
 pub struct Client<IO> {
@@ -57,48 +85,294 @@ pub struct SessionOptions {
     pub max_message_size: usize,
 }
 
-/// Serves a client to its end.
-pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
-    mut client: Client<IO>,
-    pool: Arc<Pool>,
-    _options: SessionOptions,
-    mut shutdown: watch::Receiver<bool>,
-) -> io::Result<()> {
-    loop {
-        let frame = tokio::select! {
-            frame = frame(&mut client.io, &mut client.read_buf) => frame?,
-            _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
-        };
-        if frame[0] != b'Q' {
-            return Ok(());
-        }
-        let Ok(mut link) = pool.checkout().await else { return Ok(()) };
-        client.info.cancel.hold(link.pid, &link.secret_key);
-        link.busy = true;
-        link.io.write_all(&frame).await?;
-        loop {
-            let link = &mut *link;
-            let reply = self::frame(&mut link.io, &mut link.rbuf).await?;
-            client.io.write_all(&reply).await?;
-            if reply[0] == b'Z' {
-                (link.status, link.busy) = (reply[5], false);
-                break;
-            }
-        }
-        link.broken |= client.info.cancel.release();
+/// Why a session ends early.
+#[derive(Debug)]
+enum Ended {
+    /// The client's socket.
+    Io(io::Error),
+    /// The client is told, and let go.
+    Fatal(ClientError),
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Self {
+        Ended::Io(error)
     }
 }
 
-async fn frame<IO: AsyncRead + Unpin>(io: &mut IO, buffer: &mut BytesMut) -> io::Result<BytesMut> {
-    loop {
-        if let Some(length) = buffer.get(1..5) {
-            let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize + 1;
-            if buffer.len() >= length {
-                return Ok(buffer.split_to(length));
-            }
-        }
-        if io.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// It is dealt with.
+    Done,
+    /// It must wait until nothing is expected any more.
+    Wait,
+    /// The client said good-bye.
+    Terminate,
+}
+
+/// A client's session.
+struct Session<IO> {
+    io: IO,
+    /// From the client, not yet looked at.
+    cin: BytesMut,
+    /// For the client.
+    cout: BytesMut,
+    /// For the backend.
+    bout: BytesMut,
+    expect: VecDeque<Expect>,
+    link: Option<Checkout>,
+    /// What is left of a backend frame that passes unseen.
+    pass: usize,
+    pool: Arc<Pool>,
+    info: ClientInfo,
+    options: SessionOptions,
+    shutdown: watch::Receiver<bool>,
+    transaction: Transaction,
+    turn: Option<ImmediateTurn>,
+    settings: Settings,
+    counters: Counters,
+    /// Values of PRAGMAs that this connection has set.
+    pragmas: HashMap<&'static str, String>,
+    statements: HashMap<String, Prepared>,
+    portals: HashMap<String, Portal>,
+    script: Option<simple::Script>,
+    /// The catalog with the DDL of the transaction that is under way.
+    overlay: Option<Arc<Catalog>>,
+    /// DDL was done, or the backend said that the catalog is stale.
+    stale: bool,
+    /// An error of the extended protocol: everything is skipped up to Sync.
+    skipping: bool,
+    /// Something was sent to the backend since the last Sync.
+    unsynced: bool,
+    /// The backend holds state of this session that cannot be moved.
+    pinned: bool,
+    /// The transaction that ended last was rolled back.
+    rolled_back: bool,
+    /// An error that a fresh catalog may mend: kept back until that was tried.
+    held_error: Option<BytesMut>,
+    /// The unnamed statement that the backend at hand has parsed (postgres dialect).
+    unnamed_here: bool,
+}
+
+/// Serves a client to its end.
+pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
+    client: Client<IO>,
+    pool: Arc<Pool>,
+    options: SessionOptions,
+    shutdown: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let mut settings = Settings::default();
+    for (name, value) in &client.info.startup {
+        settings.start(name, value);
+    }
+    if !client.info.application_name.is_empty() {
+        settings.start("application_name", &client.info.application_name);
+    }
+    let mut session = Session {
+        io: client.io,
+        cin: client.read_buf,
+        cout: BytesMut::new(),
+        bout: BytesMut::new(),
+        expect: VecDeque::new(),
+        link: None,
+        pass: 0,
+        pool,
+        info: client.info,
+        options,
+        shutdown,
+        transaction: Transaction::default(),
+        turn: None,
+        settings,
+        counters: Counters::default(),
+        pragmas: HashMap::new(),
+        statements: HashMap::new(),
+        portals: HashMap::new(),
+        script: None,
+        overlay: None,
+        stale: false,
+        skipping: false,
+        unsynced: false,
+        pinned: false,
+        rolled_back: false,
+        held_error: None,
+        unnamed_here: false,
+    };
+    let ended = session.turn().await;
+    session.drop_link();
+    match ended {
+        Ok(()) => Ok(()),
+        Err(Ended::Io(error)) => Err(error),
+        Err(Ended::Fatal(error)) => {
+            encode::error(&mut session.cout, &error.fatal(), "");
+            poll_fn(|cx| session.poll_flush_client(cx)).await
         }
     }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
+    /// The loop, until the client leaves.
+    async fn turn(&mut self) -> Result<(), Ended> {
+        loop {
+            loop {
+                if self.script.is_some() {
+                    if !self.expect.is_empty() {
+                        break;
+                    }
+                    self.next_statement().await?;
+                    continue;
+                }
+                if !self.has_frame() {
+                    break;
+                }
+                match self.frame().await? {
+                    Progress::Done => {}
+                    Progress::Wait => break,
+                    Progress::Terminate => return Ok(()),
+                }
+            }
+            self.release_if_idle();
+            let event = if self.link.is_some() || !self.shutdown.has_changed().unwrap_or(false) {
+                let (shutdown, idle) = (self.shutdown.clone(), self.link.is_none());
+                let relay = poll_fn(|cx| self.poll_relay(cx));
+                tokio::select! {
+                    biased;
+                    event = relay => event?,
+                    // Only the one who waits for a client is told; a transaction ends first.
+                    () = stopped(shutdown), if idle => Event::Stop,
+                }
+            } else {
+                Event::Stop
+            };
+            match event {
+                Event::Client | Event::Drained => {}
+                Event::ClientGone => return Ok(()),
+                Event::BackendGone(reason) => {
+                    let error = ClientError::new(SqlState::CONNECTION_FAILURE, "the connection to the backend was lost");
+                    return Err(Ended::Fatal(error.detail(reason).hint("Connect again; what was not committed is undone.")));
+                }
+                Event::Stop => {
+                    return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")));
+                }
+            }
+        }
+    }
+
+    fn has_frame(&self) -> bool {
+        frame::is_whole(&self.cin, self.options.max_message_size)
+    }
+
+    /// Deals with the frame at the start of the client's bytes.
+    async fn frame(&mut self) -> Result<Progress, Ended> {
+        let length = match frame::length(&self.cin, self.options.max_message_size) {
+            Ok(Some(length)) => length,
+            Ok(None) => return Ok(Progress::Wait),
+            Err(error) => return Err(Ended::Fatal(ClientError::new(SqlState::PROTOCOL_VIOLATION, error.to_string()))),
+        };
+        let tag = self.cin[0];
+        if self.must_wait(tag) {
+            return Ok(Progress::Wait);
+        }
+        let taken = self.cin.split_to(length);
+        let body = &taken[frame::HEADER..];
+        match tag {
+            b'X' => return Ok(Progress::Terminate),
+            b'Q' => self.query(body).await?,
+            b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H' => self.extended(tag, &taken).await?,
+            b'd' | b'c' | b'f' => {
+                // COPY data without a COPY is ignored, as PostgreSQL does.
+                if self.link.is_some() {
+                    self.bout.extend_from_slice(&taken);
+                }
+            }
+            b'F' => {
+                self.inject_error(&ClientError::refused("the function call protocol").hint("Use SELECT function(…)."), "");
+                self.ready_here();
+            }
+            other => {
+                let message = format!("invalid frontend message type {other}");
+                return Err(Ended::Fatal(ClientError::new(SqlState::PROTOCOL_VIOLATION, message)));
+            }
+        }
+        Ok(Progress::Done)
+    }
+
+    /// Must everything before this frame be answered first?
+    fn must_wait(&self, tag: u8) -> bool {
+        if self.expect.is_empty() {
+            return false;
+        }
+        match tag {
+            b'd' | b'c' | b'f' | b'X' => false,
+            b'Q' => true,
+            // Within a transaction the guard of a batch depends on how the batch before it ended.
+            _ => self.is_sqlite() && (self.expect.iter().any(|e| matches!(e, Expect::Own { tag: Some(_), .. })) || (!self.unsynced && self.transaction.is_active())),
+        }
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.options.dialect == DialectKind::Sqlite
+    }
+
+    /// What of this session shapes a translation.
+    fn translation(&self) -> Options {
+        let on = |name: &str| self.pragmas.get(name).is_some_and(|v| v == "1");
+        Options {
+            native_results: self.options.results == ResultProfile::Native,
+            infer_params: self.options.untyped_params == UntypedParams::Infer,
+            native_types: self.options.types == TypeMapping::Native,
+            case_sensitive_like: on("case_sensitive_like"),
+            foreign_keys: match self.options.foreign_keys {
+                ForeignKeys::On => true,
+                ForeignKeys::Off => false,
+                ForeignKeys::FirstPragma => on("foreign_keys"),
+            },
+        }
+    }
+
+    /// The catalog to translate with.
+    async fn catalog(&mut self) -> Result<Arc<Catalog>, ClientError> {
+        if let Some(overlay) = &self.overlay {
+            if self.transaction.is_active() {
+                return Ok(overlay.clone());
+            }
+            self.overlay = None;
+            self.stale = true;
+        }
+        if std::mem::take(&mut self.stale) {
+            return self.pool.reload_catalog().await;
+        }
+        Ok(self.pool.catalog())
+    }
+
+    /// A message for the client, in its turn.
+    fn inject(&mut self, message: BytesMut) {
+        if self.expect.is_empty() {
+            self.cout.extend_from_slice(&message);
+        } else {
+            self.expect.push_back(Expect::Inject(message));
+        }
+    }
+
+    /// An error of the proxy's own, in its turn.
+    fn inject_error(&mut self, error: &ClientError, sql: &str) {
+        crate::observe::counters().errors.add(1);
+        let mut out = BytesMut::new();
+        encode::error(&mut out, error, sql);
+        self.inject(out);
+    }
+
+    /// ReadyForQuery where the backend has no part in it.
+    fn ready_here(&mut self) {
+        let status = self.link.as_ref().map_or(b'I', |link| self.transaction.status(link.status));
+        let mut out = BytesMut::new();
+        encode::ready(&mut out, status);
+        self.inject(out);
+    }
+}
+
+/// Completes when the proxy stops.
+async fn stopped(mut shutdown: watch::Receiver<bool>) {
+    // A sender that is gone means the same.
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }

@@ -16,6 +16,7 @@ mod transaction;
 pub mod tree;
 mod write;
 
+pub use bind::quote_ident as bind_ident;
 pub use plan::*;
 
 use crate::catalog::{Catalog, oid};
@@ -199,4 +200,16 @@ pub fn catalog_from_ddl(ddl: &str) -> Result<Catalog, ClientError> {
 pub fn unbound(number: usize) -> ClientError {
     ClientError::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter ${number}"))
         .hint("Send the statement with its parameters by the extended query protocol.")
+}
+
+/// The catalog as it is once a DDL statement has run, for the rest of its transaction; None for what the catalog does not show.
+pub fn overlay(sql: &str, catalog: &Catalog, options: &Options) -> Option<Catalog> {
+    let statement = parse::parse(sql).ok()?;
+    let mut binder = bind::Binder::new(sql, &[], catalog, options);
+    let mut lower = lower::Lower::new(catalog, options);
+    let mut made = ddl::applied(&statement, &mut binder, &mut lower)?;
+    // A version that no loaded catalog has: plans made with it are found by nobody else.
+    static LAST: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1 << 63);
+    made.version = LAST.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    Some(made)
 }

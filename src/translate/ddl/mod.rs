@@ -2,6 +2,7 @@
 
 mod alter;
 mod create;
+mod overlay;
 mod types;
 
 use super::bind::{Binder, Bound, quote_ident, split_name};
@@ -13,6 +14,7 @@ use crate::error::{ClientError, SqlState};
 use sqlparser::ast::{self, ObjectType};
 
 pub use alter::alter;
+pub use overlay::applied;
 pub use create::{index, relation_of, table, view};
 
 /// A statement of several steps that stand or fall together.

@@ -1,0 +1,66 @@
+//! PostgreSQL's errors in SQLite's words: the SQLSTATE stays, the original message becomes the detail (c3ref/errcode of SQLite).
+
+use crate::catalog::{Catalog, IndexPart};
+use crate::wire::{backend, encode};
+use bytes::BytesMut;
+
+/// Appends an ErrorResponse whose body came from the backend, reworded.
+pub fn shape_error(out: &mut BytesMut, body: &[u8], catalog: &Catalog) {
+    let fields = backend::fields(body);
+    let get = |code: u8| fields.iter().find(|(c, _)| *c == code).map(|(_, t)| *t);
+    let original = get(b'M').unwrap_or_default().to_owned();
+    let reworded = get(b'C').and_then(|state| message(state, &original, &get, catalog));
+    let detail = match (&reworded, get(b'D')) {
+        (Some(_), Some(detail)) => Some(format!("{original}: {detail}")),
+        (Some(_), None) => Some(original.clone()),
+        (None, detail) => detail.map(str::to_owned),
+    };
+    let mut all: Vec<(u8, &str)> = Vec::new();
+    for (code, text) in &fields {
+        match code {
+            b'M' => all.push((b'M', reworded.as_deref().unwrap_or(text))),
+            // A position points into the translated text, which the client never sent; so does the context.
+            b'P' | b'p' | b'q' | b'W' | b'D' => {}
+            _ => all.push((*code, text)),
+        }
+    }
+    all.extend(detail.as_deref().map(|d| (b'D', d)));
+    encode::error_fields(out, all.into_iter());
+}
+
+fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>, catalog: &Catalog) -> Option<String> {
+    let table = get(b't');
+    Some(match state {
+        "23505" => {
+            let (table, constraint) = (table?, get(b'n')?);
+            let relation = catalog.relation(table)?;
+            let index = relation.indexes.iter().find(|i| i.name == constraint)?;
+            let columns: Option<Vec<String>> = index
+                .parts
+                .iter()
+                .map(|p| match p {
+                    IndexPart::Column(c) => Some(format!("{table}.{}", relation.columns[*c].name)),
+                    IndexPart::Expression(_) => None,
+                })
+                .collect();
+            match columns {
+                Some(columns) => format!("UNIQUE constraint failed: {}", columns.join(", ")),
+                None => format!("UNIQUE constraint failed: index '{constraint}'"),
+            }
+        }
+        "23502" => format!("NOT NULL constraint failed: {}.{}", table?, get(b'c')?),
+        "23514" => format!("CHECK constraint failed: {}", get(b'n')?),
+        "23503" => "FOREIGN KEY constraint failed".to_owned(),
+        "55P03" | "40P01" => "database is locked".to_owned(),
+        "42P01" => format!("no such table: {}", quoted(original)?),
+        "42703" => format!("no such column: {}", quoted(original)?),
+        "42P07" => format!("table {} already exists", quoted(original)?),
+        "22003" if original.contains("bigint") => "integer overflow".to_owned(),
+        _ => return None,
+    })
+}
+
+/// The first name in quotes.
+fn quoted(message: &str) -> Option<&str> {
+    message.split('"').nth(1)
+}

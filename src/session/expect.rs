@@ -1,0 +1,54 @@
+//! What the backend still owes: a queue of expected replies, each passed on, shaped, swallowed, or made here.
+
+use super::shape::Shape;
+use bytes::BytesMut;
+use std::sync::Arc;
+
+/// An expected reply.
+#[derive(Debug)]
+pub enum Expect {
+    /// ParseComplete of a shared statement; passed on when the client sent the Parse.
+    Parse {
+        /// Does the client get it?
+        pass: bool,
+        /// The statement, un-registered when the Parse fails; None for the unnamed one.
+        id: Option<u64>,
+    },
+    /// BindComplete, passed on.
+    Bind,
+    /// CloseComplete; passed on when the client sent the Close.
+    Close {
+        /// Does the client get it?
+        pass: bool,
+    },
+    /// ParameterDescription (of a statement) and RowDescription or NoData, passed on.
+    Describe,
+    /// The replies to an Execute, up to its end.
+    Execute(Arc<Shape>),
+    /// The replies to a Query of the client's, up to ReadyForQuery.
+    Query {
+        /// How its rows are shaped.
+        shape: Arc<Shape>,
+        /// Is its ReadyForQuery the client's? An error's always is.
+        ready: bool,
+    },
+    /// The replies to a Query of our own, swallowed up to ReadyForQuery; an error is the client's when `tag` is given, and the
+    /// tag is when it succeeds.
+    Own {
+        /// The command tag for the client.
+        tag: Option<&'static str>,
+        /// What the client gets at the end: ReadyForQuery.
+        ready: bool,
+    },
+    /// ReadyForQuery of the client's Sync.
+    Sync,
+    /// A message made here, sent when everything before it was.
+    Inject(BytesMut),
+}
+
+impl Expect {
+    /// Does an error of an earlier message leave it standing? What follows a failed message up to the Sync gets no reply.
+    pub fn survives_error(&self) -> bool {
+        matches!(self, Expect::Sync | Expect::Query { .. } | Expect::Own { .. })
+    }
+}

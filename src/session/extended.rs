@@ -1,0 +1,466 @@
+//! Parse, Bind, Describe, Execute, Close, Sync, Flush (protocol chapter "Extended Query").
+
+use super::expect::Expect;
+use super::params::{self, Bound, Encoded};
+use super::settings;
+use super::shape::Shape;
+use super::simple::{now_ms, pins, shape_columns};
+use super::statement::{self, Portal, Prepared, Shared};
+use super::{Ended, Session};
+use crate::error::{ClientError, SqlState};
+use crate::reply;
+use crate::translate::{Action, Columns, Demand, OutColumn, OutKind, ParamClass, Plan, Source};
+use crate::wire::{WireError, encode, frame, frontend};
+use bytes::{BufMut, BytesMut};
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// What a frame of the extended protocol can fail with.
+enum Failed {
+    Wire(WireError),
+    Client(ClientError, Option<Arc<str>>),
+}
+
+impl From<WireError> for Failed {
+    fn from(error: WireError) -> Self {
+        Failed::Wire(error)
+    }
+}
+
+impl From<ClientError> for Failed {
+    fn from(error: ClientError) -> Self {
+        Failed::Client(error, None)
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
+    /// One frame.
+    pub(super) async fn extended(&mut self, tag: u8, whole: &[u8]) -> Result<(), Ended> {
+        let body = &whole[frame::HEADER..];
+        if tag == b'S' {
+            self.sync();
+            return Ok(());
+        }
+        if self.skipping {
+            return Ok(());
+        }
+        let done = match tag {
+            b'P' => self.parse(body).await,
+            b'B' => self.bind(body).await,
+            b'D' => self.describe(body).await,
+            b'E' => self.execute(body).await,
+            b'C' => self.close(body),
+            _ => {
+                if self.unsynced {
+                    encode::empty(&mut self.bout, b'H');
+                }
+                Ok(())
+            }
+        };
+        match done {
+            Ok(()) => {}
+            Err(Failed::Wire(error)) => self.bad_message(&error, false)?,
+            Err(Failed::Client(error, sql)) => {
+                self.inject_error(&error, sql.as_deref().unwrap_or_default());
+                self.skipping = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) {
+        self.skipping = false;
+        if self.unsynced {
+            encode::empty(&mut self.bout, b'S');
+            self.expect.push_back(Expect::Sync);
+            self.unsynced = false;
+        } else {
+            self.ready_here();
+        }
+        if !self.transaction.is_active() {
+            self.portals.clear();
+        }
+    }
+
+    async fn parse(&mut self, body: &[u8]) -> Result<(), Failed> {
+        let parse = frontend::parse(body)?;
+        if parse.sql.len() > self.options.max_query_size {
+            let message = format!("the statement of {} bytes is longer than max_query_size", parse.sql.len());
+            return Err(ClientError::new(SqlState::PROGRAM_LIMIT, message).into());
+        }
+        if !parse.name.is_empty() && self.statements.contains_key(parse.name) {
+            return Err(ClientError::new(SqlState::DUPLICATE_STATEMENT, format!("prepared statement \"{}\" already exists", parse.name)).into());
+        }
+        let sql: Arc<str> = parse.sql.into();
+        let mut prepared = Prepared { sql: sql.clone(), declared: parse.types.clone(), plan: None, version: 0, shared: None, described: false };
+        if self.is_sqlite() {
+            if let [_, second, ..] = crate::translate::split(parse.sql).as_slice() {
+                let error = ClientError::new(SqlState::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement").at(second.start);
+                return Err(Failed::Client(error, Some(sql)));
+            }
+            self.translate(&mut prepared).await.map_err(|e| Failed::Client(e, Some(sql)))?;
+            self.statements.insert(parse.name.to_owned(), prepared);
+            let mut out = BytesMut::new();
+            encode::empty(&mut out, b'1');
+            self.inject(out);
+            return Ok(());
+        }
+        self.ensure_link().await?;
+        if parse.name.is_empty() {
+            encode::parse(&mut self.bout, "", parse.sql, &parse.types);
+            self.expect.push_back(Expect::Parse { pass: true, id: None });
+            self.unnamed_here = true;
+            self.unsynced = true;
+        } else {
+            let shared = statement::shared(parse.sql.to_owned(), parse.types.clone());
+            if !self.prepare(&shared, true) {
+                let mut out = BytesMut::new();
+                encode::empty(&mut out, b'1');
+                self.inject(out);
+            }
+            prepared.shared = Some(shared);
+        }
+        self.statements.insert(parse.name.to_owned(), prepared);
+        Ok(())
+    }
+
+    /// The translation of a statement with the catalog of now.
+    async fn translate(&mut self, prepared: &mut Prepared) -> Result<(), ClientError> {
+        let catalog = self.catalog().await?;
+        let plan = self.pool.plans().extended(&prepared.sql, &prepared.classes(), &catalog, &self.translation())?;
+        prepared.version = catalog.version;
+        prepared.shared = statement::of_plan(&plan).map(statement::shared_of);
+        prepared.plan = Some(plan);
+        Ok(())
+    }
+
+    /// Makes sure that the backend at hand has a shared statement; true when a Parse had to be sent.
+    fn prepare(&mut self, shared: &Shared, pass: bool) -> bool {
+        let Some(link) = self.link.as_mut() else { return false };
+        self.unsynced = true;
+        if link.prepared.contains(shared.id) {
+            return false;
+        }
+        if let Some(evicted) = link.prepared.insert(shared.id) {
+            encode::target(&mut self.bout, b'C', b'S', &statement::name(evicted));
+            self.expect.push_back(Expect::Close { pass: false });
+        }
+        encode::parse(&mut self.bout, &shared.name(), &shared.sql, &shared.types);
+        self.expect.push_back(Expect::Parse { pass, id: Some(shared.id) });
+        true
+    }
+
+    fn find(&self, name: &str) -> Result<Prepared, ClientError> {
+        self.statements.get(name).cloned().ok_or_else(|| {
+            let message = if name.is_empty() { "unnamed prepared statement does not exist".to_owned() } else { format!("prepared statement \"{name}\" does not exist") };
+            ClientError::new(SqlState::INVALID_STATEMENT_NAME, message)
+        })
+    }
+
+    /// The statement of a name, translated anew when the catalog has changed since.
+    async fn current(&mut self, name: &str) -> Result<Prepared, Failed> {
+        let mut prepared = self.find(name)?;
+        if prepared.plan.is_some() {
+            let catalog = self.catalog().await?;
+            if catalog.version != prepared.version {
+                let sql = prepared.sql.clone();
+                self.translate(&mut prepared).await.map_err(|e| Failed::Client(e, Some(sql)))?;
+                self.statements.insert(name.to_owned(), prepared.clone());
+            }
+        }
+        Ok(prepared)
+    }
+
+    async fn bind(&mut self, body: &[u8]) -> Result<(), Failed> {
+        let bind = frontend::bind(body)?;
+        let prepared = self.current(bind.statement).await?;
+        let Some(plan) = prepared.plan.clone() else { return self.bind_native(&bind, body, &prepared).await };
+        let wanted = plan.params.len();
+        if bind.values.len() != wanted {
+            let message = format!("bind message supplies {} parameters, but prepared statement \"{}\" requires {wanted}", bind.values.len(), bind.statement);
+            return Err(ClientError::new(SqlState::PROTOCOL_VIOLATION, message).into());
+        }
+        let values: Vec<Bound> = bind
+            .values
+            .iter()
+            .enumerate()
+            .map(|(i, bytes)| {
+                let (oid, declared) = prepared.parameter(i);
+                let format = frontend::format_at(&bind.formats, i);
+                // A binary value has the type that was announced, if none was declared.
+                Bound { bytes: *bytes, format, oid, declared: declared || format == 1 }
+            })
+            .collect();
+        let Action::Execute(_) = &plan.action else {
+            let columns = match &plan.action {
+                Action::Answer(answer) => answer.columns.clone(),
+                _ => None,
+            };
+            let shape = Shape { columns: columns.map(|c| shape_columns(&c, &bind.result_formats, prepared.described)), ..Shape::default() };
+            let portal = Portal { plan: Some(plan), shape: Arc::new(shape), formats: bind.result_formats.clone(), sql: prepared.sql.clone() };
+            self.portals.insert(bind.portal.to_owned(), portal);
+            let mut out = BytesMut::new();
+            encode::empty(&mut out, b'2');
+            self.inject(out);
+            return Ok(());
+        };
+        let failed = |e: ClientError| Failed::Client(e, Some(prepared.sql.clone()));
+        let (plan, slots) = match self.slots(&plan, &values).map_err(failed)? {
+            Some(slots) => (plan, slots),
+            None => {
+                // A value is of another class than its context takes for granted: a variant that knows all classes.
+                let classes = values.iter().map(Bound::class).collect::<Result<Vec<ParamClass>, _>>().map_err(failed)?;
+                let catalog = self.catalog().await?;
+                let variant = self.pool.plans().extended(&prepared.sql, &classes, &catalog, &self.translation()).map_err(failed)?;
+                let slots = self.slots(&variant, &values).map_err(failed)?;
+                let slots = slots.ok_or_else(|| failed(ClientError::new(SqlState::INVALID_TEXT, "datatype mismatch").hint("A parameter's value cannot be stored in its column.")))?;
+                (variant, slots)
+            }
+        };
+        let Action::Execute(statement) = &plan.action else { return Err(failed(ClientError::refused("this statement with these parameters"))) };
+        let mut shape = Shape::of(statement, &bind.result_formats, prepared.described);
+        shape.change = settings::change(&prepared.sql);
+        let shared = statement::shared_of(statement);
+        self.ensure_link().await?;
+        self.protect(statement.guard);
+        self.prepare(&shared, false);
+        self.pinned |= statement.pins || pins(&prepared.sql);
+        let result_formats = if shape.raw { bind.result_formats.clone() } else { backend_formats(&shape) };
+        let mut formats = Vec::with_capacity(slots.len());
+        let mut encoded = BytesMut::new();
+        for slot in &slots {
+            formats.push(slot.format());
+            params::put(&mut encoded, slot);
+        }
+        encode::message(&mut self.bout, b'B', |b| {
+            encode::cstring(b, bind.portal);
+            encode::cstring(b, &shared.name());
+            put_formats(b, &formats);
+            b.put_u16(slots.len() as u16);
+            b.extend_from_slice(&encoded);
+            put_formats(b, &result_formats);
+        });
+        self.expect.push_back(Expect::Bind);
+        let portal = Portal { plan: Some(plan.clone()), shape: Arc::new(shape), formats: bind.result_formats.clone(), sql: prepared.sql.clone() };
+        self.portals.insert(bind.portal.to_owned(), portal);
+        Ok(())
+    }
+
+    /// The values of a plan's slots; None when one does not fit.
+    fn slots<'v>(&self, plan: &Plan, values: &'v [Bound<'v>]) -> Result<Option<Vec<Encoded<'v>>>, ClientError> {
+        let Some(statement) = statement::of_plan(plan) else { return Ok(Some(Vec::new())) };
+        let now = now_ms();
+        let mut out = Vec::with_capacity(statement.template.slots.len());
+        for slot in &statement.template.slots {
+            match &slot.source {
+                Source::Client(n) => {
+                    let value = values.get(n - 1).ok_or_else(|| crate::translate::unbound(*n))?;
+                    match value.encode(slot.demand)? {
+                        Ok(encoded) => out.push(encoded),
+                        Err(params::Misfit) => return Ok(None),
+                    }
+                }
+                source => out.push(own_value(&self.slot_value(source, &[], now)?, slot.demand)),
+            }
+        }
+        Ok(Some(out))
+    }
+
+    /// A Bind in the postgres dialect: only the statement's name changes.
+    async fn bind_native(&mut self, bind: &frontend::Bind<'_>, body: &[u8], prepared: &Prepared) -> Result<(), Failed> {
+        self.ensure_link().await?;
+        let name = self.native_name(prepared);
+        let rest = bind.portal.len() + 1 + bind.statement.len() + 1;
+        encode::message(&mut self.bout, b'B', |b| {
+            encode::cstring(b, bind.portal);
+            encode::cstring(b, &name);
+            b.extend_from_slice(&body[rest..]);
+        });
+        self.expect.push_back(Expect::Bind);
+        let mut shape = Shape::raw();
+        shape.change = settings::change(&prepared.sql);
+        self.pinned |= pins(&prepared.sql);
+        self.portals.insert(bind.portal.to_owned(), Portal { plan: None, shape: Arc::new(shape), formats: Vec::new(), sql: prepared.sql.clone() });
+        Ok(())
+    }
+
+    /// The backend's name of a statement of the postgres dialect, which is made to be there.
+    fn native_name(&mut self, prepared: &Prepared) -> String {
+        self.unsynced = true;
+        match &prepared.shared {
+            Some(shared) => {
+                let shared = shared.clone();
+                self.prepare(&shared, false);
+                shared.name()
+            }
+            None => {
+                if !self.unnamed_here {
+                    encode::parse(&mut self.bout, "", &prepared.sql, &prepared.declared);
+                    self.expect.push_back(Expect::Parse { pass: false, id: None });
+                    self.unnamed_here = true;
+                }
+                String::new()
+            }
+        }
+    }
+
+    async fn describe(&mut self, body: &[u8]) -> Result<(), Failed> {
+        let (kind, name) = frontend::target(body)?;
+        if kind == b'S' { self.describe_statement(name).await } else { self.describe_portal(name) }
+    }
+
+    async fn describe_statement(&mut self, name: &str) -> Result<(), Failed> {
+        let prepared = self.current(name).await?;
+        let native = match &prepared.plan {
+            None => true,
+            Some(plan) => statement::of_plan(plan).is_some_and(|s| s.columns == Columns::Backend),
+        };
+        if native {
+            self.ensure_link().await?;
+            let name = if prepared.plan.is_some() {
+                self.protect(true);
+                let shared = prepared.shared.clone().ok_or_else(|| ClientError::refused("describing this statement"))?;
+                self.prepare(&shared, false);
+                shared.name()
+            } else {
+                self.native_name(&prepared)
+            };
+            encode::target(&mut self.bout, b'D', b'S', &name);
+            self.expect.push_back(Expect::Describe);
+            return Ok(());
+        }
+        let plan = prepared.plan.clone().ok_or_else(|| ClientError::refused("describing this statement"))?;
+        let types: Vec<u32> = (0..plan.params.len()).map(|i| prepared.parameter(i).0).collect();
+        let mut out = BytesMut::new();
+        encode::parameter_description(&mut out, &types);
+        match self.result_columns(&plan) {
+            Some(columns) => reply::describe(&mut out, &shape_columns(&columns, &[], true)),
+            None => encode::empty(&mut out, b'n'),
+        }
+        if let Some(kept) = self.statements.get_mut(name) {
+            kept.described = true;
+        }
+        self.inject(out);
+        Ok(())
+    }
+
+    /// The columns that a plan's answer has.
+    fn result_columns(&self, plan: &Plan) -> Option<Vec<OutColumn>> {
+        match &plan.action {
+            Action::Execute(statement) => match &statement.columns {
+                Columns::Shaped(columns) => Some(columns.clone()),
+                Columns::None | Columns::Backend => None,
+            },
+            Action::Answer(answer) => answer.columns.clone(),
+            Action::Setting(setting) if setting.answers => {
+                let value = setting.value.as_deref().or(self.pragmas.get(setting.name).map(String::as_str)).unwrap_or(setting.default);
+                let kind = if value.parse::<i64>().is_ok() { OutKind::Integer } else { OutKind::Text };
+                Some(vec![OutColumn { name: if setting.name == "busy_timeout" { "timeout" } else { setting.name }.to_owned(), kind }])
+            }
+            _ => None,
+        }
+    }
+
+    fn describe_portal(&mut self, name: &str) -> Result<(), Failed> {
+        let portal = self.portal(name)?;
+        if portal.shape.raw {
+            encode::target(&mut self.bout, b'D', b'P', name);
+            self.expect.push_back(Expect::Describe);
+            self.unsynced = true;
+            return Ok(());
+        }
+        let mut out = BytesMut::new();
+        let columns = portal.plan.as_ref().and_then(|p| self.result_columns(p));
+        match (&portal.shape.columns, columns) {
+            (Some(columns), _) => reply::describe(&mut out, columns),
+            (None, Some(columns)) => reply::describe(&mut out, &shape_columns(&columns, &portal.formats, false)),
+            (None, None) => encode::empty(&mut out, b'n'),
+        }
+        self.inject(out);
+        Ok(())
+    }
+
+    fn portal(&self, name: &str) -> Result<Portal, ClientError> {
+        let missing = || ClientError::new(SqlState::INVALID_CURSOR_NAME, format!("portal \"{name}\" does not exist"));
+        self.portals.get(name).cloned().ok_or_else(missing)
+    }
+
+    async fn execute(&mut self, body: &[u8]) -> Result<(), Failed> {
+        let (name, limit) = frontend::execute(body)?;
+        let portal = self.portal(name)?;
+        let failed = |e: ClientError| Failed::Client(e, Some(portal.sql.clone()));
+        match portal.plan.as_ref().map(|p| &p.action) {
+            Some(Action::Transaction(control)) => {
+                self.control(control, false).await.map_err(failed)?;
+                self.unsynced = true;
+            }
+            Some(Action::Execute(_)) | None => {
+                if let Some(plan) = &portal.plan {
+                    let catalog = self.catalog().await?;
+                    self.note_ddl(&portal.sql, plan, &catalog);
+                }
+                // Hidden rows are the proxy's, so the client's limit does not hold for them.
+                let limit = if portal.shape.swallows_rows() { 0 } else { limit };
+                encode::execute(&mut self.bout, name, limit);
+                self.expect.push_back(Expect::Execute(portal.shape.clone()));
+                self.transaction.used();
+                self.unsynced = true;
+            }
+            Some(_) => {
+                if self.own_setting(&portal.sql) {
+                    return Ok(());
+                }
+                let plan = portal.plan.clone().ok_or_else(|| ClientError::refused("this portal"))?;
+                let out = self.answer(&plan, &portal.formats, false).map_err(failed)?;
+                self.inject(out);
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, body: &[u8]) -> Result<(), Failed> {
+        let (kind, name) = frontend::target(body)?;
+        if kind == b'S' {
+            self.statements.remove(name);
+        } else if let Some(portal) = self.portals.remove(name)
+            && portal.plan.as_ref().is_none_or(|p| statement::of_plan(p).is_some())
+            && self.link.is_some()
+        {
+            encode::target(&mut self.bout, b'C', b'P', name);
+            self.expect.push_back(Expect::Close { pass: true });
+            self.unsynced = true;
+            return Ok(());
+        }
+        let mut out = BytesMut::new();
+        encode::empty(&mut out, b'3');
+        self.inject(out);
+        Ok(())
+    }
+}
+
+/// A value of the proxy's own for a slot.
+fn own_value(value: &crate::value::Value, demand: Demand) -> Encoded<'static> {
+    match (value.text(), demand) {
+        (None, _) => Encoded::Null,
+        (_, Demand::Dynamic) => Encoded::Text(params::dynamic(value)),
+        (Some(text), _) => Encoded::Text(text.into_owned()),
+    }
+}
+
+/// The formats in which the backend is asked for its columns: the client's, hidden ones in text.
+fn backend_formats(shape: &Shape) -> Vec<i16> {
+    let columns = shape.columns.as_deref().unwrap_or_default();
+    if columns.iter().all(|c| c.format == 0) {
+        return Vec::new();
+    }
+    columns.iter().map(|c| c.format).chain(shape.hidden.iter().map(|_| 0)).collect()
+}
+
+fn put_formats(out: &mut BytesMut, formats: &[i16]) {
+    if formats.iter().all(|f| *f == 0) {
+        out.put_u16(0);
+        return;
+    }
+    out.put_u16(formats.len() as u16);
+    formats.iter().for_each(|f| out.put_i16(*f));
+}

@@ -1,0 +1,389 @@
+//! Both sockets at once: what the client is owed goes out, what the backend says is looked at by its header alone.
+
+use super::expect::Expect;
+use super::shape::Shape;
+use super::{Ended, Session};
+use crate::backend::Link;
+use crate::reply;
+use crate::wire::{backend, encode, frame};
+use bytes::{Buf, BytesMut};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
+
+/// What is read from the backend at once, and how much may wait for a slow client.
+const BUFFER: usize = 64 * 1024;
+/// What is read from an idle client.
+const CLIENT_BUFFER: usize = 8 * 1024;
+
+/// Why the relay stopped.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The client said something whole.
+    Client,
+    /// Nothing is expected any more.
+    Drained,
+    /// The client's socket ended.
+    ClientGone,
+    /// The backend's socket ended.
+    BackendGone(String),
+    /// The proxy stops.
+    Stop,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
+    /// Writes out what the client is owed.
+    pub(super) fn poll_flush_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.cout.is_empty() {
+            let written = ready!(Pin::new(&mut self.io).poll_write(cx, &self.cout))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.cout.advance(written);
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// Drives both sockets until something is to be decided.
+    pub(super) fn poll_relay(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Ended>> {
+        let expecting = !self.expect.is_empty();
+        let waiting = self.has_frame();
+        loop {
+            let mut moved = false;
+            if self.link.is_some() {
+                match self.poll_backend(cx) {
+                    Ok(progress) => moved |= progress,
+                    Err(Lost(reason)) => return Poll::Ready(Ok(Event::BackendGone(reason))),
+                }
+                // An answer is complete: what follows may still join it in one write.
+                if expecting && self.expect.is_empty() && self.pass == 0 {
+                    if self.script.is_none() && !waiting && !self.has_frame() {
+                        let _ = self.poll_flush_client(cx)?;
+                    }
+                    return Poll::Ready(Ok(Event::Drained));
+                }
+            }
+            if !self.cout.is_empty() {
+                let before = self.cout.len();
+                let _ = self.poll_flush_client(cx)?;
+                moved |= self.cout.len() < before;
+            }
+            // A client that does not read is not read from; one whose frame waits has said enough.
+            if self.bout.len() < BUFFER && !waiting {
+                if self.cin.capacity() - self.cin.len() < 1024 {
+                    self.cin.reserve(CLIENT_BUFFER);
+                }
+                match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.cin) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Event::ClientGone)),
+                    Poll::Ready(Ok(_)) if self.has_frame() => return Poll::Ready(Ok(Event::Client)),
+                    Poll::Ready(Ok(_)) => moved = true,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                    Poll::Pending => {}
+                }
+            }
+            if !moved {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Writes to and reads from the backend; true when something moved.
+    fn poll_backend(&mut self, cx: &mut Context<'_>) -> Result<bool, Lost> {
+        let Some(checkout) = self.link.as_mut() else { return Ok(false) };
+        let link: &mut Link = checkout;
+        let mut moved = false;
+        while !self.bout.is_empty() {
+            match Pin::new(&mut link.io).poll_write(cx, &self.bout) {
+                Poll::Ready(Ok(written)) => {
+                    self.bout.advance(written);
+                    moved = true;
+                }
+                Poll::Ready(Err(error)) => return Err(self.lost(&error.to_string())),
+                Poll::Pending => break,
+            }
+        }
+        if let Poll::Ready(Err(error)) = Pin::new(&mut link.io).poll_flush(cx) {
+            return Err(self.lost(&error.to_string()));
+        }
+        if self.cout.len() >= BUFFER {
+            return Ok(moved);
+        }
+        if link.rbuf.capacity() - link.rbuf.len() < 4096 {
+            link.rbuf.reserve(BUFFER);
+        }
+        match poll_read_buf(Pin::new(&mut link.io), cx, &mut link.rbuf) {
+            Poll::Ready(Ok(0)) => Err(self.lost("the server closed the connection")),
+            Poll::Ready(Ok(_)) => {
+                self.scan().map_err(|reason| self.lost(&reason))?;
+                Ok(true)
+            }
+            Poll::Ready(Err(error)) => Err(self.lost(&error.to_string())),
+            Poll::Pending => Ok(moved),
+        }
+    }
+
+    fn lost(&mut self, reason: &str) -> Lost {
+        if let Some(link) = self.link.as_mut() {
+            link.broken = true;
+            tracing::warn!(pid = link.pid, reason, "a backend was lost");
+        }
+        Lost(reason.to_owned())
+    }
+
+    /// Looks at every frame that the backend sent.
+    fn scan(&mut self) -> Result<(), String> {
+        let Some(mut link) = self.link.take() else { return Ok(()) };
+        let mut buffer = std::mem::take(&mut link.rbuf);
+        self.link = Some(link);
+        let outcome = self.scan_buffer(&mut buffer);
+        if let Some(link) = self.link.as_mut() {
+            link.rbuf = buffer;
+        }
+        outcome
+    }
+
+    fn scan_buffer(&mut self, buffer: &mut BytesMut) -> Result<(), String> {
+        loop {
+            if self.pass > 0 {
+                let count = self.pass.min(buffer.len());
+                self.cout.extend_from_slice(&buffer[..count]);
+                buffer.advance(count);
+                self.pass -= count;
+                if self.pass > 0 {
+                    return Ok(());
+                }
+            }
+            let length = match frame::length(buffer, usize::MAX) {
+                Ok(Some(length)) => length,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(error.to_string()),
+            };
+            let tag = buffer[0];
+            if self.passes_unseen(tag) {
+                self.pass = length;
+                continue;
+            }
+            if buffer.len() < length {
+                buffer.reserve(length - buffer.len());
+                return Ok(());
+            }
+            let whole = buffer.split_to(length);
+            self.reply(tag, &whole)?;
+        }
+    }
+
+    /// Rows and COPY data that need no look.
+    fn passes_unseen(&self, tag: u8) -> bool {
+        match tag {
+            b'd' => true,
+            b'D' => match self.expect.front() {
+                Some(Expect::Execute(shape) | Expect::Query { shape, .. }) => shape.passes_rows(),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// A whole frame of the backend's.
+    fn reply(&mut self, tag: u8, whole: &[u8]) -> Result<(), String> {
+        let body = &whole[frame::HEADER..];
+        match tag {
+            b'Z' => self.ready(body.first().copied().unwrap_or(b'I')),
+            b'E' => self.error(whole),
+            b'S' => {
+                self.parameter_status(body);
+                self.cout.extend_from_slice(whole);
+            }
+            b'N' | b'A' => self.cout.extend_from_slice(whole),
+            b'1' => match self.expect.pop_front() {
+                Some(Expect::Parse { pass, .. }) => self.pass_if(pass, whole),
+                other => return Err(format!("ParseComplete where {other:?} was expected")),
+            },
+            b'2' => {
+                self.expect.pop_front();
+                self.cout.extend_from_slice(whole);
+            }
+            b'3' => match self.expect.pop_front() {
+                Some(Expect::Close { pass }) => self.pass_if(pass, whole),
+                other => return Err(format!("CloseComplete where {other:?} was expected")),
+            },
+            b't' => self.cout.extend_from_slice(whole),
+            b'T' | b'n' => self.description(tag, whole),
+            b'D' => self.row(body)?,
+            b'C' | b'I' | b's' => self.complete(tag, whole),
+            _ => self.cout.extend_from_slice(whole),
+        }
+        self.release_injected();
+        Ok(())
+    }
+
+    fn pass_if(&mut self, pass: bool, whole: &[u8]) {
+        if pass {
+            self.cout.extend_from_slice(whole);
+        }
+    }
+
+    /// Messages made here whose turn has come.
+    pub(super) fn release_injected(&mut self) {
+        while let Some(Expect::Inject(_)) = self.expect.front() {
+            if let Some(Expect::Inject(message)) = self.expect.pop_front() {
+                self.cout.extend_from_slice(&message);
+            }
+        }
+    }
+
+    fn shape(&self) -> Option<Arc<Shape>> {
+        match self.expect.front() {
+            Some(Expect::Execute(shape) | Expect::Query { shape, .. }) => Some(shape.clone()),
+            _ => None,
+        }
+    }
+
+    fn description(&mut self, tag: u8, whole: &[u8]) {
+        if let Some(Expect::Describe) = self.expect.front() {
+            self.expect.pop_front();
+            self.cout.extend_from_slice(whole);
+            return;
+        }
+        match self.shape() {
+            Some(shape) if shape.raw => self.cout.extend_from_slice(whole),
+            Some(shape) if tag == b'T' => {
+                if let Some(columns) = &shape.columns {
+                    reply::describe(&mut self.cout, columns);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn row(&mut self, body: &[u8]) -> Result<(), String> {
+        let Some(shape) = self.shape() else { return Ok(()) };
+        let fields = backend::data_row(body).map_err(|e| e.to_string())?;
+        if !shape.hidden.is_empty() {
+            let first = fields.len().saturating_sub(shape.hidden.len());
+            self.counters.row(&shape.hidden, &fields[first..]);
+        }
+        if !shape.swallows_rows() {
+            reply::shape_row(&mut self.cout, &shape, &fields);
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, tag: u8, whole: &[u8]) {
+        let Some(shape) = self.shape() else { return };
+        let body = &whole[frame::HEADER..];
+        if tag == b'C' {
+            let (text, rows) = backend::tag(body);
+            if text == "ROLLBACK" {
+                self.rolled_back = true;
+            }
+            if shape.counts {
+                self.counters.changed(rows);
+            }
+            self.stale |= shape.schema_change;
+            if let Some(change) = &shape.change {
+                self.settings.changed(change.clone());
+            }
+            match shape.tag {
+                Some(tag) => encode::complete(&mut self.cout, &tag.replace("{}", &rows.to_string())),
+                None => self.cout.extend_from_slice(whole),
+            }
+        } else {
+            self.cout.extend_from_slice(whole);
+        }
+        if matches!(self.expect.front(), Some(Expect::Execute(_))) {
+            self.expect.pop_front();
+        }
+    }
+
+    fn error(&mut self, whole: &[u8]) {
+        let body = &whole[frame::HEADER..];
+        let state = backend::fields(body).iter().find(|(c, _)| *c == b'C').map_or("", |(_, t)| *t).to_owned();
+        let mut message = BytesMut::new();
+        if self.is_sqlite() {
+            let catalog = self.overlay.clone().unwrap_or_else(|| self.pool.catalog());
+            reply::shape_error(&mut message, body, &catalog);
+            self.stale |= matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
+        } else {
+            message.extend_from_slice(whole);
+        }
+        self.transaction.failed();
+        match self.expect.front_mut() {
+            Some(Expect::Own { tag: None, .. }) => return,
+            Some(Expect::Own { tag, ready }) => {
+                *tag = None;
+                self.script = None;
+                // In the extended protocol the client's Sync will bring ReadyForQuery.
+                if self.unsynced {
+                    self.skipping = true;
+                } else {
+                    *ready = true;
+                }
+            }
+            Some(Expect::Query { ready, shape }) => {
+                let retry = shape.retry && matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
+                if retry {
+                    self.held_error = Some(message);
+                    return;
+                }
+                *ready = true;
+                self.script = None;
+            }
+            _ => {
+                self.skipping = !self.expect.iter().any(|e| matches!(e, Expect::Sync));
+                while self.expect.front().is_some_and(|e| !e.survives_error()) {
+                    if let Some(Expect::Parse { id: Some(id), .. }) = self.expect.pop_front()
+                        && let Some(link) = self.link.as_mut()
+                    {
+                        link.prepared.remove(id);
+                    }
+                }
+            }
+        }
+        self.cout.extend_from_slice(&message);
+    }
+
+    fn ready(&mut self, status: u8) {
+        if let Some(link) = self.link.as_mut() {
+            link.status = status;
+        }
+        let front = self.expect.pop_front();
+        let shown = self.transaction.status(status);
+        self.transaction.settle(status);
+        if status == b'I' {
+            let rolled_back = std::mem::take(&mut self.rolled_back);
+            if let Some(link) = self.link.as_mut() {
+                self.settings.settle(!rolled_back, &mut link.applied);
+            }
+            self.turn = None;
+            self.portals.clear();
+        }
+        match front {
+            Some(Expect::Own { tag, ready }) => {
+                if let Some(tag) = tag {
+                    encode::complete(&mut self.cout, tag);
+                }
+                if ready {
+                    encode::ready(&mut self.cout, shown);
+                }
+            }
+            Some(Expect::Query { ready: true, .. } | Expect::Sync) => encode::ready(&mut self.cout, shown),
+            _ => {}
+        }
+    }
+
+    fn parameter_status(&mut self, body: &[u8]) {
+        let mut reader = frame::Reader::new(body);
+        if let (Ok(name), Ok(value)) = (reader.cstring(), reader.cstring())
+            && let Some(link) = self.link.as_mut()
+        {
+            link.params.insert(name.to_owned(), value.to_owned());
+        }
+    }
+}
+
+/// The backend is gone, and why.
+struct Lost(String);

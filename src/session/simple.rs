@@ -1,0 +1,392 @@
+//! Query: one text, one or several statements.
+
+use super::expect::Expect;
+use super::settings::{self, Change};
+use super::shape::Shape;
+use super::{Ended, Session, params};
+use crate::catalog::Catalog;
+use crate::config::{DialectKind, Immediate, Isolation, ResultProfile};
+use crate::error::{ClientError, SqlState};
+use crate::reply;
+use crate::translate::{self, Action, Answer, OutColumn, OutKind, Plan, Setting, Source, Statement, TransactionControl};
+use crate::value::Value;
+use crate::wire::{encode, frontend};
+use bytes::BytesMut;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The statements of a Query that are still to run, each by itself (a `sqlite` session commits each alone).
+#[derive(Debug)]
+pub(super) struct Script {
+    sql: Arc<str>,
+    statements: Vec<Range<usize>>,
+    next: usize,
+    /// The last statement was tried once with a catalog that may have been stale.
+    tried: bool,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
+    /// A Query.
+    pub(super) async fn query(&mut self, body: &[u8]) -> Result<(), Ended> {
+        let sql = match frontend::query(body) {
+            Ok(sql) if sql.len() <= self.options.max_query_size => sql,
+            Ok(sql) => {
+                let message = format!("the statement of {} bytes is longer than max_query_size", sql.len());
+                self.inject_error(&ClientError::new(SqlState::PROGRAM_LIMIT, message), "");
+                self.ready_here();
+                return Ok(());
+            }
+            Err(error) => return self.bad_message(&error, true),
+        };
+        if self.own_setting(sql) {
+            self.ready_here();
+            return Ok(());
+        }
+        if !self.is_sqlite() {
+            return self.forward(sql).await;
+        }
+        let statements = translate::split(sql);
+        if statements.is_empty() {
+            let mut out = BytesMut::new();
+            encode::empty(&mut out, b'I');
+            self.inject(out);
+            self.ready_here();
+            return Ok(());
+        }
+        self.script = Some(Script { sql: sql.into(), statements, next: 0, tried: false });
+        Ok(())
+    }
+
+    /// A message that breaks the protocol: the client is told, and in the extended protocol everything up to Sync skipped.
+    pub(super) fn bad_message(&mut self, error: &crate::wire::WireError, query: bool) -> Result<(), Ended> {
+        let state = if *error == crate::wire::WireError::Encoding { SqlState::UNTRANSLATABLE } else { SqlState::PROTOCOL_VIOLATION };
+        self.inject_error(&ClientError::new(state, error.to_string()), "");
+        if query {
+            self.ready_here();
+        } else {
+            self.skipping = true;
+        }
+        Ok(())
+    }
+
+    /// The postgres dialect: the text goes as it is.
+    async fn forward(&mut self, sql: &str) -> Result<(), Ended> {
+        if let Err(error) = self.ensure_link().await {
+            self.inject_error(&error, sql);
+            self.ready_here();
+            return Ok(());
+        }
+        let mut shape = Shape::raw();
+        shape.change = settings::change(sql);
+        self.pinned |= pins(sql);
+        encode::query(&mut self.bout, sql);
+        self.expect.push_back(Expect::Query { shape: Arc::new(shape), ready: true });
+        self.unnamed_here = false;
+        Ok(())
+    }
+
+    /// The next statement of the script; nothing is expected from the backend.
+    pub(super) async fn next_statement(&mut self) -> Result<(), Ended> {
+        if let Some(error) = self.held_error.take() {
+            return self.after_held_error(error).await;
+        }
+        let Some(mut script) = self.script.take() else { return Ok(()) };
+        let Some(range) = script.statements.get(script.next).cloned() else {
+            self.ready_here();
+            return Ok(());
+        };
+        script.next += 1;
+        script.tried = false;
+        let sql = script.sql.clone();
+        let last = script.next == script.statements.len();
+        self.script = Some(script);
+        self.run_statement(&sql, range, last, true).await
+    }
+
+    /// An error that a stale catalog may have caused: with a newer one the statement is tried once more.
+    async fn after_held_error(&mut self, error: BytesMut) -> Result<(), Ended> {
+        let before = self.pool.catalog().version;
+        let fresh = self.catalog().await;
+        if let Ok(catalog) = fresh
+            && catalog.version != before
+            && let Some(script) = &self.script
+        {
+            let (sql, range) = (script.sql.clone(), script.statements[script.next - 1].clone());
+            let last = script.next == script.statements.len();
+            return self.run_statement(&sql, range, last, false).await;
+        }
+        self.cout.extend_from_slice(&error);
+        self.script = None;
+        self.ready_here();
+        Ok(())
+    }
+
+    async fn run_statement(&mut self, whole: &Arc<str>, range: Range<usize>, last: bool, retry: bool) -> Result<(), Ended> {
+        let (start, sql) = (range.start, &whole[range]);
+        if self.own_setting(sql) {
+            return Ok(());
+        }
+        if let Err(mut error) = self.try_statement(sql, last, retry).await {
+            error.position = error.position.map(|p| p + start);
+            self.script = None;
+            self.inject_error(&error, whole);
+            self.ready_here();
+        }
+        Ok(())
+    }
+
+    async fn try_statement(&mut self, sql: &str, last: bool, retry: bool) -> Result<(), ClientError> {
+        let catalog = self.catalog().await?;
+        let options = self.translation();
+        let found = self.pool.plans().simple(sql, &catalog, &options)?;
+        self.note_ddl(sql, &found.plan, &catalog);
+        match &found.plan.action {
+            Action::Execute(statement) => {
+                if let Some(Source::Client(n)) = statement.template.slots.iter().map(|s| &s.source).find(|s| matches!(s, Source::Client(_))) {
+                    return Err(translate::unbound(*n));
+                }
+                let text = self.printed(statement, &found.literals)?;
+                self.ensure_link().await?;
+                self.protect(statement.guard);
+                self.pinned |= statement.pins || pins(sql);
+                let mut shape = Shape::of(statement, &[], false);
+                shape.retry = retry;
+                shape.change = settings::change(sql);
+                encode::query(&mut self.bout, &text);
+                self.expect.push_back(Expect::Query { shape: Arc::new(shape), ready: last });
+                if last {
+                    // The script stays while its last statement may have to be tried again.
+                    self.finish_script(retry);
+                }
+                self.transaction.used();
+                self.unnamed_here = false;
+            }
+            Action::Transaction(control) => {
+                self.control(control, last).await?;
+                if last {
+                    self.script = None;
+                }
+            }
+            _ => {
+                let out = self.answer(&found.plan, &[], true)?;
+                self.inject(out);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish_script(&mut self, retry: bool) {
+        if !retry {
+            self.script = None;
+        }
+    }
+
+    /// The text of a statement, its slots as literals.
+    fn printed(&self, statement: &Statement, literals: &[Value]) -> Result<String, ClientError> {
+        let mut failed = None;
+        let now = now_ms();
+        let text = statement.template.printed(|at, out| {
+            let slot = &statement.template.slots[at];
+            match self.slot_value(&slot.source, literals, now).and_then(|v| params::literal(&v, slot.demand)) {
+                Ok(text) => out.push_str(&text),
+                Err(error) => failed = Some(error),
+            }
+        });
+        failed.map_or(Ok(text), Err)
+    }
+
+    /// The value of a slot that is not the client's.
+    pub(super) fn slot_value(&self, source: &Source, literals: &[Value], now_ms: i64) -> Result<Value, ClientError> {
+        Ok(match source {
+            Source::Client(n) => return Err(translate::unbound(*n)),
+            Source::Literal(at) => literals.get(*at).cloned().unwrap_or(Value::Null),
+            Source::LastInsertRowid => Value::Integer(self.counters.last_insert_rowid),
+            Source::Changes => Value::Integer(self.counters.changes),
+            Source::TotalChanges => Value::Integer(self.counters.total_changes),
+            Source::Now(call) => call.evaluate(now_ms),
+        })
+    }
+
+    /// Transaction control; the tag is the client's.
+    pub(super) async fn control(&mut self, control: &TransactionControl, ready: bool) -> Result<(), ClientError> {
+        let (sql, tag) = match control {
+            TransactionControl::Begin { immediate, native } => {
+                let isolation = match self.options.isolation {
+                    Isolation::ReadCommitted => "",
+                    Isolation::RepeatableRead => "ISOLATION LEVEL REPEATABLE READ",
+                    Isolation::Serializable => "ISOLATION LEVEL SERIALIZABLE",
+                };
+                let serial = *immediate && self.options.immediate == Immediate::Serial;
+                let lock = serial && self.pool.catalog().helpers.is_some();
+                let sql = self.transaction.begin(native, isolation, lock)?;
+                if serial {
+                    // Waiters hold no backend.
+                    self.turn = Some(self.pool.immediate().await);
+                }
+                (sql, "BEGIN")
+            }
+            TransactionControl::Commit => (self.transaction.commit()?, "COMMIT"),
+            TransactionControl::Rollback => {
+                let sql = self.transaction.rollback()?;
+                self.rolled_back = true;
+                (sql, "ROLLBACK")
+            }
+            TransactionControl::Savepoint(name) => (self.transaction.savepoint(name), "SAVEPOINT"),
+            TransactionControl::Release(name) => (self.transaction.release(name)?, "RELEASE"),
+            TransactionControl::RollbackTo(name) => (self.transaction.rollback_to(name)?, "ROLLBACK"),
+        };
+        if let Err(error) = self.ensure_link().await {
+            self.turn = None;
+            return Err(error);
+        }
+        self.own_query(&sql, Some(tag), ready);
+        Ok(())
+    }
+
+    /// The answer of a plan that needs no backend; with its RowDescription where `describe` (a simple query).
+    pub(super) fn answer(&mut self, plan: &Plan, formats: &[i16], describe: bool) -> Result<BytesMut, ClientError> {
+        let setting;
+        let answer = match &plan.action {
+            Action::Answer(answer) => answer,
+            Action::Setting(change) => {
+                setting = self.pragma(change);
+                &setting
+            }
+            _ => {
+                let mut out = BytesMut::new();
+                encode::empty(&mut out, b'I');
+                return Ok(out);
+            }
+        };
+        let mut out = BytesMut::new();
+        if let Some(columns) = &answer.columns {
+            let columns = shape_columns(columns, formats, false);
+            if describe {
+                reply::describe(&mut out, &columns);
+            }
+            for row in &answer.rows {
+                let cells: Vec<Option<Vec<u8>>> = row.iter().zip(&columns).map(|(v, c)| reply::value_bytes(v, c)).collect();
+                encode::data_row(&mut out, cells.iter().map(|c| c.as_deref()));
+            }
+        }
+        encode::complete(&mut out, &answer.tag.replace("{}", &answer.rows.len().to_string()));
+        Ok(out)
+    }
+
+    /// A PRAGMA on the connection's own state.
+    fn pragma(&mut self, setting: &Setting) -> Answer {
+        if let Some(value) = &setting.value {
+            if setting.name == "busy_timeout" {
+                let ms: i64 = value.parse().unwrap_or(0);
+                // 0 fails at once in SQLite; at the backend 0 would wait without limit.
+                self.settings.changed(Change::Set("lock_timeout".to_owned(), format!("'{}ms'", ms.max(1))));
+                let applied = self.link.as_mut().map(|l| &mut l.applied);
+                match applied {
+                    // A backend that is held is told with the next statement.
+                    Some(applied) => {
+                        let before = applied.clone();
+                        self.settings.settle(true, applied);
+                        let sql = self.settings.difference(&before);
+                        if !sql.is_empty() {
+                            self.own_query(&sql, None, false);
+                        }
+                    }
+                    None => self.settings.settle(true, &mut std::collections::BTreeMap::new()),
+                }
+            }
+            self.pragmas.insert(setting.name, value.clone());
+        }
+        let value = self.pragmas.get(setting.name).map_or(setting.default, String::as_str);
+        let value = value.parse().map_or_else(|_| Value::Text(value.to_owned()), Value::Integer);
+        let kind = if matches!(value, Value::Integer(_)) { OutKind::Integer } else { OutKind::Text };
+        let columns = setting.answers.then(|| vec![OutColumn { name: if setting.name == "busy_timeout" { "timeout" } else { setting.name }.to_owned(), kind }]);
+        let rows = if setting.answers { vec![vec![value]] } else { Vec::new() };
+        Answer { tag: if columns.is_some() { "SELECT {}" } else { "PRAGMA" }, columns, rows }
+    }
+
+    /// SET and SHOW of Litewire's own settings; true when the statement was one.
+    pub(super) fn own_setting(&mut self, sql: &str) -> bool {
+        let known = |name: &str| matches!(name, "litewire.dialect" | "litewire.results");
+        let trimmed = sql.trim_start();
+        let head = trimmed.as_bytes().get(..4).map(|b| b.to_ascii_uppercase());
+        if !matches!(head.as_deref(), Some(b"SET " | b"SHOW" | b"RESE")) {
+            return false;
+        }
+        let mut out = BytesMut::new();
+        match settings::change(sql) {
+            Some(Change::Set(name, value)) if known(&name) => {
+                let value = settings::plain(&value).to_ascii_lowercase();
+                match (name.as_str(), value.as_str()) {
+                    ("litewire.dialect", "sqlite") => self.options.dialect = DialectKind::Sqlite,
+                    ("litewire.dialect", "postgres") => self.options.dialect = DialectKind::Postgres,
+                    ("litewire.results", "sqlite") => self.options.results = ResultProfile::Sqlite,
+                    ("litewire.results", "native") => self.options.results = ResultProfile::Native,
+                    _ => {
+                        let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
+                        self.inject_error(&ClientError::new(SqlState::INVALID_PARAMETER_VALUE, message), sql);
+                        return true;
+                    }
+                }
+                encode::complete(&mut out, "SET");
+            }
+            _ => {
+                let tokens = translate::parse::scan::tokens(sql);
+                let name = tokens.iter().skip(1).map(|t| t.text(sql).to_ascii_lowercase()).collect::<String>();
+                let name = name.trim_end_matches(';');
+                if !known(name) || !tokens.first().is_some_and(|t| t.is(sql, "SHOW")) {
+                    return false;
+                }
+                let value = match name {
+                    "litewire.dialect" if self.is_sqlite() => "sqlite",
+                    "litewire.dialect" => "postgres",
+                    _ if self.options.results == ResultProfile::Native => "native",
+                    _ => "sqlite",
+                };
+                let columns = shape_columns(&[OutColumn { name: name.to_owned(), kind: OutKind::Text }], &[], false);
+                reply::describe(&mut out, &columns);
+                encode::data_row(&mut out, std::iter::once(Some(value.as_bytes())));
+                encode::complete(&mut out, "SHOW");
+            }
+        }
+        self.inject(out);
+        true
+    }
+
+    /// DDL within a transaction: later statements see its effect before anybody else does.
+    pub(super) fn note_ddl(&mut self, sql: &str, plan: &Plan, catalog: &Catalog) {
+        if self.transaction.is_active()
+            && let Action::Execute(statement) = &plan.action
+            && statement.schema_change
+            && let Some(overlay) = translate::overlay(sql, catalog, &self.translation())
+        {
+            self.overlay = Some(Arc::new(overlay));
+        }
+    }
+}
+
+/// Columns of a fixed answer with the client's formats.
+pub(super) fn shape_columns(columns: &[OutColumn], formats: &[i16], wide: bool) -> Vec<super::Column> {
+    columns.iter().enumerate().map(|(i, c)| super::Column { name: c.name.clone(), kind: c.kind, format: frontend::format_at(formats, i), wide }).collect()
+}
+
+/// Milliseconds of Unix time.
+pub(super) fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}
+
+/// Does a statement leave state at the backend that cannot be moved to another one?
+pub(super) fn pins(sql: &str) -> bool {
+    let head = sql.trim_start().as_bytes();
+    let starts = |word: &str| head.get(..word.len()).is_some_and(|h| h.eq_ignore_ascii_case(word.as_bytes()));
+    if starts("LISTEN") || starts("PREPARE ") || starts("LOAD") {
+        return true;
+    }
+    let has = |needle: &str| sql.len() >= needle.len() && sql.as_bytes().windows(needle.len()).any(|w| w.eq_ignore_ascii_case(needle.as_bytes()));
+    match head.first().map(u8::to_ascii_uppercase) {
+        Some(b'C') => starts("CREATE") && (has("CREATE TEMP") || has("LOCAL TEMP")),
+        Some(b'D') => starts("DECLARE") && has("WITH HOLD"),
+        _ => sql.len() > 16 && memchr::memmem::find(head, b"pg_").is_some() && (has("pg_advisory_lock") || has("pg_try_advisory_lock")),
+    }
+}

@@ -1,0 +1,185 @@
+//! SQLite's transaction on PostgreSQL: an error leaves it alive, by a savepoint that travels in the statement's own flush.
+
+use crate::error::{ClientError, SqlState};
+use crate::translate::bind_ident as quote_ident;
+
+/// The savepoint's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Guard {
+    /// There is none.
+    #[default]
+    None,
+    /// Set, and nothing done since.
+    Fresh,
+    /// Set, and something done since.
+    Used,
+    /// Something failed since it was set.
+    Failed,
+}
+
+/// An explicit transaction of a client.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    active: bool,
+    guard: Guard,
+    /// The client's savepoints, the innermost last.
+    savepoints: Vec<String>,
+    /// Was it begun by SAVEPOINT? Then that one's RELEASE commits.
+    by_savepoint: bool,
+}
+
+impl Transaction {
+    /// Is there one?
+    pub fn is_active(&self) -> bool {
+        self.active
+    }
+
+    /// The statements that protect the next one; empty when it is protected already.
+    pub fn protect(&mut self) -> &'static str {
+        let before = std::mem::replace(&mut self.guard, Guard::Fresh);
+        match before {
+            Guard::None => "SAVEPOINT _lw",
+            Guard::Fresh => "",
+            Guard::Used => "RELEASE _lw; SAVEPOINT _lw",
+            Guard::Failed => "ROLLBACK TO _lw",
+        }
+    }
+
+    /// What brings a failed transaction back before a statement that no savepoint may protect.
+    pub fn recover(&mut self) -> &'static str {
+        if self.guard != Guard::Failed {
+            return "";
+        }
+        self.guard = Guard::Fresh;
+        "ROLLBACK TO _lw"
+    }
+
+    /// A statement was sent under the guard.
+    pub fn used(&mut self) {
+        if self.guard == Guard::Fresh {
+            self.guard = Guard::Used;
+        }
+    }
+
+    /// A statement failed.
+    pub fn failed(&mut self) {
+        if self.guard != Guard::None {
+            self.guard = Guard::Failed;
+        }
+    }
+
+    /// The status for the client's ReadyForQuery, from the backend's.
+    pub fn status(&self, backend: u8) -> u8 {
+        if backend == b'E' && self.guard != Guard::None { b'T' } else { backend }
+    }
+
+    /// The backend's status after a reply: a transaction begins and ends with it.
+    pub fn settle(&mut self, status: u8) {
+        if status == b'I' {
+            *self = Transaction::default();
+        } else {
+            self.active = true;
+        }
+    }
+
+    /// BEGIN.
+    pub fn begin(&self, native: &str, isolation: &str, lock: bool) -> Result<String, ClientError> {
+        if self.active {
+            return Err(ClientError::new(SqlState::ACTIVE_TRANSACTION, "cannot start a transaction within a transaction"));
+        }
+        let lock = if lock { "; LOCK TABLE litewire.writer IN EXCLUSIVE MODE" } else { "" };
+        let modes = if native.is_empty() { isolation } else { native };
+        Ok(format!("BEGIN {modes}{lock}"))
+    }
+
+    /// COMMIT.
+    pub fn commit(&self) -> Result<String, ClientError> {
+        if !self.active {
+            return Err(ClientError::new(SqlState::NO_ACTIVE_TRANSACTION, "cannot commit - no transaction is active"));
+        }
+        Ok(if self.guard == Guard::Failed { "ROLLBACK TO _lw; COMMIT" } else { "COMMIT" }.to_owned())
+    }
+
+    /// ROLLBACK.
+    pub fn rollback(&self) -> Result<String, ClientError> {
+        if !self.active {
+            return Err(ClientError::new(SqlState::NO_ACTIVE_TRANSACTION, "cannot rollback - no transaction is active"));
+        }
+        Ok("ROLLBACK".to_owned())
+    }
+
+    /// SAVEPOINT; outside a transaction it begins one.
+    pub fn savepoint(&mut self, name: &str) -> String {
+        let name = name.to_ascii_lowercase();
+        let start = if self.active { self.leave_guard() } else { "BEGIN; " };
+        if !self.active {
+            (self.active, self.by_savepoint) = (true, true);
+        }
+        self.savepoints.push(name.clone());
+        format!("{start}SAVEPOINT {}", quote_ident(&name))
+    }
+
+    /// ROLLBACK TO.
+    pub fn rollback_to(&mut self, name: &str) -> Result<String, ClientError> {
+        let at = self.find(name)?;
+        self.savepoints.truncate(at + 1);
+        self.guard = Guard::None;
+        Ok(format!("ROLLBACK TO {}", quote_ident(&name.to_ascii_lowercase())))
+    }
+
+    /// RELEASE; of the savepoint that began the transaction, a COMMIT.
+    pub fn release(&mut self, name: &str) -> Result<String, ClientError> {
+        let at = self.find(name)?;
+        let before = if self.guard == Guard::Failed { "ROLLBACK TO _lw; " } else { "" };
+        self.guard = Guard::None;
+        self.savepoints.truncate(at);
+        Ok(if at == 0 && self.by_savepoint { format!("{before}COMMIT") } else { format!("{before}RELEASE {}", quote_ident(&name.to_ascii_lowercase())) })
+    }
+
+    fn find(&self, name: &str) -> Result<usize, ClientError> {
+        let found = self.savepoints.iter().rposition(|s| s.eq_ignore_ascii_case(name));
+        found.ok_or_else(|| ClientError::new(SqlState::INVALID_SAVEPOINT, format!("no such savepoint: {name}")))
+    }
+
+    /// The client's savepoints must not lie within the guard.
+    fn leave_guard(&mut self) -> &'static str {
+        match std::mem::take(&mut self.guard) {
+            Guard::None => "",
+            Guard::Fresh | Guard::Used => "RELEASE _lw; ",
+            Guard::Failed => "ROLLBACK TO _lw; RELEASE _lw; ",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guard_costs_no_round_trip_and_never_nests() {
+        let mut transaction = Transaction::default();
+        transaction.settle(b'T');
+        assert_eq!(transaction.protect(), "SAVEPOINT _lw");
+        assert_eq!(transaction.protect(), "");
+        transaction.used();
+        assert_eq!(transaction.protect(), "RELEASE _lw; SAVEPOINT _lw");
+        transaction.used();
+        transaction.failed();
+        assert_eq!(transaction.status(b'E'), b'T');
+        assert_eq!(transaction.protect(), "ROLLBACK TO _lw");
+        assert_eq!(transaction.savepoint("A"), "RELEASE _lw; SAVEPOINT \"a\"");
+        assert_eq!(transaction.rollback_to("a").as_deref(), Ok("ROLLBACK TO \"a\""));
+        assert_eq!(transaction.release("b").unwrap_err().message, "no such savepoint: b");
+        assert_eq!(transaction.release("A").as_deref(), Ok("RELEASE \"a\""));
+        assert_eq!(transaction.commit().as_deref(), Ok("COMMIT"));
+    }
+
+    #[test]
+    fn a_savepoint_begins_a_transaction() {
+        let mut transaction = Transaction::default();
+        assert_eq!(transaction.savepoint("a"), "BEGIN; SAVEPOINT \"a\"");
+        assert_eq!(transaction.release("a").as_deref(), Ok("COMMIT"));
+        transaction.settle(b'I');
+        assert!(transaction.commit().is_err());
+    }
+}
