@@ -269,17 +269,20 @@ END $$;
 
 CREATE OR REPLACE FUNCTION litewire.n_add(a numeric, b numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN scale(a) = 0 AND scale(b) = 0 THEN litewire.num_norm(a + b) ELSE litewire._real_op('+', a::float8, b::float8) END
+  SELECT CASE WHEN scale(a) = 0 AND scale(b) = 0 AND a + b BETWEEN -9223372036854775808 AND 9223372036854775807 THEN a + b
+              ELSE litewire._real_op('+', a::float8, b::float8) END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.n_sub(a numeric, b numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN scale(a) = 0 AND scale(b) = 0 THEN litewire.num_norm(a - b) ELSE litewire._real_op('-', a::float8, b::float8) END
+  SELECT CASE WHEN scale(a) = 0 AND scale(b) = 0 AND a - b BETWEEN -9223372036854775808 AND 9223372036854775807 THEN a - b
+              ELSE litewire._real_op('-', a::float8, b::float8) END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.n_mul(a numeric, b numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN scale(a) = 0 AND scale(b) = 0 THEN litewire.num_norm(a * b) ELSE litewire._real_op('*', a::float8, b::float8) END
+  SELECT CASE WHEN scale(a) = 0 AND scale(b) = 0 AND a * b BETWEEN -9223372036854775808 AND 9223372036854775807 THEN a * b
+              ELSE litewire._real_op('*', a::float8, b::float8) END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.n_div(a numeric, b numeric) RETURNS numeric

@@ -31,7 +31,7 @@ $$;
 -- a[1] = time value, a[2..] = modifiers.  nowms = value of 'now' (NULL: 'now' is an error, for index/generated columns)
 CREATE OR REPLACE FUNCTION litewire._dt(a text[], nowms int8, tz text DEFAULT 'UTC', OUT jd int8, OUT ss boolean)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-DECLARE t text := a[1]; m text[]; r float8; raws bool := false; valid bool := false; i int; md text; y int8; mo int8; d int8; nfl int8 := 0; x int8; n float8; tod int8; dt date; u text; base int8;
+DECLARE t text := a[1]; m text[]; r float8; raws bool := false; valid bool := false; i int; md text; y int8; mo int8; d int8; nfl int8 := 0; x int8; n float8; tod int8; dt date; u text; base int8; fjd int8; fy int8; fm int8; fd int8;
 BEGIN
   ss := false;
   IF cardinality(a)=0 THEN t := 'now'; END IF;
@@ -49,6 +49,11 @@ BEGIN
       jd := jd - (CASE WHEN left(m[7],1)='-' THEN -1 ELSE 1 END)*(pg_catalog.substr(m[7],2,2)::int*60+pg_catalog.substr(m[7],5,2)::int)*60000;
     END IF;
     valid := true;
+    -- A day that its month does not have stays as written while nothing has moved it.
+    IF m[7] IS NULL OR upper(m[7])='Z' THEN
+      fjd := jd; fy := m[1]::int8; fm := m[2]::int8; fd := m[3]::int8;
+      nfl := greatest(fd - extract(day FROM make_date(greatest(abs(fy)::int,1),fm::int,1) + interval '1 month' - interval '1 day')::int8, 0);
+    END IF;
   ELSIF lower(t)='now' THEN
     IF nowms IS NULL THEN RAISE EXCEPTION 'non-deterministic use of a date/time function'; END IF;
     jd := nowms + 210866760000000; valid := true;
@@ -70,8 +75,8 @@ BEGIN
     ELSIF NOT valid THEN jd := NULL; RETURN;
     ELSIF md='subsec' OR md='subsecond' THEN ss := true;
     ELSIF md='floor' THEN jd := jd - nfl*86400000; nfl := 0;
-    ELSIF md='ceiling' THEN nfl := 0;
-    ELSIF md IN ('localtime','utc') THEN
+    ELSIF md='ceiling' THEN nfl := 0; fjd := NULL;
+    ELSIF md IN ('localtime','utc') THEN fjd := NULL;
       IF tz<>'UTC' THEN
         IF md='localtime' THEN jd := jd + (extract(epoch FROM (to_timestamp((jd-210866760000000)/1000.0) AT TIME ZONE tz) - (to_timestamp((jd-210866760000000)/1000.0) AT TIME ZONE 'UTC'))*1000)::int8;
         ELSE jd := jd - (extract(epoch FROM (to_timestamp((jd-210866760000000)/1000.0) AT TIME ZONE 'UTC') - ((to_timestamp((jd-210866760000000)/1000.0) AT TIME ZONE 'UTC') AT TIME ZONE tz AT TIME ZONE 'UTC'))*1000)::int8; END IF;
@@ -81,16 +86,16 @@ BEGIN
       x := abs(pg_catalog.substr(md,9)::float8)::int8; IF x NOT BETWEEN 0 AND 6 THEN jd:=NULL; RETURN; END IF;
       base := ((jd+129600000)/86400000)%7; IF base>x THEN base := base-7; END IF; jd := jd+(x-base)*86400000-CASE WHEN x<>base AND md ~ '-' THEN 604800000 ELSE 0 END;
     ELSIF md IN ('end of day','end of month','end of year') THEN
-      dt := litewire._d(jd); y := litewire._y(dt); mo := extract(month FROM dt); d := extract(day FROM dt);
+      IF jd = fjd THEN y := fy; mo := fm; d := fd; ELSE dt := litewire._d(jd); y := litewire._y(dt); mo := extract(month FROM dt); d := extract(day FROM dt); END IF;
       CASE pg_catalog.substr(md,8) WHEN 'day' THEN jd := litewire._ymd2jd(y,mo,d)+86399999; WHEN 'year' THEN jd := litewire._ymd2jd(y,12,31)+86399999; ELSE jd := CASE WHEN mo=12 THEN litewire._ymd2jd(y+1,1,1) ELSE litewire._ymd2jd(y,mo+1,1) END - 1; END CASE;
     ELSIF md LIKE 'start of %' THEN
-      dt := litewire._d(jd); y := litewire._y(dt); mo := extract(month FROM dt); d := extract(day FROM dt);
+      IF jd = fjd THEN y := fy; mo := fm; d := fd; ELSE dt := litewire._d(jd); y := litewire._y(dt); mo := extract(month FROM dt); d := extract(day FROM dt); END IF;
       CASE pg_catalog.substr(md,10) WHEN 'month' THEN jd := litewire._ymd2jd(y,mo,1); WHEN 'year' THEN jd := litewire._ymd2jd(y,1,1); WHEN 'day' THEN jd := litewire._ymd2jd(y,mo,d); ELSE jd := NULL; RETURN; END CASE;
     ELSE
       m := regexp_match(md,'^([+-])(\d{4})-(\d\d)-(\d\d)(?: (\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?)?$');
       IF m IS NOT NULL THEN
         IF m[3]::int>11 OR m[4]::int>30 THEN jd:=NULL; RETURN; END IF;
-        dt := litewire._d(jd); y := litewire._y(dt); mo := extract(month FROM dt); d := extract(day FROM dt); tod := (jd+43200000)%86400000; x := CASE WHEN m[1]='-' THEN -1 ELSE 1 END;
+        IF jd = fjd THEN y := fy; mo := fm; d := fd; ELSE dt := litewire._d(jd); y := litewire._y(dt); mo := extract(month FROM dt); d := extract(day FROM dt); END IF; tod := (jd+43200000)%86400000; x := CASE WHEN m[1]='-' THEN -1 ELSE 1 END;
         y := y + x*m[2]::int8; mo := mo + x*m[3]::int8;
         base := CASE WHEN mo>0 THEN (mo-1)/12 ELSE (mo-12)/12 END; y := y+base; mo := mo-base*12;
         nfl := CASE WHEN d<=28 THEN 0 WHEN mo IN (1,3,5,7,8,10,12) THEN 0 WHEN mo<>2 THEN (d=31)::int WHEN y%4<>0 OR (y%100=0 AND y%400<>0) THEN d-28 ELSE d-29 END;
@@ -106,7 +111,7 @@ BEGIN
       IF m IS NULL THEN jd := NULL; RETURN; END IF;
       n := m[1]::float8; u := m[2]; IF abs(n)>=4.6427e14 THEN jd:=NULL; RETURN; END IF;
       IF u IN ('month','year') THEN
-        dt := litewire._d(jd); y := litewire._y(dt); mo := extract(month FROM dt); d := extract(day FROM dt); tod := (jd+43200000)%86400000;
+        IF jd = fjd THEN y := fy; mo := fm; d := fd; ELSE dt := litewire._d(jd); y := litewire._y(dt); mo := extract(month FROM dt); d := extract(day FROM dt); END IF; tod := (jd+43200000)%86400000;
         IF u='month' THEN mo := mo+trunc(n)::int8; base := CASE WHEN mo>0 THEN (mo-1)/12 ELSE (mo-12)/12 END; y := y+base; mo := mo-base*12;
         ELSE y := y+trunc(n)::int8; END IF;
         nfl := CASE WHEN d<=28 THEN 0 WHEN mo IN (1,3,5,7,8,10,12) THEN 0 WHEN mo<>2 THEN (d=31)::int WHEN y%4<>0 OR (y%100=0 AND y%400<>0) THEN d-28 ELSE d-29 END;
@@ -135,7 +140,7 @@ BEGIN
     o := o || CASE c WHEN 'd' THEN lpad(d::text,2,'0') WHEN 'e' THEN lpad(d::text,2,' ') WHEN 'f' THEN lpad(se::text,2,'0')||'.'||lpad((tod%1000)::text,3,'0')
       WHEN 'F' THEN lpad(y::text,4,'0')||'-'||lpad(m::text,2,'0')||'-'||lpad(d::text,2,'0') WHEN 'H' THEN lpad(h::text,2,'0') WHEN 'k' THEN lpad(h::text,2,' ')
       WHEN 'I' THEN lpad(((h+11)%12+1)::text,2,'0') WHEN 'l' THEN lpad(((h+11)%12+1)::text,2,' ') WHEN 'j' THEN lpad((doy+1)::text,3,'0')
-      WHEN 'J' THEN trim_scale(round(jd::numeric/86400000,9))::text
+      WHEN 'J' THEN trim_scale(round(litewire.exact(jd/86400000.0::float8),16-length((jd/86400000)::text)))::text
       WHEN 'm' THEN lpad(m::text,2,'0') WHEN 'M' THEN lpad(mi::text,2,'0') WHEN 'p' THEN CASE WHEN h>=12 THEN 'PM' ELSE 'AM' END WHEN 'P' THEN CASE WHEN h>=12 THEN 'pm' ELSE 'am' END
       WHEN 'R' THEN lpad(h::text,2,'0')||':'||lpad(mi::text,2,'0') WHEN 's' THEN (jd/1000-210866760000)::text WHEN 'S' THEN lpad(se::text,2,'0')
       WHEN 'T' THEN lpad(h::text,2,'0')||':'||lpad(mi::text,2,'0')||':'||lpad(se::text,2,'0') WHEN 'u' THEN CASE WHEN wd=0 THEN '7' ELSE wd::text END WHEN 'w' THEN wd::text
