@@ -3,13 +3,40 @@
 -- substr(): positions from either end, negative lengths count backwards.
 CREATE OR REPLACE FUNCTION litewire.substr(s text, p int8, n int8) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE len int8 := length(s); p1 int8 := p; p2 int8 := n; neg bool := false;
+DECLARE
+  len int8 := length(s);
+  p1 int8 := p;
+  p2 int8 := n;
+  neg bool := false;
 BEGIN
-  IF p2 < 0 THEN p2 := -p2; neg := true; END IF;
-  IF p1 < 0 THEN p1 := p1 + len; IF p1 < 0 THEN p2 := p2 + p1; IF p2<0 THEN p2:=0; END IF; p1 := 0; END IF;
-  ELSIF p1 > 0 THEN p1 := p1 - 1; ELSIF p2 > 0 THEN p2 := p2 - 1; END IF;
-  IF neg THEN p1 := p1 - p2; IF p1 < 0 THEN p2 := p2 + p1; p1 := 0; END IF; END IF;
-  IF p2 <= 0 OR p1 >= len THEN RETURN ''; END IF;
+  IF p2 < 0 THEN
+    p2 := -p2;
+    neg := true;
+  END IF;
+  IF p1 < 0 THEN
+    p1 := p1 + len;
+    IF p1 < 0 THEN
+      p2 := p2 + p1;
+      IF p2<0 THEN
+        p2:=0;
+      END IF;
+      p1 := 0;
+    END IF;
+  ELSIF p1 > 0 THEN
+    p1 := p1 - 1;
+  ELSIF p2 > 0 THEN
+    p2 := p2 - 1;
+  END IF;
+  IF neg THEN
+    p1 := p1 - p2;
+    IF p1 < 0 THEN
+      p2 := p2 + p1;
+      p1 := 0;
+    END IF;
+  END IF;
+  IF p2 <= 0 OR p1 >= len THEN
+    RETURN '';
+  END IF;
   RETURN pg_catalog.substr(s, p1::int+1, least(p2,len)::int);
 END
 $$;
@@ -21,13 +48,40 @@ $$;
 
 CREATE OR REPLACE FUNCTION litewire.substr_blob(s bytea, p int8, n int8) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE len int8 := length(s); p1 int8 := p; p2 int8 := n; neg bool := false;
+DECLARE
+  len int8 := length(s);
+  p1 int8 := p;
+  p2 int8 := n;
+  neg bool := false;
 BEGIN
-  IF p2 < 0 THEN p2 := -p2; neg := true; END IF;
-  IF p1 < 0 THEN p1 := p1 + len; IF p1 < 0 THEN p2 := p2 + p1; IF p2<0 THEN p2:=0; END IF; p1 := 0; END IF;
-  ELSIF p1 > 0 THEN p1 := p1 - 1; ELSIF p2 > 0 THEN p2 := p2 - 1; END IF;
-  IF neg THEN p1 := p1 - p2; IF p1 < 0 THEN p2 := p2 + p1; p1 := 0; END IF; END IF;
-  IF p2 <= 0 OR p1 >= len THEN RETURN ''::bytea; END IF;
+  IF p2 < 0 THEN
+    p2 := -p2;
+    neg := true;
+  END IF;
+  IF p1 < 0 THEN
+    p1 := p1 + len;
+    IF p1 < 0 THEN
+      p2 := p2 + p1;
+      IF p2<0 THEN
+        p2:=0;
+      END IF;
+      p1 := 0;
+    END IF;
+  ELSIF p1 > 0 THEN
+    p1 := p1 - 1;
+  ELSIF p2 > 0 THEN
+    p2 := p2 - 1;
+  END IF;
+  IF neg THEN
+    p1 := p1 - p2;
+    IF p1 < 0 THEN
+      p2 := p2 + p1;
+      p1 := 0;
+    END IF;
+  END IF;
+  IF p2 <= 0 OR p1 >= len THEN
+    RETURN ''::bytea;
+  END IF;
   RETURN pg_catalog.substr(s, p1::int+1, least(p2,len)::int);
 END
 $$;
@@ -70,24 +124,52 @@ $$;
 -- GLOB pattern -> anchored PG regex
 CREATE OR REPLACE FUNCTION litewire.glob_re(p text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE i int := 1; n int := length(p); c text; r text := '^'; k text; neg bool;
+DECLARE
+  i int := 1;
+  n int := length(p);
+  c text;
+  r text := '^';
+  k text;
+  neg bool;
 BEGIN
-  WHILE i <= n LOOP c := pg_catalog.substr(p,i,1);
-    IF c='*' THEN r := r||'.*'; ELSIF c='?' THEN r := r||'.';
+  WHILE i <= n LOOP
+    c := pg_catalog.substr(p,i,1);
+    IF c='*' THEN
+      r := r||'.*';
+    ELSIF c='?' THEN
+      r := r||'.';
     ELSIF c='[' THEN
-      i := i+1; neg := false; k := '';
-      IF pg_catalog.substr(p,i,1)='^' THEN neg := true; i := i+1; END IF;
-      IF pg_catalog.substr(p,i,1)=']' THEN k := '\]'; i := i+1; END IF;
+      i := i+1;
+      neg := false;
+      k := '';
+      IF pg_catalog.substr(p,i,1)='^' THEN
+        neg := true;
+        i := i+1;
+      END IF;
+      IF pg_catalog.substr(p,i,1)=']' THEN
+        k := '\]';
+        i := i+1;
+      END IF;
       WHILE i<=n AND pg_catalog.substr(p,i,1)<>']' LOOP
         c := pg_catalog.substr(p,i,1);
-        k := k || CASE WHEN c ~ '[\\\[\]^]' THEN '\'||c ELSE c END; i := i+1;
+        k := k || CASE WHEN c ~ '[\\\[\]^]' THEN '\'||c ELSE c END;
+        i := i+1;
       END LOOP;
-      IF i>n OR k='' THEN RETURN '(?!)'; END IF;
-      IF right(k,1)='-' AND length(k)>1 THEN k := left(k,-1)||'\-'; END IF;
-      IF left(k,1)='-' THEN k := '\'||k; END IF;
+      IF i>n OR k='' THEN
+        RETURN '(?!)';
+      END IF;
+      IF right(k,1)='-' AND length(k)>1 THEN
+        k := left(k,-1)||'\-';
+      END IF;
+      IF left(k,1)='-' THEN
+        k := '\'||k;
+      END IF;
       r := r||CASE WHEN neg THEN '[^' ELSE '[' END||k||']';
-    ELSE r := r||CASE WHEN c ~ '[[:alnum:]_ ]' OR ascii(c)>127 THEN c ELSE '\'||c END; END IF;
+    ELSE
+      r := r||CASE WHEN c ~ '[[:alnum:]_ ]' OR ascii(c)>127 THEN c ELSE '\'||c END;
+    END IF;
     i := i+1;
-  END LOOP; RETURN r||'$';
+  END LOOP;
+  RETURN r||'$';
 END
 $$;

@@ -12,24 +12,46 @@ $$;
 
 CREATE OR REPLACE FUNCTION litewire.json_valid(t text) RETURNS int
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  BEGIN PERFORM t::json; RETURN 1; EXCEPTION WHEN OTHERS THEN RETURN 0; END
+BEGIN
+  PERFORM t::json;
+  RETURN 1;
+EXCEPTION WHEN OTHERS THEN
+  RETURN 0;
+END
 $$;
 
 -- '$.a."b c"[0][#-1]' -> {a,b c,0,-1}; '[#]' -> '#'
 CREATE OR REPLACE FUNCTION litewire.j_path(p text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE r text[] := '{}'; m text[]; s text := pg_catalog.substr(p,2);
+DECLARE
+  r text[] := '{}';
+  m text[];
+  s text := pg_catalog.substr(p,2);
 BEGIN
-  IF left(p,1)<>'$' THEN RAISE EXCEPTION 'bad JSON path: %', litewire.quote_text(p); END IF;
+  IF left(p,1)<>'$' THEN
+    RAISE EXCEPTION 'bad JSON path: %', litewire.quote_text(p);
+  END IF;
   WHILE s<>'' LOOP
-    m := regexp_match(s,'^\."((?:[^"\\]|\\.)*)"(.*)$'); 
-    IF m IS NULL THEN m := regexp_match(s,'^\.([^.\[]+)(.*)$'); END IF;
-    IF m IS NULL THEN m := regexp_match(s,'^\[(\d+)\](.*)$'); END IF;
-    IF m IS NULL THEN m := regexp_match(s,'^\[#(-\d+)\](.*)$'); END IF;
-    IF m IS NULL THEN m := regexp_match(s,'^\[(#)\](.*)$'); END IF;
-    IF m IS NULL THEN RAISE EXCEPTION 'bad JSON path: %', litewire.quote_text(p); END IF;
-    r := r||m[1]; s := m[2];
-  END LOOP; RETURN r;
+    m := regexp_match(s,'^\."((?:[^"\\]|\\.)*)"(.*)$');
+    IF m IS NULL THEN
+      m := regexp_match(s,'^\.([^.\[]+)(.*)$');
+    END IF;
+    IF m IS NULL THEN
+      m := regexp_match(s,'^\[(\d+)\](.*)$');
+    END IF;
+    IF m IS NULL THEN
+      m := regexp_match(s,'^\[#(-\d+)\](.*)$');
+    END IF;
+    IF m IS NULL THEN
+      m := regexp_match(s,'^\[(#)\](.*)$');
+    END IF;
+    IF m IS NULL THEN
+      RAISE EXCEPTION 'bad JSON path: %', litewire.quote_text(p);
+    END IF;
+    r := r||m[1];
+    s := m[2];
+  END LOOP;
+  RETURN r;
 END
 $$;
 
@@ -61,9 +83,9 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   j constant json := t::json #> litewire.j_path(p);
 BEGIN
-  RETURN CASE WHEN json_typeof(j) = 'array' THEN pg_catalog.json_array_length(j)
-              WHEN j IS NOT NULL THEN 0 END;
-END $$;
+  RETURN CASE WHEN json_typeof(j) = 'array' THEN pg_catalog.json_array_length(j) WHEN j IS NOT NULL THEN 0 END;
+END
+$$;
 
 CREATE OR REPLACE FUNCTION litewire.jq_text(t text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -78,25 +100,59 @@ $$;
 -- json_set(m='s') / json_insert('i') / json_replace('r') / json_remove('d').  v = JSON text of the new value
 CREATE OR REPLACE FUNCTION litewire.j_edit(j json, p text[], v text, m text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-DECLARE k text; e json; o text[] := '{}'; hit bool := false; i int := 0; n int; ix int;
+DECLARE
+  k text;
+  e json;
+  o text[] := '{}';
+  hit bool := false;
+  i int := 0;
+  n int;
+  ix int;
 BEGIN
-  IF cardinality(p)=0 THEN RETURN CASE m WHEN 'd' THEN NULL WHEN 'i' THEN litewire.j_min(j::text) ELSE v END; END IF;
+  IF cardinality(p)=0 THEN
+    RETURN CASE m WHEN 'd' THEN NULL WHEN 'i' THEN litewire.j_min(j::text) ELSE v END;
+  END IF;
   IF json_typeof(j)='object' THEN
     FOR k,e IN SELECT * FROM json_each(j) LOOP
-      IF k=p[1] AND NOT hit THEN hit := true;
-        IF cardinality(p)=1 AND m='d' THEN CONTINUE; END IF;
+      IF k=p[1] AND NOT hit THEN
+        hit := true;
+        IF cardinality(p)=1 AND m='d' THEN
+          CONTINUE;
+        END IF;
         o := o||(to_json(k)::text||':'||litewire.j_edit(e,p[2:],v,m));
-      ELSE o := o||(to_json(k)::text||':'||litewire.j_min(e::text)); END IF;
+      ELSE
+        o := o||(to_json(k)::text||':'||litewire.j_min(e::text));
+      END IF;
     END LOOP;
-    IF NOT hit AND m IN ('s','i') THEN o := o||(to_json(p[1])::text||':'||CASE WHEN cardinality(p)=1 THEN v ELSE litewire.j_edit(CASE WHEN p[2] IN ('0','#') THEN '[]' ELSE '{}' END::json,p[2:],v,m) END); END IF;
+    IF NOT hit AND m IN ('s','i') THEN
+      o := o||(to_json(p[1])::text||':'||CASE WHEN cardinality(p)=1 THEN v ELSE litewire.j_edit(CASE WHEN p[2] IN ('0','#') THEN '[]' ELSE '{}' END::json,p[2:],v,m) END);
+    END IF;
     RETURN '{'||array_to_string(o,',')||'}';
   ELSIF json_typeof(j)='array' THEN
     n := json_array_length(j);
-    IF p[1]='#' THEN ix := n; ELSIF p[1] ~ '^-?\d+$' THEN ix := p[1]::int; IF ix<0 THEN ix := n+ix; END IF; ELSE RETURN litewire.j_min(j::text); END IF;
+    IF p[1]='#' THEN
+      ix := n;
+    ELSIF p[1] ~ '^-?\d+$' THEN
+      ix := p[1]::int;
+      IF ix<0 THEN
+        ix := n+ix;
+      END IF;
+    ELSE
+      RETURN litewire.j_min(j::text);
+    END IF;
     FOR e IN SELECT * FROM json_array_elements(j) LOOP
-      IF i=ix THEN IF NOT (cardinality(p)=1 AND m='d') THEN o := o||litewire.j_edit(e,p[2:],v,m); END IF; ELSE o := o||litewire.j_min(e::text); END IF; i := i+1;
+      IF i=ix THEN
+        IF NOT (cardinality(p)=1 AND m='d') THEN
+          o := o||litewire.j_edit(e,p[2:],v,m);
+        END IF;
+      ELSE
+        o := o||litewire.j_min(e::text);
+      END IF;
+      i := i+1;
     END LOOP;
-    IF ix=n AND m IN ('s','i') THEN o := o||CASE WHEN cardinality(p)=1 THEN v ELSE litewire.j_edit('{}',p[2:],v,m) END; END IF;
+    IF ix=n AND m IN ('s','i') THEN
+      o := o||CASE WHEN cardinality(p)=1 THEN v ELSE litewire.j_edit('{}',p[2:],v,m) END;
+    END IF;
     RETURN '['||array_to_string(o,',')||']';
   END IF;
   RETURN litewire.j_min(j::text);
@@ -105,18 +161,37 @@ $$;
 
 CREATE OR REPLACE FUNCTION litewire.j_patch(a json, b json) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-DECLARE k text; e json; o text[] := '{}'; bv json; seen text[] := '{}';
+DECLARE
+  k text;
+  e json;
+  o text[] := '{}';
+  bv json;
+  seen text[] := '{}';
 BEGIN
-  IF json_typeof(b)<>'object' THEN RETURN litewire.j_min(b::text); END IF;
-  IF a IS NULL OR json_typeof(a)<>'object' THEN a := '{}'; END IF;
-  FOR k,e IN SELECT * FROM json_each(a) LOOP seen := seen||k; bv := b->k;
-    IF bv IS NULL THEN o := o||(to_json(k)::text||':'||litewire.j_min(e::text));
-    ELSIF json_typeof(bv)='null' THEN CONTINUE;
-    ELSE o := o||(to_json(k)::text||':'||litewire.j_patch(e,bv)); END IF;
+  IF json_typeof(b)<>'object' THEN
+    RETURN litewire.j_min(b::text);
+  END IF;
+  IF a IS NULL OR json_typeof(a)<>'object' THEN
+    a := '{}';
+  END IF;
+  FOR k,e IN SELECT * FROM json_each(a) LOOP
+    seen := seen||k;
+    bv := b->k;
+    IF bv IS NULL THEN
+      o := o||(to_json(k)::text||':'||litewire.j_min(e::text));
+    ELSIF json_typeof(bv)='null' THEN
+      CONTINUE;
+    ELSE
+      o := o||(to_json(k)::text||':'||litewire.j_patch(e,bv));
+    END IF;
   END LOOP;
   FOR k,e IN SELECT * FROM json_each(b) LOOP
-    IF k = ANY(seen) OR json_typeof(e)='null' THEN CONTINUE; END IF; o := o||(to_json(k)::text||':'||litewire.j_patch(NULL,e));
-  END LOOP; RETURN '{'||array_to_string(o,',')||'}';
+    IF k = ANY(seen) OR json_typeof(e)='null' THEN
+      CONTINUE;
+    END IF;
+    o := o||(to_json(k)::text||':'||litewire.j_patch(NULL,e));
+  END LOOP;
+  RETURN '{'||array_to_string(o,',')||'}';
 END
 $$;
 
@@ -132,10 +207,6 @@ $$;
 CREATE OR REPLACE FUNCTION litewire.json_tree(t text, p text DEFAULT '$') RETURNS TABLE(key text, value text, type text, atom text, id int8, parent int8, fullkey text, path text)
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-  RETURN QUERY WITH RECURSIVE w(k,v,fk,pa,ord) AS (SELECT NULL::text, t::json #> litewire.j_path(p), p, p, ARRAY[]::int8[]
-   UNION ALL SELECT c.k, c.v, w.fk||c.s, w.fk, w.ord||c.o FROM w, LATERAL (
-     SELECT x.k, x.v, CASE WHEN x.k ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.'||x.k ELSE '."'||x.k||'"' END s, x.o FROM json_each(CASE WHEN json_typeof(w.v)='object' THEN w.v ELSE '{}' END) WITH ORDINALITY x(k,v,o)
-     UNION ALL SELECT (x.o-1)::text, x.v, '['||(x.o-1)||']', x.o FROM json_array_elements(CASE WHEN json_typeof(w.v)='array' THEN w.v ELSE '[]' END) WITH ORDINALITY x(v,o)) c)
-  SELECT k, litewire.j_sql(v), litewire.j_type(v), CASE WHEN json_typeof(v) NOT IN ('object','array') THEN litewire.j_sql(v) END, row_number() OVER (ORDER BY ord), NULL::int8, fk, pa FROM w ORDER BY ord;
+  RETURN QUERY WITH RECURSIVE w(k,v,fk,pa,ord) AS (SELECT NULL::text, t::json #> litewire.j_path(p), p, p, ARRAY[]::int8[] UNION ALL SELECT c.k, c.v, w.fk||c.s, w.fk, w.ord||c.o FROM w, LATERAL ( SELECT x.k, x.v, CASE WHEN x.k ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.'||x.k ELSE '."'||x.k||'"' END s, x.o FROM json_each(CASE WHEN json_typeof(w.v)='object' THEN w.v ELSE '{}' END) WITH ORDINALITY x(k,v,o) UNION ALL SELECT (x.o-1)::text, x.v, '['||(x.o-1)||']', x.o FROM json_array_elements(CASE WHEN json_typeof(w.v)='array' THEN w.v ELSE '[]' END) WITH ORDINALITY x(v,o)) c) SELECT k, litewire.j_sql(v), litewire.j_type(v), CASE WHEN json_typeof(v) NOT IN ('object','array') THEN litewire.j_sql(v) END, row_number() OVER (ORDER BY ord), NULL::int8, fk, pa FROM w ORDER BY ord;
 END
 $$;
