@@ -350,11 +350,12 @@ END $$;
 
 CREATE OR REPLACE FUNCTION litewire.random() RETURNS int8
 LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
-  SELECT ('x' || encode(pg_catalog.substr(uuid_send(gen_random_uuid()), 1, 4) || pg_catalog.substr(uuid_send(gen_random_uuid()), 1, 4), 'hex'))::bit(64)::int8
+  SELECT ('x' || encode(pg_catalog.substr(uuid_send(u), 1, 4) || pg_catalog.substr(uuid_send(u), 11, 4), 'hex'))::bit(64)::int8
+  FROM gen_random_uuid() AS u
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.randomblob(n int8) RETURNS bytea
 LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
-  SELECT pg_catalog.substr(string_agg(pg_catalog.substr(uuid_send(gen_random_uuid()), 1, 4) || pg_catalog.substr(uuid_send(gen_random_uuid()), 11, 4), ''::bytea), 1, greatest(n, 1)::int)
-  FROM generate_series(1, (greatest(n, 1) + 7) / 8)
+  SELECT pg_catalog.substr(string_agg(pg_catalog.substr(uuid_send(u), 1, 4) || pg_catalog.substr(uuid_send(u), 11, 4), ''::bytea), 1, greatest(n, 1)::int)
+  FROM (SELECT gen_random_uuid() AS u FROM generate_series(1, (greatest(n, 1) + 7) / 8)) AS q
 $$;

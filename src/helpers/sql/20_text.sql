@@ -18,7 +18,7 @@ BEGIN
     IF p1 < 0 THEN
       p2 := p2 + p1;
       IF p2<0 THEN
-        p2:=0;
+        p2 := 0;
       END IF;
       p1 := 0;
     END IF;
@@ -38,8 +38,7 @@ BEGIN
     RETURN '';
   END IF;
   RETURN pg_catalog.substr(s, p1::int+1, least(p2,len)::int);
-END
-$$;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.substr2(s text, p int8) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -63,7 +62,7 @@ BEGIN
     IF p1 < 0 THEN
       p2 := p2 + p1;
       IF p2<0 THEN
-        p2:=0;
+        p2 := 0;
       END IF;
       p1 := 0;
     END IF;
@@ -83,8 +82,7 @@ BEGIN
     RETURN ''::bytea;
   END IF;
   RETURN pg_catalog.substr(s, p1::int+1, least(p2,len)::int);
-END
-$$;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.quote_text(t text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -118,7 +116,10 @@ $$;
 
 CREATE OR REPLACE FUNCTION litewire.char(VARIADIC a int8[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT coalesce(string_agg(CASE WHEN c BETWEEN 1 AND 1114111 AND c NOT BETWEEN 55296 AND 57343 THEN chr(c::int) WHEN c=0 THEN '' ELSE U&'\FFFD' END,'' ORDER BY o),'') FROM unnest(a) WITH ORDINALITY u(c,o)
+  SELECT coalesce(string_agg(CASE
+      WHEN c BETWEEN 1 AND 1114111 AND c NOT BETWEEN 55296 AND 57343 THEN chr(c::int)
+      WHEN c=0 THEN ''
+      ELSE U&'\FFFD' END,'' ORDER BY o),'') FROM unnest(a) WITH ORDINALITY u(c,o)
 $$;
 
 -- GLOB pattern -> anchored PG regex
@@ -171,5 +172,4 @@ BEGIN
     i := i+1;
   END LOOP;
   RETURN r||'$';
-END
-$$;
+END $$;

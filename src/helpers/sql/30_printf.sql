@@ -35,7 +35,7 @@ BEGIN
     cv := m[6];
     s := NULL;
     IF m[3]='*' THEN
-      k:=k+1;
+      k := k+1;
       w := litewire.cast_int(a[k]);
       IF w<0 THEN
         fl := fl||'-';
@@ -45,7 +45,7 @@ BEGIN
       w := coalesce(m[3]::int,0);
     END IF;
     IF m[4]='*' THEN
-      k:=k+1;
+      k := k+1;
       pr := abs(litewire.cast_int(a[k]));
     ELSE
       pr := coalesce(m[4]::int, CASE WHEN pg_catalog.substr(rest, length(m[1])+2) ~ '^[-+ 0#!,]*(\*|\d+)?\.' THEN 0 END);
@@ -63,7 +63,7 @@ BEGIN
         sg := CASE WHEN n<0 THEN '-' WHEN fl~'\+' THEN '+' WHEN fl~' ' THEN ' ' ELSE '' END;
         IF cv='u' AND n<0 THEN
           n := n+18446744073709551616;
-          sg:='';
+          sg := '';
         END IF;
         s := abs(n)::text;
         IF pr IS NOT NULL AND length(s)<pr THEN
@@ -79,9 +79,9 @@ BEGIN
       WHEN cv IN ('x','X','o','p') THEN
         n := coalesce(litewire.cast_int(v),0);
         IF cv='o' THEN
-          s:='';
+          s := '';
           IF n<0 THEN
-            n:=n+18446744073709551616;
+            n := n+18446744073709551616;
           END IF;
           LOOP
             s := (mod(n,8))::text||s;
@@ -163,5 +163,4 @@ BEGIN
     END IF;
     out := out||s;
   END LOOP;
-END
-$$;
+END $$;

@@ -15,8 +15,7 @@ BEGIN
   a := (y+4800)/100;
   b := 38 - a + a/4;
   RETURN ((36525*(y+4716)/100 + 306001*(m+1)/10000 + d + b)*10 - 15245)*8640000;
-END
-$$;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire._d(jd int8) RETURNS date
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -71,9 +70,9 @@ BEGIN
   IF m IS NULL THEN
     m := regexp_match(t, '^()()()(\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))? *(Z|z|[-+]\d\d:\d\d)? *$');
     IF m IS NOT NULL THEN
-      m[1]:='2000';
-      m[2]:='01';
-      m[3]:='01';
+      m[1] := '2000';
+      m[2] := '01';
+      m[3] := '01';
     END IF;
   END IF;
   IF m IS NOT NULL THEN
@@ -82,7 +81,9 @@ BEGIN
     END IF;
     jd := litewire._ymd2jd(m[1]::int8,m[2]::int8,m[3]::int8) + coalesce(m[4]::int8*3600000 + m[5]::int8*60000 + least(floor(coalesce(m[6]::float8,0)*1000+0.5),59999)::int8,0);
     IF m[7] IS NOT NULL AND upper(m[7])<>'Z' THEN
-      jd := jd - (CASE WHEN left(m[7],1)='-' THEN -1 ELSE 1 END)*(pg_catalog.substr(m[7],2,2)::int*60+pg_catalog.substr(m[7],5,2)::int)*60000;
+      jd := jd - (CASE
+          WHEN left(m[7],1)='-' THEN -1
+          ELSE 1 END)*(pg_catalog.substr(m[7],2,2)::int*60+pg_catalog.substr(m[7],5,2)::int)*60000;
     END IF;
     valid := true;
     -- A day that its month does not have stays as written while nothing has moved it.
@@ -134,7 +135,7 @@ BEGIN
       raws := false;
     ELSIF md='auto' THEN
       IF i<>2 THEN
-        jd:=NULL;
+        jd := NULL;
         RETURN;
       END IF;
       raws := false;
@@ -166,12 +167,12 @@ BEGIN
       END IF;
     ELSIF md LIKE 'weekday %' THEN
       IF pg_catalog.substr(md,9) !~ '^\s*[+-]?\d+(\.0*)?\s*$' THEN
-        jd:=NULL;
+        jd := NULL;
         RETURN;
       END IF;
       x := abs(pg_catalog.substr(md,9)::float8)::int8;
       IF x NOT BETWEEN 0 AND 6 THEN
-        jd:=NULL;
+        jd := NULL;
         RETURN;
       END IF;
       base := ((jd+129600000)/86400000)%7;
@@ -224,7 +225,7 @@ BEGIN
       m := regexp_match(md,'^([+-])(\d{4})-(\d\d)-(\d\d)(?: (\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?)?$');
       IF m IS NOT NULL THEN
         IF m[3]::int>11 OR m[4]::int>30 THEN
-          jd:=NULL;
+          jd := NULL;
           RETURN;
         END IF;
         IF jd = fjd THEN
@@ -244,7 +245,12 @@ BEGIN
         base := CASE WHEN mo>0 THEN (mo-1)/12 ELSE (mo-12)/12 END;
         y := y+base;
         mo := mo-base*12;
-        nfl := CASE WHEN d<=28 THEN 0 WHEN mo IN (1,3,5,7,8,10,12) THEN 0 WHEN mo<>2 THEN (d=31)::int WHEN y%4<>0 OR (y%100=0 AND y%400<>0) THEN d-28 ELSE d-29 END;
+        nfl := CASE
+            WHEN d<=28 THEN 0
+            WHEN mo IN (1,3,5,7,8,10,12) THEN 0
+            WHEN mo<>2 THEN (d=31)::int
+            WHEN y%4<>0 OR (y%100=0 AND y%400<>0) THEN d-28
+            ELSE d-29 END;
         jd := litewire._ymd2jd(y,mo,d) + tod + x*m[4]::int8*86400000;
         IF m[5] IS NOT NULL THEN
           jd := jd + x*(m[5]::int8*3600000+m[6]::int8*60000+floor(coalesce(m[7]::float8,0)*1000+0.5)::int8);
@@ -253,7 +259,9 @@ BEGIN
       END IF;
       m := regexp_match(md,'^([+-]?)(\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?$');
       IF m IS NOT NULL THEN
-        jd := jd + (CASE WHEN m[1]='-' THEN -1 ELSE 1 END)*(m[2]::int8*3600000+m[3]::int8*60000+floor(coalesce(m[4]::float8,0)*1000+0.5)::int8);
+        jd := jd + (CASE
+            WHEN m[1]='-' THEN -1
+            ELSE 1 END)*(m[2]::int8*3600000+m[3]::int8*60000+floor(coalesce(m[4]::float8,0)*1000+0.5)::int8);
         CONTINUE;
       END IF;
       m := regexp_match(md,'^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s+(second|minute|hour|day|month|year)s?$');
@@ -264,7 +272,7 @@ BEGIN
       n := m[1]::float8;
       u := m[2];
       IF abs(n)>=4.6427e14 THEN
-        jd:=NULL;
+        jd := NULL;
         RETURN;
       END IF;
       IF u IN ('month','year') THEN
@@ -287,9 +295,14 @@ BEGIN
         ELSE
           y := y+trunc(n)::int8;
         END IF;
-        nfl := CASE WHEN d<=28 THEN 0 WHEN mo IN (1,3,5,7,8,10,12) THEN 0 WHEN mo<>2 THEN (d=31)::int WHEN y%4<>0 OR (y%100=0 AND y%400<>0) THEN d-28 ELSE d-29 END;
+        nfl := CASE
+            WHEN d<=28 THEN 0
+            WHEN mo IN (1,3,5,7,8,10,12) THEN 0
+            WHEN mo<>2 THEN (d=31)::int
+            WHEN y%4<>0 OR (y%100=0 AND y%400<>0) THEN d-28
+            ELSE d-29 END;
         IF y<-4713 OR y>9999 THEN
-          jd:=NULL;
+          jd := NULL;
           RETURN;
         END IF;
         jd := litewire._ymd2jd(y,mo,d)+tod;
@@ -297,7 +310,15 @@ BEGIN
       ELSE
         nfl := 0;
       END IF;
-      jd := jd + trunc(n*1000.0*(CASE u WHEN 'second' THEN 1 WHEN 'minute' THEN 60 WHEN 'hour' THEN 3600 WHEN 'day' THEN 86400 WHEN 'month' THEN 2592000 ELSE 31536000 END) + CASE WHEN n<0 THEN -0.5 ELSE 0.5 END)::int8;
+      jd := jd + trunc(n*1000.0*(CASE u
+          WHEN 'second' THEN 1
+          WHEN 'minute' THEN 60
+          WHEN 'hour' THEN 3600
+          WHEN 'day' THEN 86400
+          WHEN 'month' THEN 2592000
+          ELSE 31536000 END) + CASE
+          WHEN n<0 THEN -0.5
+          ELSE 0.5 END)::int8;
     END IF;
   END LOOP;
   IF NOT valid OR jd<0 OR jd>464269060799999 THEN
@@ -305,8 +326,7 @@ BEGIN
   END IF;
 EXCEPTION WHEN numeric_value_out_of_range THEN
   jd := NULL;
-END
-$$;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire._fmt(jd int8, f text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -346,117 +366,105 @@ BEGIN
     END IF;
     IF c IN ('G','g','V') THEN
       th := jd + (3-(wd+6)%7)*86400000;
-      dt := litewire._d(th);
-      ty := litewire._y(dt);
-      doy := extract(doy FROM dt)-1;
+      ty := litewire._y(litewire._d(th));
+      doy := extract(doy FROM litewire._d(th))-1;
     END IF;
-    o := o || CASE c WHEN 'd' THEN lpad(d::text,2,'0') WHEN 'e' THEN lpad(d::text,2,' ') WHEN 'f' THEN lpad(se::text,2,'0')||'.'||lpad((tod%1000)::text,3,'0') WHEN 'F' THEN lpad(y::text,4,'0')||'-'||lpad(m::text,2,'0')||'-'||lpad(d::text,2,'0') WHEN 'H' THEN lpad(h::text,2,'0') WHEN 'k' THEN lpad(h::text,2,' ') WHEN 'I' THEN lpad(((h+11)%12+1)::text,2,'0') WHEN 'l' THEN lpad(((h+11)%12+1)::text,2,' ') WHEN 'j' THEN lpad((doy+1)::text,3,'0') WHEN 'J' THEN trim_scale(round(litewire.exact(jd/86400000.0::float8),16-length((jd/86400000)::text)))::text WHEN 'm' THEN lpad(m::text,2,'0') WHEN 'M' THEN lpad(mi::text,2,'0') WHEN 'p' THEN CASE WHEN h>=12 THEN 'PM' ELSE 'AM' END WHEN 'P' THEN CASE WHEN h>=12 THEN 'pm' ELSE 'am' END WHEN 'R' THEN lpad(h::text,2,'0')||':'||lpad(mi::text,2,'0') WHEN 's' THEN (jd/1000-210866760000)::text WHEN 'S' THEN lpad(se::text,2,'0') WHEN 'T' THEN lpad(h::text,2,'0')||':'||lpad(mi::text,2,'0')||':'||lpad(se::text,2,'0') WHEN 'u' THEN CASE WHEN wd=0 THEN '7' ELSE wd::text END WHEN 'w' THEN wd::text WHEN 'U' THEN lpad(((doy+7-wd)/7)::text,2,'0') WHEN 'W' THEN lpad(((doy+7-(wd+6)%7)/7)::text,2,'0') WHEN 'V' THEN lpad((doy/7+1)::text,2,'0') WHEN 'G' THEN lpad(ty::text,4,'0') WHEN 'g' THEN lpad((ty%100)::text,2,'0') WHEN 'Y' THEN CASE WHEN y<0 THEN '-'||lpad(abs(y)::text,4,'0') ELSE lpad(y::text,4,'0') END WHEN '%' THEN '%' ELSE NULL END;
+    o := o || CASE c
+        WHEN 'd' THEN lpad(d::text,2,'0')
+        WHEN 'e' THEN lpad(d::text,2,' ')
+        WHEN 'f' THEN lpad(se::text,2,'0')||'.'||lpad((tod%1000)::text,3,'0')
+        WHEN 'F' THEN lpad(y::text,4,'0')||'-'||lpad(m::text,2,'0')||'-'||lpad(d::text,2,'0')
+        WHEN 'H' THEN lpad(h::text,2,'0')
+        WHEN 'k' THEN lpad(h::text,2,' ')
+        WHEN 'I' THEN lpad(((h+11)%12+1)::text,2,'0')
+        WHEN 'l' THEN lpad(((h+11)%12+1)::text,2,' ')
+        WHEN 'j' THEN lpad((doy+1)::text,3,'0')
+        WHEN 'J' THEN trim_scale(round(litewire.exact(jd/86400000.0::float8),16-length((jd/86400000)::text)))::text
+        WHEN 'm' THEN lpad(m::text,2,'0')
+        WHEN 'M' THEN lpad(mi::text,2,'0')
+        WHEN 'p' THEN CASE WHEN h>=12 THEN 'PM' ELSE 'AM' END
+        WHEN 'P' THEN CASE WHEN h>=12 THEN 'pm' ELSE 'am' END
+        WHEN 'R' THEN lpad(h::text,2,'0')||':'||lpad(mi::text,2,'0')
+        WHEN 's' THEN (jd/1000-210866760000)::text
+        WHEN 'S' THEN lpad(se::text,2,'0')
+        WHEN 'T' THEN lpad(h::text,2,'0')||':'||lpad(mi::text,2,'0')||':'||lpad(se::text,2,'0')
+        WHEN 'u' THEN CASE WHEN wd=0 THEN '7' ELSE wd::text END
+        WHEN 'w' THEN wd::text
+        WHEN 'U' THEN lpad(((doy+7-wd)/7)::text,2,'0')
+        WHEN 'W' THEN lpad(((doy+7-(wd+6)%7)/7)::text,2,'0')
+        WHEN 'V' THEN lpad((doy/7+1)::text,2,'0')
+        WHEN 'G' THEN lpad(ty::text,4,'0')
+        WHEN 'g' THEN lpad((ty%100)::text,2,'0')
+        WHEN 'Y' THEN CASE WHEN y<0 THEN '-'||lpad(abs(y)::text,4,'0') ELSE lpad(y::text,4,'0') END
+        WHEN '%' THEN '%'
+        ELSE NULL END;
     IF o IS NULL THEN
       RETURN NULL;
     END IF;
   END LOOP;
   RETURN o;
-END
-$$;
+END $$;
 
--- public entry points: immutable flavour (no 'now'); the translator passes nowms := litewire.now_ms() when 'now'/no args can occur
+-- The functions of SQLite.  Arguments that never read the clock need no nowms, so that these may stand in indexes and generated columns.
 CREATE OR REPLACE FUNCTION litewire.date(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-  jd int8;
-  ss bool;
-  r record;
+  r constant record := litewire._dt(a, nowms, tz);
 BEGIN
-  r := litewire._dt(a,nowms,tz);
-  jd := r.jd;
-  ss := r.ss;
-  RETURN CASE WHEN jd >= 148731163200000 THEN to_char(litewire._d(jd),'YYYY-MM-DD') ELSE litewire._fmt(jd,'%Y-%m-%d') END;
-END
-$$;
+  RETURN CASE WHEN r.jd >= 148731163200000 THEN to_char(litewire._d(r.jd), 'YYYY-MM-DD')
+              ELSE litewire._fmt(r.jd, '%Y-%m-%d') END;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.time(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-  jd int8;
-  ss bool;
-  r record;
+  r constant record := litewire._dt(a, nowms, tz);
 BEGIN
-  r := litewire._dt(a,nowms,tz);
-  jd := r.jd;
-  ss := r.ss;
-  RETURN litewire._fmt(jd,CASE WHEN ss THEN '%H:%M:%f' ELSE '%H:%M:%S' END);
-END
-$$;
+  RETURN litewire._fmt(r.jd, CASE WHEN r.ss THEN '%H:%M:%f' ELSE '%H:%M:%S' END);
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.datetime(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-  jd int8;
-  ss bool;
-  r record;
+  r constant record := litewire._dt(a, nowms, tz);
 BEGIN
-  r := litewire._dt(a,nowms,tz);
-  jd := r.jd;
-  ss := r.ss;
-  RETURN CASE WHEN jd >= 148731163200000 AND NOT ss THEN to_char(timestamp '1970-01-01' + (jd/1000-210866760000)*interval '1 second','YYYY-MM-DD HH24:MI:SS') ELSE litewire._fmt(jd,CASE WHEN ss THEN '%Y-%m-%d %H:%M:%f' ELSE '%Y-%m-%d %H:%M:%S' END) END;
-END
-$$;
+  RETURN CASE WHEN r.jd >= 148731163200000 AND NOT r.ss
+              THEN to_char(timestamp '1970-01-01' + (r.jd / 1000 - 210866760000) * interval '1 second', 'YYYY-MM-DD HH24:MI:SS')
+              ELSE litewire._fmt(r.jd, CASE WHEN r.ss THEN '%Y-%m-%d %H:%M:%f' ELSE '%Y-%m-%d %H:%M:%S' END) END;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.julianday(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS float8
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-  jd int8;
-  ss bool;
-  r record;
+  r constant record := litewire._dt(a, nowms, tz);
 BEGIN
-  r := litewire._dt(a,nowms,tz);
-  jd := r.jd;
-  ss := r.ss;
-  RETURN jd::float8/86400000.0;
-END
-$$;
+  RETURN r.jd::float8 / 86400000.0;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.unixepoch(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS int8
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-  jd int8;
-  ss bool;
-  r record;
+  r constant record := litewire._dt(a, nowms, tz);
 BEGIN
-  r := litewire._dt(a,nowms,tz);
-  jd := r.jd;
-  ss := r.ss;
-  RETURN jd/1000-210866760000;
-END
-$$;
+  RETURN r.jd / 1000 - 210866760000;
+END $$;
 
+-- unixepoch() with the modifier 'subsec'.
 CREATE OR REPLACE FUNCTION litewire.unixepoch_subsec(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS float8
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-  jd int8;
-  ss bool;
-  r record;
+  r constant record := litewire._dt(a, nowms, tz);
 BEGIN
-  r := litewire._dt(a,nowms,tz);
-  jd := r.jd;
-  ss := r.ss;
-  RETURN (jd-210866760000000)/1000.0::float8;
-END
-$$;
+  RETURN (r.jd - 210866760000000) / 1000.0::float8;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.strftime(f text, a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-  jd int8;
-  ss bool;
-  r record;
+  r constant record := litewire._dt(a, nowms, tz);
 BEGIN
-  r := litewire._dt(a,nowms,tz);
-  jd := r.jd;
-  ss := r.ss;
-  RETURN litewire._fmt(jd,f);
-END
-$$;
+  RETURN litewire._fmt(r.jd, f);
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.timediff(a text, b text, nowms int8 DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -486,13 +494,13 @@ BEGIN
   d2 := extract(day FROM litewire._d(j2));
   tod := (j2+43200000)%86400000;
   IF j1>=j2 THEN
-    sg:='+';
-    st:=-1;
+    sg := '+';
+    st := -1;
     yy := y1-y2;
     mm := m1-m2;
   ELSE
-    sg:='-';
-    st:=1;
+    sg := '-';
+    st := 1;
     yy := y2-y1;
     mm := m2-m1;
   END IF;
@@ -511,18 +519,17 @@ BEGIN
     END IF;
     m2 := m2+st;
     IF m2<1 THEN
-      m2:=12;
-      y2:=y2-1;
+      m2 := 12;
+      y2 := y2-1;
     ELSIF m2>12 THEN
-      m2:=1;
-      y2:=y2+1;
+      m2 := 1;
+      y2 := y2+1;
     END IF;
     j2 := litewire._ymd2jd(y2,m2,d2)+tod;
   END LOOP;
   j1 := abs(j1-j2)+148699540800000;
   RETURN sg||lpad(yy::text,4,'0')||'-'||lpad(mm::text,2,'0')||'-'||lpad((extract(day FROM litewire._d(j1))-1)::text,2,'0')||litewire._fmt(j1,' %H:%M:%f');
-END
-$$;
+END $$;
 
 -- ISO text (date / datetime, optional fraction) -> timestamp, NULL when SQLite would give NULL; other shapes go through the general helper
 CREATE OR REPLACE FUNCTION litewire.ts(t text) RETURNS timestamp
@@ -535,8 +542,7 @@ BEGIN
   END IF;
   r := litewire._dt(ARRAY[t],NULL);
   RETURN timestamp '1970-01-01' + ((r.jd-210866760000000)/1000.0)*interval '1 second';
-END
-$$;
+END $$;
 
 -- SQLite month arithmetic (day overflow rolls into the next month): trunc to month, add, put the rest back
 CREATE OR REPLACE FUNCTION litewire.add_months(ts timestamp, n int) RETURNS timestamp
@@ -547,7 +553,9 @@ $$;
 -- Native timestamps as SQLite would have stored them: `YYYY-MM-DD HH:MM:SS`, and a fraction only where there is one.
 CREATE OR REPLACE FUNCTION litewire.ts_text(t timestamp) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN date_trunc('second', t) = t THEN to_char(t, 'YYYY-MM-DD HH24:MI:SS') ELSE rtrim(to_char(t, 'YYYY-MM-DD HH24:MI:SS.US'), '0') END
+  SELECT CASE
+      WHEN date_trunc('second', t) = t THEN to_char(t, 'YYYY-MM-DD HH24:MI:SS')
+      ELSE rtrim(to_char(t, 'YYYY-MM-DD HH24:MI:SS.US'), '0') END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.tstz_text(t timestamptz) RETURNS text

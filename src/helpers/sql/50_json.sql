@@ -17,8 +17,7 @@ BEGIN
   RETURN 1;
 EXCEPTION WHEN OTHERS THEN
   RETURN 0;
-END
-$$;
+END $$;
 
 -- '$.a."b c"[0][#-1]' -> {a,b c,0,-1}; '[#]' -> '#'
 CREATE OR REPLACE FUNCTION litewire.j_path(p text) RETURNS text[]
@@ -52,19 +51,27 @@ BEGIN
     s := m[2];
   END LOOP;
   RETURN r;
-END
-$$;
+END $$;
 
 -- JSON element -> SQL value (as text): null->NULL, true/false->1/0, string unquoted, containers minified
 CREATE OR REPLACE FUNCTION litewire.j_sql(j json) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
- SELECT CASE json_typeof(j) WHEN 'null' THEN NULL WHEN 'boolean' THEN CASE WHEN (j#>>'{}')='true' THEN '1' ELSE '0' END WHEN 'string' THEN j#>>'{}' 
-   WHEN 'number' THEN CASE WHEN j::text ~ '[.eE]' THEN litewire.real_text((j#>>'{}')::float8) ELSE j#>>'{}' END ELSE litewire.j_min(j::text) END
+ SELECT CASE json_typeof(j)
+     WHEN 'null' THEN NULL
+     WHEN 'boolean' THEN CASE WHEN (j#>>'{}')='true' THEN '1' ELSE '0' END
+     WHEN 'string' THEN j#>>'{}'
+   WHEN 'number' THEN CASE
+       WHEN j::text ~ '[.eE]' THEN litewire.real_text((j#>>'{}')::float8)
+       ELSE j#>>'{}' END ELSE litewire.j_min(j::text) END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.j_type(j json) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT CASE json_typeof(j) WHEN 'boolean' THEN j#>>'{}' WHEN 'string' THEN 'text' WHEN 'number' THEN CASE WHEN j::text ~ '[.eE]' THEN 'real' ELSE 'integer' END ELSE json_typeof(j) END
+  SELECT CASE json_typeof(j)
+      WHEN 'boolean' THEN j#>>'{}'
+      WHEN 'string' THEN 'text'
+      WHEN 'number' THEN CASE WHEN j::text ~ '[.eE]' THEN 'real' ELSE 'integer' END
+      ELSE json_typeof(j) END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.json_extract(t text, p text) RETURNS text
@@ -84,8 +91,7 @@ DECLARE
   j constant json := t::json #> litewire.j_path(p);
 BEGIN
   RETURN CASE WHEN json_typeof(j) = 'array' THEN pg_catalog.json_array_length(j) WHEN j IS NOT NULL THEN 0 END;
-END
-$$;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.jq_text(t text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -125,7 +131,9 @@ BEGIN
       END IF;
     END LOOP;
     IF NOT hit AND m IN ('s','i') THEN
-      o := o||(to_json(p[1])::text||':'||CASE WHEN cardinality(p)=1 THEN v ELSE litewire.j_edit(CASE WHEN p[2] IN ('0','#') THEN '[]' ELSE '{}' END::json,p[2:],v,m) END);
+      o := o||(to_json(p[1])::text||':'||CASE WHEN cardinality(p)=1 THEN v ELSE litewire.j_edit(CASE
+          WHEN p[2] IN ('0','#') THEN '[]'
+          ELSE '{}' END::json,p[2:],v,m) END);
     END IF;
     RETURN '{'||array_to_string(o,',')||'}';
   ELSIF json_typeof(j)='array' THEN
@@ -156,8 +164,7 @@ BEGIN
     RETURN '['||array_to_string(o,',')||']';
   END IF;
   RETURN litewire.j_min(j::text);
-END
-$$;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.j_patch(a json, b json) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -192,21 +199,29 @@ BEGIN
     o := o||(to_json(k)::text||':'||litewire.j_patch(NULL,e));
   END LOOP;
   RETURN '{'||array_to_string(o,',')||'}';
-END
-$$;
+END $$;
 
 CREATE OR REPLACE FUNCTION litewire.json_each(t text, p text DEFAULT '$') RETURNS TABLE(key text, value text, type text, atom text, id int8, parent int8, fullkey text, path text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
  WITH r AS (SELECT t::json #> litewire.j_path(p) AS j), e AS (
   SELECT k, v, o, p||CASE WHEN k ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.'||k ELSE '."'||k||'"' END fk FROM r, json_each(CASE WHEN json_typeof(j)='object' THEN j ELSE '{}' END) WITH ORDINALITY x(k,v,o)
-  UNION ALL SELECT (o-1)::text, v, o, p||'['||(o-1)||']' FROM r, json_array_elements(CASE WHEN json_typeof(j)='array' THEN j ELSE '[]' END) WITH ORDINALITY x(v,o)
+  UNION ALL SELECT (o-1)::text, v, o, p||'['||(o-1)||']' FROM r, json_array_elements(CASE
+      WHEN json_typeof(j)='array' THEN j
+      ELSE '[]' END) WITH ORDINALITY x(v,o)
   UNION ALL SELECT NULL, j, 1, p FROM r WHERE json_typeof(j) NOT IN ('object','array'))
- SELECT k, litewire.j_sql(v), litewire.j_type(v), CASE WHEN json_typeof(v) NOT IN ('object','array') THEN litewire.j_sql(v) END, o, NULL::int8, fk, p FROM e ORDER BY o
+ SELECT k, litewire.j_sql(v), litewire.j_type(v), CASE
+     WHEN json_typeof(v) NOT IN ('object','array') THEN litewire.j_sql(v) END, o, NULL::int8, fk, p FROM e ORDER BY o
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.json_tree(t text, p text DEFAULT '$') RETURNS TABLE(key text, value text, type text, atom text, id int8, parent int8, fullkey text, path text)
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-  RETURN QUERY WITH RECURSIVE w(k,v,fk,pa,ord) AS (SELECT NULL::text, t::json #> litewire.j_path(p), p, p, ARRAY[]::int8[] UNION ALL SELECT c.k, c.v, w.fk||c.s, w.fk, w.ord||c.o FROM w, LATERAL ( SELECT x.k, x.v, CASE WHEN x.k ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.'||x.k ELSE '."'||x.k||'"' END s, x.o FROM json_each(CASE WHEN json_typeof(w.v)='object' THEN w.v ELSE '{}' END) WITH ORDINALITY x(k,v,o) UNION ALL SELECT (x.o-1)::text, x.v, '['||(x.o-1)||']', x.o FROM json_array_elements(CASE WHEN json_typeof(w.v)='array' THEN w.v ELSE '[]' END) WITH ORDINALITY x(v,o)) c) SELECT k, litewire.j_sql(v), litewire.j_type(v), CASE WHEN json_typeof(v) NOT IN ('object','array') THEN litewire.j_sql(v) END, row_number() OVER (ORDER BY ord), NULL::int8, fk, pa FROM w ORDER BY ord;
-END
-$$;
+  RETURN QUERY WITH RECURSIVE w(k,v,fk,pa,ord) AS (SELECT NULL::text, t::json #> litewire.j_path(p), p, p, ARRAY[]::int8[] UNION ALL SELECT c.k, c.v, w.fk||c.s, w.fk, w.ord||c.o FROM w, LATERAL ( SELECT x.k, x.v, CASE
+      WHEN x.k ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.'||x.k
+      ELSE '."'||x.k||'"' END s, x.o FROM json_each(CASE
+      WHEN json_typeof(w.v)='object' THEN w.v
+      ELSE '{}' END) WITH ORDINALITY x(k,v,o) UNION ALL SELECT (x.o-1)::text, x.v, '['||(x.o-1)||']', x.o FROM json_array_elements(CASE
+      WHEN json_typeof(w.v)='array' THEN w.v
+      ELSE '[]' END) WITH ORDINALITY x(v,o)) c) SELECT k, litewire.j_sql(v), litewire.j_type(v), CASE
+      WHEN json_typeof(v) NOT IN ('object','array') THEN litewire.j_sql(v) END, row_number() OVER (ORDER BY ord), NULL::int8, fk, pa FROM w ORDER BY ord;
+END $$;
