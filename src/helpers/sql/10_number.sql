@@ -145,7 +145,7 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
   RETURN n::float8;
 EXCEPTION WHEN numeric_value_out_of_range THEN
-  RETURN CASE WHEN abs(n) < 1 THEN 0 WHEN n < 0 THEN '-Infinity' ELSE 'Infinity' END;
+  RETURN CASE WHEN abs(n) < 1 THEN 0::float8 WHEN n < 0 THEN '-Infinity' ELSE 'Infinity' END;
 END $$;
 
 CREATE OR REPLACE FUNCTION litewire.num_text(n numeric) RETURNS text
@@ -262,7 +262,7 @@ BEGIN
   EXCEPTION WHEN numeric_value_out_of_range THEN
     n := CASE op WHEN '+' THEN a::numeric + b::numeric WHEN '-' THEN a::numeric - b::numeric
                  WHEN '*' THEN a::numeric * b::numeric ELSE sign(a::numeric) * sign(b::numeric) * (abs(a) > abs(b))::int * 10 END;
-    r := CASE WHEN abs(n) < 1 THEN 0 WHEN n < 0 THEN '-Infinity' ELSE 'Infinity' END;
+    r := CASE WHEN abs(n) < 1 THEN 0::float8 WHEN n < 0 THEN '-Infinity' ELSE 'Infinity' END;
   END;
   RETURN litewire.r2n(nullif(r, 'NaN'));
 END $$;

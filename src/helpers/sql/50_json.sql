@@ -56,13 +56,12 @@ END $$;
 -- JSON element -> SQL value (as text): null->NULL, true/false->1/0, string unquoted, containers minified
 CREATE OR REPLACE FUNCTION litewire.j_sql(j json) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
- SELECT CASE json_typeof(j)
-     WHEN 'null' THEN NULL
-     WHEN 'boolean' THEN CASE WHEN (j#>>'{}')='true' THEN '1' ELSE '0' END
-     WHEN 'string' THEN j#>>'{}'
-   WHEN 'number' THEN CASE
-       WHEN j::text ~ '[.eE]' THEN litewire.real_text((j#>>'{}')::float8)
-       ELSE j#>>'{}' END ELSE litewire.j_min(j::text) END
+  SELECT CASE json_typeof(j)
+           WHEN 'null' THEN NULL
+           WHEN 'boolean' THEN CASE WHEN (j #>> '{}') = 'true' THEN '1' ELSE '0' END
+           WHEN 'string' THEN j #>> '{}'
+           WHEN 'number' THEN CASE WHEN j::text ~ '[.eE]' THEN litewire.real_text((j #>> '{}')::float8) ELSE j #>> '{}' END
+           ELSE litewire.j_min(j::text) END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.j_type(j json) RETURNS text
@@ -201,27 +200,54 @@ BEGIN
   RETURN '{'||array_to_string(o,',')||'}';
 END $$;
 
-CREATE OR REPLACE FUNCTION litewire.json_each(t text, p text DEFAULT '$') RETURNS TABLE(key text, value text, type text, atom text, id int8, parent int8, fullkey text, path text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
- WITH r AS (SELECT t::json #> litewire.j_path(p) AS j), e AS (
-  SELECT k, v, o, p||CASE WHEN k ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.'||k ELSE '."'||k||'"' END fk FROM r, json_each(CASE WHEN json_typeof(j)='object' THEN j ELSE '{}' END) WITH ORDINALITY x(k,v,o)
-  UNION ALL SELECT (o-1)::text, v, o, p||'['||(o-1)||']' FROM r, json_array_elements(CASE
-      WHEN json_typeof(j)='array' THEN j
-      ELSE '[]' END) WITH ORDINALITY x(v,o)
-  UNION ALL SELECT NULL, j, 1, p FROM r WHERE json_typeof(j) NOT IN ('object','array'))
- SELECT k, litewire.j_sql(v), litewire.j_type(v), CASE
-     WHEN json_typeof(v) NOT IN ('object','array') THEN litewire.j_sql(v) END, o, NULL::int8, fk, p FROM e ORDER BY o
+-- '.key' or '."odd key"'.
+CREATE OR REPLACE FUNCTION litewire._j_step(k text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE WHEN k ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.' || k ELSE '."' || k || '"' END
 $$;
 
-CREATE OR REPLACE FUNCTION litewire.json_tree(t text, p text DEFAULT '$') RETURNS TABLE(key text, value text, type text, atom text, id int8, parent int8, fullkey text, path text)
-LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-  RETURN QUERY WITH RECURSIVE w(k,v,fk,pa,ord) AS (SELECT NULL::text, t::json #> litewire.j_path(p), p, p, ARRAY[]::int8[] UNION ALL SELECT c.k, c.v, w.fk||c.s, w.fk, w.ord||c.o FROM w, LATERAL ( SELECT x.k, x.v, CASE
-      WHEN x.k ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.'||x.k
-      ELSE '."'||x.k||'"' END s, x.o FROM json_each(CASE
-      WHEN json_typeof(w.v)='object' THEN w.v
-      ELSE '{}' END) WITH ORDINALITY x(k,v,o) UNION ALL SELECT (x.o-1)::text, x.v, '['||(x.o-1)||']', x.o FROM json_array_elements(CASE
-      WHEN json_typeof(w.v)='array' THEN w.v
-      ELSE '[]' END) WITH ORDINALITY x(v,o)) c) SELECT k, litewire.j_sql(v), litewire.j_type(v), CASE
-      WHEN json_typeof(v) NOT IN ('object','array') THEN litewire.j_sql(v) END, row_number() OVER (ORDER BY ord), NULL::int8, fk, pa FROM w ORDER BY ord;
-END $$;
+-- The members of an object or array, with the step of the path that leads to each; nothing for other values.
+CREATE OR REPLACE FUNCTION litewire._j_members(j json) RETURNS TABLE(k text, v json, step text, n int8)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT x.k, x.v, litewire._j_step(x.k), x.n
+  FROM json_each(CASE WHEN json_typeof(j) = 'object' THEN j ELSE '{}' END) WITH ORDINALITY AS x (k, v, n)
+  UNION ALL
+  SELECT (x.n - 1)::text, x.v, '[' || (x.n - 1) || ']', x.n
+  FROM json_array_elements(CASE WHEN json_typeof(j) = 'array' THEN j ELSE '[]' END) WITH ORDINALITY AS x (v, n)
+$$;
+
+-- json_each(): the members of what the path leads to, or that itself when it has none.  Values are text; ids only order the rows.
+CREATE OR REPLACE FUNCTION litewire.json_each(t text, p text DEFAULT '$')
+RETURNS TABLE(key text, value text, type text, atom text, id int8, parent int8, fullkey text, path text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  WITH root AS (
+    SELECT t::json #> litewire.j_path(p) AS j
+  ), member AS (
+    SELECT m.k, m.v, m.n, p || m.step AS full_key FROM root, litewire._j_members(root.j) AS m
+    UNION ALL
+    SELECT NULL, j, 1, p FROM root WHERE json_typeof(j) NOT IN ('object', 'array')
+  )
+  SELECT k, litewire.j_sql(v), litewire.j_type(v),
+         CASE WHEN json_typeof(v) NOT IN ('object', 'array') THEN litewire.j_sql(v) END,
+         n, NULL::int8, full_key, p
+  FROM member
+  ORDER BY n
+$$;
+
+-- json_tree(): the same through all levels, from what the path leads to.
+CREATE OR REPLACE FUNCTION litewire.json_tree(t text, p text DEFAULT '$')
+RETURNS TABLE(key text, value text, type text, atom text, id int8, parent int8, fullkey text, path text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  WITH RECURSIVE node (k, v, full_key, above, place) AS (
+    SELECT NULL::text, t::json #> litewire.j_path(p), p, p, ARRAY[]::int8[]
+    UNION ALL
+    SELECT m.k, m.v, node.full_key || m.step, node.full_key, node.place || m.n
+    FROM node, LATERAL litewire._j_members(node.v) AS m
+  )
+  SELECT k, litewire.j_sql(v), litewire.j_type(v),
+         CASE WHEN json_typeof(v) NOT IN ('object', 'array') THEN litewire.j_sql(v) END,
+         row_number() OVER (ORDER BY place), NULL::int8, full_key, above
+  FROM node
+  WHERE v IS NOT NULL
+  ORDER BY place
+$$;
