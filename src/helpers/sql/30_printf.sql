@@ -51,14 +51,14 @@ BEGIN
       pr := coalesce(m[4]::int, CASE WHEN pg_catalog.substr(rest, length(m[1])+2) ~ '^[-+ 0#!,]*(\*|\d+)?\.' THEN 0 END);
     END IF;
     rest := m[7];
-    IF cv='%' THEN
-      out := out||'%';
-      CONTINUE;
+    IF cv<>'%' THEN
+      k := k+1;
+      v := a[k];
     END IF;
-    k := k+1;
-    v := a[k];
     CASE
-      WHEN cv IN ('d','i','u') THEN
+      WHEN cv='%' THEN
+        s := '%';
+      WHEN cv IN ('d','i','u','r') THEN
         n := coalesce(litewire.cast_int(v),0);
         sg := CASE WHEN n<0 THEN '-' WHEN fl~'\+' THEN '+' WHEN fl~' ' THEN ' ' ELSE '' END;
         IF cv='u' AND n<0 THEN
@@ -66,6 +66,9 @@ BEGIN
           sg := '';
         END IF;
         s := abs(n)::text;
+        IF cv='r' THEN
+          s := s||CASE WHEN s ~ '1[0-9]$' THEN 'th' WHEN s ~ '1$' THEN 'st' WHEN s ~ '2$' THEN 'nd' WHEN s ~ '3$' THEN 'rd' ELSE 'th' END;
+        END IF;
         IF pr IS NOT NULL AND length(s)<pr THEN
           s := lpad(s,pr,'0');
         END IF;
