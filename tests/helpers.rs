@@ -93,7 +93,7 @@ async fn helpers_agree_with_sqlite() {
     let client = postgres.client().await;
     // Twice: what is installed may be installed again.
     for _ in 0..2 {
-        client.batch_execute(&litewire::helpers::sql()).await.expect("the helper schema installs");
+        client.batch_execute(litewire::helpers::SQL).await.expect("the helper schema installs");
     }
     let sqlite = rusqlite::Connection::open_in_memory().expect("in-memory database");
     sqlite.execute_batch("CREATE TABLE numeric_column (t TEXT, n NUMERIC)").expect("table");
@@ -154,7 +154,7 @@ async fn constant_globs_agree_with_sqlite() {
 async fn sequences_are_only_raised() {
     let postgres = Postgres::start();
     let client = postgres.client().await;
-    client.batch_execute(&litewire::helpers::sql()).await.expect("the helper schema installs");
+    client.batch_execute(litewire::helpers::SQL).await.expect("the helper schema installs");
     client.batch_execute("CREATE SEQUENCE \"Odd name\"").await.expect("sequence");
     for (id, next) in [(Some(5i64), 6i64), (Some(2), 7), (None, 8), (Some(20), 21)] {
         let bumped: Option<i64> = client.query_one("SELECT litewire.bump('\"Odd name\"', $1)", &[&id]).await.expect("bump").get(0);
@@ -171,7 +171,7 @@ async fn corpus_agrees_with_sqlite() {
     let corpus = std::fs::read_to_string(corpus).expect("the corpus is readable");
     let postgres = Postgres::start();
     let client = postgres.client().await;
-    client.batch_execute(&litewire::helpers::sql()).await.expect("the helper schema installs");
+    client.batch_execute(litewire::helpers::SQL).await.expect("the helper schema installs");
     // The corpus overloads substr(); the helpers have one name per signature.
     let overload = "CREATE FUNCTION litewire.substr(text, int8) RETURNS text LANGUAGE sql AS 'SELECT litewire.substr2($1, $2)'";
     client.batch_execute(overload).await.expect("the overload");

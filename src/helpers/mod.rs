@@ -3,11 +3,18 @@
 //! It consists of SQL and PL/pgSQL only, and needs no superuser: CREATE on the database is enough. Functions have one name per
 //! argument type, since PostgreSQL's overload resolution would otherwise pick by its own rules.
 
-/// The version that this build installs and works with; it grows with every change of the SQL.
-pub const VERSION: u32 = 1;
+macro_rules! version {
+    () => {
+        1
+    };
+}
 
-/// The families, in the order in which they must be installed.
-const FAMILIES: [&str; 8] = [
+/// The version that this build installs and works with; it grows with every change of the SQL.
+pub const VERSION: u32 = version!();
+
+/// The script that installs or renews everything. Sent as one simple query it is one transaction, and concurrent installations wait
+/// for one another.
+pub const SQL: &str = concat!(
     include_str!("sql/00_schema.sql"),
     include_str!("sql/10_number.sql"),
     include_str!("sql/20_text.sql"),
@@ -16,12 +23,7 @@ const FAMILIES: [&str; 8] = [
     include_str!("sql/50_json.sql"),
     include_str!("sql/60_dynamic.sql"),
     include_str!("sql/70_session.sql"),
-];
-
-/// A script that installs or renews everything. Send it as one simple query: that makes it one transaction, and concurrent
-/// installations wait for one another.
-pub fn sql() -> String {
-    let version =
-        format!("INSERT INTO litewire.meta (key, value) VALUES ('helpers', '{VERSION}') ON CONFLICT (key) DO UPDATE SET value = excluded.value;\n");
-    FAMILIES.join("\n") + "\n" + &version
-}
+    "INSERT INTO litewire.meta (key, value) VALUES ('helpers', '",
+    version!(),
+    "') ON CONFLICT (key) DO UPDATE SET value = excluded.value;\n",
+);
