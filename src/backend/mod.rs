@@ -1,1 +1,15 @@
-//! TODO
+//! PostgreSQL: the raw connection that frames are relayed over, and the control connection that the proxy itself asks through.
+
+pub mod catalog;
+mod connect;
+mod control;
+mod install;
+mod link;
+mod stream;
+mod tls;
+
+pub use connect::{ConnectError, Target};
+pub use control::{Control, ControlError};
+pub use link::Link;
+pub use stream::Stream;
+pub use tls::{TlsError, TlsTrust};

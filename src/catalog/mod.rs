@@ -33,7 +33,7 @@ pub mod oid {
 }
 
 /// One database as one role sees it, at one moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
     /// Grows with every load that found a difference; part of the plan cache's key.
     pub version: u64,
@@ -79,7 +79,7 @@ pub enum RelationKind {
 }
 
 /// A table or view.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Relation {
     /// pg_class.oid; 0 in a catalog made from SQLite DDL alone.
     pub oid: u32,
@@ -140,7 +140,7 @@ impl Relation {
 }
 
 /// A column.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Column {
     /// Its name, in the backend's spelling.
     pub name: String,
@@ -201,7 +201,7 @@ impl Collation {
 }
 
 /// An index.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Index {
     /// Its name.
     pub name: String,
@@ -233,7 +233,7 @@ pub enum IndexPart {
 }
 
 /// A foreign key.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ForeignKey {
     /// The constraint's name.
     pub name: String,

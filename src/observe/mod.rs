@@ -1,1 +1,65 @@
-//! TODO
+//! What the proxy tells about itself: its log, and counters.
+
+mod log;
+
+pub use log::{LogError, start_log};
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that many tasks count.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to it.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Takes from it; for those that count what is there now.
+    pub fn sub(&self, n: u64) {
+        self.0.fetch_sub(n, Ordering::Relaxed);
+    }
+
+    /// Its value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The process's counters. All but `clients` only grow.
+#[derive(Debug)]
+pub struct Counters {
+    /// Clients that are connected now.
+    pub clients: Counter,
+    /// Backends that were given to a client.
+    pub checkouts: Counter,
+    /// Checkouts that had to wait for their turn.
+    pub waits: Counter,
+    /// Translations found in a plan cache.
+    pub plan_hits: Counter,
+    /// Translations that had to be made.
+    pub plan_misses: Counter,
+    /// Backends pinned to a client by session state.
+    pub pins: Counter,
+    /// PRAGMAs and the like that were deliberately ignored.
+    pub ignored: Counter,
+    /// Errors that the proxy itself answered.
+    pub errors: Counter,
+}
+
+static COUNTERS: Counters = Counters {
+    clients: Counter(AtomicU64::new(0)),
+    checkouts: Counter(AtomicU64::new(0)),
+    waits: Counter(AtomicU64::new(0)),
+    plan_hits: Counter(AtomicU64::new(0)),
+    plan_misses: Counter(AtomicU64::new(0)),
+    pins: Counter(AtomicU64::new(0)),
+    ignored: Counter(AtomicU64::new(0)),
+    errors: Counter(AtomicU64::new(0)),
+};
+
+/// The process's counters.
+pub fn counters() -> &'static Counters {
+    &COUNTERS
+}

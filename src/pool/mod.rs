@@ -1,1 +1,178 @@
-//! TODO
+//! A backend for a while: one pool for each database and backend role.
+
+mod checkout;
+mod manager;
+mod pools;
+mod prepared;
+
+pub use checkout::{Checkout, ImmediateTurn};
+pub use pools::Pools;
+pub use prepared::Prepared;
+
+use crate::backend::catalog::Keeper;
+use crate::backend::{Control, Target};
+use crate::catalog::Catalog;
+use crate::config;
+use crate::error::{ClientError, SqlState};
+use crate::observe::counters;
+use crate::translate::cache::PlanCache;
+use manager::{Failures, Manager};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// How often the catalog is checked for other people's DDL while the pool is in use.
+const POLL: Duration = Duration::from_secs(2);
+
+/// How often a full backend is asked again.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// The connections to one database as one role.
+pub struct Pool {
+    target: Target,
+    links: bb8::Pool<Manager>,
+    /// Fair, unlike bb8: whoever came first is served first.
+    turns: Arc<Semaphore>,
+    immediate: Arc<Semaphore>,
+    failures: Arc<Failures>,
+    settings: config::Pool,
+    plans: PlanCache,
+    keeper: Arc<Keeper>,
+    parameters: OnceLock<BTreeMap<String, String>>,
+    /// Was a link checked out since the last poll?
+    used: AtomicBool,
+}
+
+impl Pool {
+    /// A pool without any connection yet. `plan_cache` is in bytes.
+    pub fn new(target: Target, settings: &config::Pool, plan_cache: usize) -> Arc<Self> {
+        let failures = Arc::new(Failures::default());
+        let pool = Arc::new(Pool {
+            links: manager::pool(target.clone(), settings, failures.clone()),
+            turns: Arc::new(Semaphore::new(settings.size as usize)),
+            immediate: Arc::new(Semaphore::new(1)),
+            failures,
+            settings: settings.clone(),
+            plans: PlanCache::new(plan_cache),
+            keeper: Arc::new(Keeper::new(Control::new(target.clone()))),
+            parameters: OnceLock::new(),
+            used: AtomicBool::new(false),
+            target,
+        });
+        tokio::spawn(watch(Arc::downgrade(&pool), pool.keeper.clone()));
+        pool
+    }
+
+    /// A link of one's own, returned when the checkout is dropped.
+    ///
+    /// 53300 when none got free in `[pool] checkout_timeout`, 57P03 with the reason when the backend is not there.
+    pub async fn checkout(&self) -> Result<Checkout, ClientError> {
+        self.used.store(true, Ordering::Relaxed);
+        let limit = self.settings.checkout_timeout;
+        let turn = match self.turns.clone().try_acquire_owned() {
+            Ok(turn) => turn,
+            Err(_) => {
+                counters().waits.add(1);
+                let turn = tokio::time::timeout(limit, self.turns.clone().acquire_owned()).await;
+                turn.map_err(|_| self.exhausted())?.expect("the semaphore is never closed")
+            }
+        };
+        loop {
+            let mut link = self.link().await?;
+            match link.check_idle() {
+                Ok(()) => {
+                    counters().checkouts.add(1);
+                    return Ok(Checkout::new(link, turn));
+                }
+                Err(reason) => {
+                    tracing::warn!(pid = link.pid, %reason, "an idle backend was lost; taking another");
+                    link.broken = true;
+                }
+            }
+        }
+    }
+
+    async fn link(&self) -> Result<bb8::PooledConnection<'static, Manager>, ClientError> {
+        let deadline = tokio::time::Instant::now() + self.settings.checkout_timeout;
+        loop {
+            let failure = self.failures.next();
+            let error = tokio::select! {
+                biased;
+                link = self.links.get_owned() => return link.map_err(|e| match e {
+                    bb8::RunError::User(e) => ClientError::from(&*e),
+                    bb8::RunError::TimedOut => self.exhausted(),
+                }),
+                error = failure => error,
+            };
+            // A full backend still has the links that this pool holds already: one of them may get free.
+            if !error.is_full() || self.links.state().connections == 0 || tokio::time::Instant::now() > deadline {
+                counters().errors.add(1);
+                return Err(ClientError::from(&*error));
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    fn exhausted(&self) -> ClientError {
+        let (size, limit) = (self.settings.size, self.settings.checkout_timeout);
+        ClientError::new(SqlState::TOO_MANY_CONNECTIONS, format!("no backend connection became free within {limit:?}"))
+            .detail(format!("All {size} connections of the pool are in transactions or queries."))
+            .hint("Keep transactions short, or raise [pool] size or checkout_timeout.")
+    }
+
+    /// Where the pool's database lives; for CancelRequest.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The translations made for this database.
+    pub fn plans(&self) -> &PlanCache {
+        &self.plans
+    }
+
+    /// The current snapshot of the catalog.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.keeper.current()
+    }
+
+    /// Reads the catalog again, after DDL or an error that says that it is stale.
+    pub async fn reload_catalog(&self) -> Result<Arc<Catalog>, ClientError> {
+        Ok(self.keeper.reload().await?)
+    }
+
+    /// For a new session: the catalog as it is now, and what a backend announces by ParameterStatus.
+    pub async fn prepare(&self) -> Result<&BTreeMap<String, String>, ClientError> {
+        self.keeper.check().await?;
+        if let Some(parameters) = self.parameters.get() {
+            return Ok(parameters);
+        }
+        let parameters = self.checkout().await?.params.clone();
+        Ok(self.parameters.get_or_init(|| parameters))
+    }
+
+    /// A turn for BEGIN IMMEDIATE: whoever waits for it holds no backend.
+    pub async fn immediate(&self) -> ImmediateTurn {
+        ImmediateTurn::new(self.immediate.clone().acquire_owned().await.expect("the semaphore is never closed"))
+    }
+}
+
+/// Checks the catalog when a notification comes, and every two seconds while the pool is in use.
+async fn watch(pool: Weak<Pool>, keeper: Arc<Keeper>) {
+    loop {
+        let notified = tokio::time::timeout(POLL, keeper.control().changed()).await.is_ok();
+        let Some(pool) = pool.upgrade() else { return };
+        if (pool.used.swap(false, Ordering::Relaxed) || notified)
+            && let Err(error) = keeper.check().await
+        {
+            tracing::debug!(%error, "the catalog could not be checked");
+        }
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("target", &self.target).finish_non_exhaustive()
+    }
+}

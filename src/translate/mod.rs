@@ -1,15 +1,30 @@
 //! SQLite's text to a plan. Pure: text, parameter classes and a catalog snapshot in, a [`Plan`] out; no socket, no async.
+//!
+//! parse ([`parse`]: sqlparser with SQLite's precedence) → bind (names against the catalog, a typed [`tree`]) → lower
+//! (demand-driven, to PostgreSQL's text with slots) → [`Plan`].
 
+mod bind;
 pub mod cache;
+mod ddl;
+pub mod functions;
+mod introspect;
+mod lower;
+pub mod parse;
 pub mod plan;
+pub mod pragma;
+mod transaction;
+pub mod tree;
+mod write;
 
 pub use plan::*;
 
-use crate::catalog::Catalog;
-use crate::error::ClientError;
+use crate::catalog::{Catalog, oid};
+use crate::error::{ClientError, SqlState};
+use parse::scan::{self, Kind, Token};
+use sqlparser::ast;
 
 /// What of a session shapes a translation (part of the cache's key).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Options {
     /// `[dialect] results`, `SET litewire.results`: SQLite's types on the wire, or PostgreSQL's own.
     pub native_results: bool,
@@ -23,22 +38,165 @@ pub struct Options {
     pub foreign_keys: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Options { native_results: false, infer_params: false, native_types: false, case_sensitive_like: false, foreign_keys: false }
-    }
-}
+/// Verbs of PostgreSQL's own: the text is forwarded as it came.
+const NATIVE_VERBS: [&str; 30] = [
+    "SET", "SHOW", "RESET", "LISTEN", "UNLISTEN", "NOTIFY", "COPY", "GRANT", "REVOKE", "DISCARD", "DO", "CALL", "TRUNCATE", "COMMENT", "LOCK", "FETCH", "DECLARE",
+    "CLOSE", "MOVE", "PREPARE", "EXECUTE", "DEALLOCATE", "CLUSTER", "REFRESH", "SECURITY", "MERGE", "TABLE", "IMPORT", "LOAD", "CHECKPOINT",
+];
+
+/// Objects of PostgreSQL's own behind CREATE, ALTER and DROP.
+const NATIVE_OBJECTS: [&str; 24] = [
+    "FUNCTION", "PROCEDURE", "EXTENSION", "SCHEMA", "TYPE", "DOMAIN", "SEQUENCE", "ROLE", "USER", "DATABASE", "POLICY", "OPERATOR", "AGGREGATE", "COLLATION",
+    "PUBLICATION", "SUBSCRIPTION", "SERVER", "FOREIGN", "TABLESPACE", "MATERIALIZED", "RULE", "STATISTICS", "EVENT", "SYSTEM",
+];
 
 /// The places of the statements in a text that may hold several, by SQLite's tokens (a trigger's body is one statement).
 /// Statements of nothing but comments are left out.
-pub fn split(_sql: &str) -> Vec<StatementRange> {
-    todo!()
+pub fn split(sql: &str) -> Vec<StatementRange> {
+    scan::statements(sql)
 }
 
 /// Translates one statement.
 ///
 /// `params` holds what is known of the client's parameters, by number from 1; shorter than needed means Unknown.
 /// Errors carry a byte position into `sql`.
-pub fn translate(_sql: &str, _params: &[ParamClass], _catalog: &Catalog, _options: &Options) -> Result<Plan, ClientError> {
-    todo!()
+pub fn translate(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Options) -> Result<Plan, ClientError> {
+    let tokens = scan::tokens(sql);
+    let Some(first) = tokens.first() else { return Ok(Plan { action: Action::Empty, params: Vec::new() }) };
+    let verb = first.text(sql).to_ascii_uppercase();
+    let second = tokens.get(1).map_or(String::new(), |t| t.text(sql).to_ascii_uppercase());
+    let plain = |action| Ok(Plan { action, params: Vec::new() });
+    match verb.as_str() {
+        "PRAGMA" => return plain(pragma::pragma(sql, &tokens, catalog)?),
+        "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => return plain(Action::Transaction(transaction::control(sql, &tokens)?)),
+        "VACUUM" | "ANALYZE" => {
+            let statement = Statement { template: Template::fixed(verb.clone()), counts: false, guard: verb == "ANALYZE", ..Statement::default() };
+            return plain(Action::Execute(Box::new(statement)));
+        }
+        // Indexes here are never stale.
+        "REINDEX" => return plain(Action::Answer(Answer { columns: None, rows: Vec::new(), tag: "REINDEX" })),
+        "ATTACH" | "DETACH" | "EXPLAIN" => return Err(ClientError::refused(&verb).at(first.at.start)),
+        "CREATE" if tokens.iter().take(4).any(|t| t.is(sql, "TRIGGER")) => return Err(ClientError::refused("CREATE TRIGGER").at(first.at.start)),
+        "CREATE" if second == "VIRTUAL" => return Err(ClientError::refused("CREATE VIRTUAL TABLE").at(first.at.start)),
+        "CREATE" | "ALTER" | "DROP" if NATIVE_OBJECTS.contains(&second.as_str()) || tokens.iter().take(4).any(|t| t.is(sql, "FUNCTION") || t.is(sql, "PROCEDURE")) => {
+            return Ok(native(sql, &tokens));
+        }
+        _ if NATIVE_VERBS.contains(&verb.as_str()) => return Ok(native(sql, &tokens)),
+        _ if reads_system_catalog(sql, &tokens, catalog) => return Ok(native(sql, &tokens)),
+        _ => {}
+    }
+    let statement = parse::parse(sql)?;
+    let mut binder = bind::Binder::new(sql, params, catalog, options);
+    let mut lower = lower::Lower::new(catalog, options);
+    let action = action(&statement, &mut binder, &mut lower)?;
+    Ok(announce(action, binder.parameters(), params))
+}
+
+fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: &mut lower::Lower<'a>) -> Result<Action, ClientError> {
+    use ast::Statement as S;
+    match statement {
+        S::Query(query) => {
+            let bound = binder.named_query(query, &scan::result_items(binder.sql, false))?;
+            let (text, columns) = lower.output(&bound)?;
+            let columns = if lower.options.native_results { Columns::Backend } else { Columns::Shaped(columns) };
+            Ok(Action::Execute(Box::new(Statement { template: text.into_template(), columns, guard: true, ..Statement::default() })))
+        }
+        S::Insert(_) | S::Update(_) | S::Delete(_) => Ok(Action::Execute(Box::new(write::write(statement, binder, lower)?))),
+        S::CreateTable(create) => ddl::table(create, binder, lower),
+        S::CreateIndex(create) => ddl::index(create, binder, lower),
+        S::CreateView(create) => ddl::view(create, binder, lower),
+        S::AlterTable(alter) => ddl::alter(alter, binder, lower),
+        S::Drop { object_type, if_exists, names, .. } => ddl::drop(*object_type, *if_exists, names, binder, binder.catalog),
+        other => Err(ClientError::refused(format!("the statement {}", other.to_string().split_whitespace().take(2).collect::<Vec<_>>().join(" "))).at(0)),
+    }
+}
+
+/// A statement of PostgreSQL's own, `$n` its only holes.
+fn native(sql: &str, tokens: &[Token]) -> Plan {
+    let mut template = Template::default();
+    let mut last = 0;
+    let mut highest = 0;
+    for token in tokens.iter().filter(|t| t.kind == Kind::Placeholder) {
+        let Some(number) = token.text(sql).strip_prefix('$').and_then(|n| n.parse::<usize>().ok()) else { continue };
+        template.push(&sql[last..token.at.start]);
+        template.slot(Source::Client(number), Demand::Native(0));
+        highest = highest.max(number);
+        last = token.at.end;
+    }
+    template.push(&sql[last..]);
+    let first = tokens.first().map_or(String::new(), |t| t.text(sql).to_ascii_uppercase());
+    let pins = matches!(first.as_str(), "LISTEN" | "PREPARE" | "DECLARE" | "LOAD");
+    let schema_change = matches!(first.as_str(), "CREATE" | "ALTER" | "DROP" | "DO" | "IMPORT");
+    let guard = !matches!(first.as_str(), "SET" | "RESET" | "SHOW" | "CHECKPOINT" | "CLUSTER" | "DISCARD");
+    let statement = Statement { template, columns: Columns::Backend, guard, pins, schema_change, ..Statement::default() };
+    Plan { action: Action::Execute(Box::new(statement)), params: vec![0; highest] }
+}
+
+/// Does a query read nothing but PostgreSQL's own catalogs (psql, drivers)?
+fn reads_system_catalog(sql: &str, tokens: &[Token], catalog: &Catalog) -> bool {
+    let mut system = false;
+    for token in tokens.iter().filter(|t| matches!(t.kind, Kind::Word | Kind::Quoted)) {
+        let word = scan::unquote(token.text(sql)).to_ascii_lowercase();
+        if catalog.by_name.contains_key(&word) {
+            return false;
+        }
+        system |= word.starts_with("pg_") || word == "information_schema";
+    }
+    system
+}
+
+/// The plan, with the types that its parameters are announced with.
+fn announce(mut action: Action, count: usize, known: &[ParamClass]) -> Plan {
+    let mut params = vec![0; count];
+    if let Action::Execute(statement) = &mut action {
+        for slot in &statement.template.slots {
+            match slot.source {
+                Source::Client(n) => {
+                    let announced = if slot.demand == Demand::Dynamic { oid::TEXT } else { slot.demand.oid() };
+                    if let Some(place) = params.get_mut(n - 1).filter(|p| **p == 0) {
+                        *place = announced;
+                    }
+                }
+                Source::LastInsertRowid | Source::Changes | Source::TotalChanges => statement.reads_counters = true,
+                Source::Literal(_) | Source::Now(_) => {}
+            }
+        }
+    }
+    for (i, place) in params.iter_mut().enumerate().filter(|(_, p)| **p == 0) {
+        *place = match known.get(i) {
+            Some(ParamClass::Native(oid)) => *oid,
+            _ => oid::TEXT,
+        };
+    }
+    Plan { action, params }
+}
+
+/// A catalog of what SQLite's DDL would create. Errors carry a byte position into `ddl`.
+pub fn catalog_from_ddl(ddl: &str) -> Result<Catalog, ClientError> {
+    let mut catalog = Catalog { helpers: Some(crate::helpers::VERSION), byte_order: true, current_schema: "public".to_owned(), ..Catalog::default() };
+    let options = Options::default();
+    for place in split(ddl) {
+        let start = place.start;
+        let sql = &ddl[place];
+        let shifted = |mut e: ClientError| {
+            e.position = e.position.map(|p| p + start);
+            e
+        };
+        let statement = parse::parse(sql).map_err(shifted)?;
+        let ast::Statement::CreateTable(create) = &statement else {
+            translate(sql, &[], &catalog, &options).map_err(shifted)?;
+            continue;
+        };
+        let snapshot = catalog.clone();
+        let mut binder = bind::Binder::new(sql, &[], &snapshot, &options);
+        let mut lower = lower::Lower::new(&snapshot, &options);
+        catalog.add(ddl::relation_of(create, &mut binder, &mut lower).map_err(shifted)?);
+    }
+    Ok(catalog)
+}
+
+/// The error for a parameter that nobody bound.
+pub fn unbound(number: usize) -> ClientError {
+    ClientError::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter ${number}"))
+        .hint("Send the statement with its parameters by the extended query protocol.")
 }

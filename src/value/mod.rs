@@ -66,6 +66,46 @@ impl Value {
         }
     }
 
+    /// The value as arithmetic takes it: text and blobs give their numeric prefix.
+    pub fn to_number(&self) -> Value {
+        match self {
+            Value::Null | Value::Integer(_) | Value::Real(_) => self.clone(),
+            _ => number::cast_numeric(self),
+        }
+    }
+
+    /// CAST(value AS INTEGER); None for NULL.
+    pub fn to_integer(&self) -> Option<i64> {
+        match number::cast_integer(self) {
+            Value::Integer(n) => Some(n),
+            _ => None,
+        }
+    }
+
+    /// Its truth; None for NULL.
+    pub fn truth(&self) -> Option<bool> {
+        number::truth(self)
+    }
+
+    /// The value as a column of that affinity stores it.
+    pub fn apply(self, affinity: crate::catalog::Affinity) -> Value {
+        number::apply(self, affinity)
+    }
+
+    /// CAST(value AS a type of that affinity).
+    pub fn cast(self, affinity: crate::catalog::Affinity) -> Value {
+        use crate::catalog::Affinity;
+        match (affinity, self) {
+            (_, Value::Null) => Value::Null,
+            (Affinity::Integer, v) => number::cast_integer(&v),
+            (Affinity::Real, v) => number::cast_real(&v),
+            (Affinity::Numeric, v) => number::cast_numeric(&v),
+            (Affinity::Text, v) => Value::Text(v.text().unwrap_or_default().into_owned()),
+            (Affinity::Blob, Value::Blob(b)) => Value::Blob(b),
+            (Affinity::Blob, v) => Value::Blob(v.text().unwrap_or_default().into_owned().into_bytes()),
+        }
+    }
+
     fn rank(&self) -> u8 {
         match self {
             Value::Null => 0,

@@ -1,0 +1,96 @@
+use super::Pool;
+use crate::backend::{Target, TlsTrust};
+use crate::config::Config;
+use crate::error::{ClientError, SqlState};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// All pools: one for each database and backend role, made when a client first asks for it.
+#[derive(Debug)]
+pub struct Pools {
+    config: Arc<Config>,
+    // By the client's database and the backend's role.
+    pools: Mutex<HashMap<(String, String), Arc<Pool>>>,
+}
+
+impl Pools {
+    /// No pool yet.
+    pub fn new(config: Arc<Config>) -> Self {
+        Pools { config, pools: Mutex::default() }
+    }
+
+    /// The pool that serves a client's user in a database, ready for use.
+    ///
+    /// 3D000 when there is no such database, 57P03 when its backend is not there.
+    pub async fn get(&self, user: &str, database: &str) -> Result<Arc<Pool>, ClientError> {
+        let target = self.target(user, database)?;
+        let key = (database.to_owned(), target.get_user().unwrap_or_default().to_owned());
+        let known = self.pools.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let pool = match known {
+            Some(pool) => pool,
+            None => {
+                let target = Target::new(target, &TlsTrust::default())
+                    .map_err(|e| ClientError::new(SqlState::CANNOT_CONNECT_NOW, format!("TLS towards the backend cannot be set up: {e}")))?;
+                Pool::new(target, &self.config.pool, self.config.limits.plan_cache.get())
+            }
+        };
+        pool.prepare().await?;
+        // Only now: names that the backend does not know must not pile up.
+        Ok(self.pools.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(pool).clone())
+    }
+
+    /// Where the database lives, with the role and its password: the user's own entry, else the URL's, else the user's name.
+    fn target(&self, user: &str, database: &str) -> Result<tokio_postgres::Config, ClientError> {
+        let mut target = self
+            .config
+            .target(database)
+            .ok_or_else(|| ClientError::new(SqlState::INVALID_CATALOG_NAME, format!("database \"{database}\" does not exist")))?;
+        let entry = self.config.user(user);
+        if let Some(role) = entry.and_then(|e| e.backend_user.as_deref()) {
+            target.user(role);
+        } else if target.get_user().is_none() {
+            target.user(user);
+        }
+        if let Some(password) = entry.and_then(|e| e.backend_password.as_deref()) {
+            target.password(password);
+        }
+        Ok(target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(config: &str, user: &str, database: &str) -> Result<(String, String), ClientError> {
+        let config = Config::parse(config, "test").expect("valid");
+        let target = Pools::new(Arc::new(config)).target(user, database)?;
+        Ok((target.get_user().unwrap_or_default().to_owned(), target.get_dbname().unwrap_or_default().to_owned()))
+    }
+
+    fn named(user: &str, database: &str) -> Result<(String, String), ClientError> {
+        Ok((user.to_owned(), database.to_owned()))
+    }
+
+    #[test]
+    fn a_url_with_a_database_serves_that_one_only() {
+        let config = "[backend]\nurl = 'postgres://role@localhost/app'";
+        assert_eq!(target(config, "alice", "app"), named("role", "app"));
+        let error = target(config, "alice", "other").expect_err("unknown");
+        assert_eq!(error.state, SqlState::INVALID_CATALOG_NAME);
+    }
+
+    #[test]
+    fn entries_stand_before_the_wildcard() {
+        let config = "[[database]]\nname = 'a'\nurl = 'postgres://r@localhost/x'\n[[database]]\nname = '*'\nurl = 'postgres://localhost'";
+        assert_eq!(target(config, "alice", "a"), named("r", "x"));
+        assert_eq!(target(config, "alice", "b"), named("alice", "b"));
+    }
+
+    #[test]
+    fn a_user_may_have_a_role_of_its_own() {
+        let config = "[backend]\nurl = 'postgres://role@localhost'\n[[user]]\nname = 'alice'\nbackend_user = 'wonder'";
+        assert_eq!(target(config, "alice", "d"), named("wonder", "d"));
+        assert_eq!(target(config, "bob", "d"), named("role", "d"));
+    }
+}

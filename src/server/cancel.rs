@@ -1,0 +1,122 @@
+use crate::backend::Target;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Which backend each client holds right now, by the process number that the client was told.
+#[derive(Default)]
+pub(super) struct Cancels {
+    clients: Mutex<HashMap<i32, Entry>>,
+}
+
+struct Entry {
+    key: Vec<u8>,
+    target: Target,
+    held: Option<(i32, Vec<u8>)>,
+    /// CancelRequests under way to the backend that is held.
+    under_way: usize,
+}
+
+/// One client's cancellability: as long as it lives, its key is good, and cancels what it holds.
+pub struct CancelHandle {
+    cancels: Arc<Cancels>,
+    pid: i32,
+}
+
+impl Cancels {
+    /// A client of a pool with that target gets a process number of its own, and the key that goes with it.
+    pub(super) fn register(self: &Arc<Self>, key: Vec<u8>, target: Target) -> CancelHandle {
+        let mut clients = self.lock();
+        let pid = std::iter::repeat_with(|| i32::from_be_bytes(random()) & i32::MAX)
+            .find(|pid| *pid != 0 && !clients.contains_key(pid))
+            .expect("the iterator has no end");
+        clients.insert(pid, Entry { key, target, held: None, under_way: 0 });
+        CancelHandle { cancels: self.clone(), pid }
+    }
+
+    /// A CancelRequest came in. As in PostgreSQL, whoever sent it learns nothing of what became of it.
+    pub(super) async fn cancel(&self, pid: i32, key: &[u8]) {
+        let Some((target, (backend, backend_key))) = self.begin(pid, key) else { return };
+        if let Err(error) = target.cancel(backend, &backend_key).await {
+            tracing::warn!(%error, "a CancelRequest could not be passed on");
+        }
+        if let Some(entry) = self.lock().get_mut(&pid)
+            && entry.held.as_ref().is_some_and(|held| held.0 == backend)
+        {
+            entry.under_way -= 1;
+        }
+    }
+
+    fn begin(&self, pid: i32, key: &[u8]) -> Option<(Target, (i32, Vec<u8>))> {
+        let mut clients = self.lock();
+        let entry = clients.get_mut(&pid).filter(|entry| same(&entry.key, key))?;
+        let held = entry.held.clone()?;
+        entry.under_way += 1;
+        Some((entry.target.clone(), held))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<i32, Entry>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CancelHandle {
+    /// The process number that the client is told.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// From now on a CancelRequest goes to this backend.
+    pub fn hold(&self, pid: i32, key: &[u8]) {
+        if let Some(entry) = self.cancels.lock().get_mut(&self.pid) {
+            (entry.held, entry.under_way) = (Some((pid, key.to_vec())), 0);
+        }
+    }
+
+    /// From now on a CancelRequest goes nowhere. True: one is still under way and may hit whoever has the backend next, so that
+    /// the backend must be marked broken instead of being returned.
+    pub fn release(&self) -> bool {
+        let mut clients = self.cancels.lock();
+        clients.get_mut(&self.pid).is_some_and(|entry| entry.held.take().is_some() && std::mem::take(&mut entry.under_way) > 0)
+    }
+}
+
+impl Drop for CancelHandle {
+    fn drop(&mut self) {
+        self.cancels.lock().remove(&self.pid);
+    }
+}
+
+/// Compares in a time that does not tell how much of it fits.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+}
+
+/// Bytes that nobody can guess.
+pub(super) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system has randomness");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::TlsTrust;
+
+    #[test]
+    fn only_what_is_held_and_with_the_key() {
+        let target = Target::new(tokio_postgres::Config::new(), &TlsTrust::Any).expect("no files needed");
+        let cancels = Arc::new(Cancels::default());
+        let handle = cancels.register(b"key!".to_vec(), target);
+        let pid = handle.pid();
+        assert!(cancels.begin(pid, b"key!").is_none(), "nothing is held");
+        handle.hold(7, b"backend");
+        assert!(cancels.begin(pid, b"wrong").is_none());
+        assert!(!handle.release(), "nothing is under way");
+        handle.hold(7, b"backend");
+        assert_eq!(cancels.begin(pid, b"key!").map(|(_, held)| held), Some((7, b"backend".to_vec())));
+        assert!(handle.release(), "the request may come late");
+        drop(handle);
+        assert!(cancels.begin(pid, b"key!").is_none());
+    }
+}

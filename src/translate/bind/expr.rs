@@ -1,0 +1,508 @@
+//! Expressions.
+
+use super::{Binder, Bound, split_name};
+use crate::catalog::{Affinity, Collation, affinity_of_declared};
+use crate::error::{ClientError, SqlState};
+use crate::translate::functions::{self, FunctionKind};
+use crate::translate::tree::{BinaryOp, Call, Callee, Class, CompareOp, Expr, Kind, NativeName, Ty};
+use crate::value::datetime::{DateCall, DateFunction};
+use crate::value::Value;
+use sqlparser::ast::{self, BinaryOperator, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, UnaryOperator};
+use sqlparser::ast::Spanned;
+use std::sync::Arc;
+
+impl Binder<'_> {
+    /// Binds an expression.
+    pub fn expr(&mut self, expr: &ast::Expr) -> Bound<Expr> {
+        use ast::Expr as E;
+        match expr {
+            E::Identifier(name) => self.column(None, name),
+            E::CompoundIdentifier(parts) => match parts.as_slice() {
+                [table, name] | [_, table, name] => self.column(Some(table), name),
+                _ => Err(self.refused(format!("the name {expr}"), expr.span())),
+            },
+            E::Nested(inner) => self.expr(inner),
+            E::Value(value) => self.value(value),
+            E::UnaryOp { op, expr: operand } => self.unary(*op, operand, expr),
+            E::BinaryOp { left, op, right } => self.binary(left, op, right, expr),
+            E::IsNull(e) => self.is_null(e, false),
+            E::IsNotNull(e) => self.is_null(e, true),
+            E::IsTrue(e) => self.is_truth(e, true, false),
+            E::IsNotTrue(e) => self.is_truth(e, true, true),
+            E::IsFalse(e) => self.is_truth(e, false, false),
+            E::IsNotFalse(e) => self.is_truth(e, false, true),
+            E::Between { expr: e, negated, low, high } => {
+                let (e, low, high) = (self.expr(e)?, self.expr(low)?, self.expr(high)?);
+                let from = compare(CompareOp::Ge, e.clone(), low);
+                let to = compare(CompareOp::Le, e, high);
+                let both = logic(true, vec![from, to]);
+                Ok(if *negated { not(both) } else { both })
+            }
+            E::In { expr: e, target, negated, .. } => self.in_target(e, target, *negated),
+            E::Like { negated, expr: text, pattern, escape_char, .. } => {
+                let sensitive = self.options.case_sensitive_like;
+                self.like(*negated, text, pattern, escape_char.as_deref(), sensitive)
+            }
+            E::ILike { negated, expr: text, pattern, escape_char, .. } => self.like(*negated, text, pattern, escape_char.as_deref(), false),
+            E::Case { operand, conditions, else_result, .. } => self.case(operand.as_deref(), conditions, else_result.as_deref()),
+            E::Cast { kind, expr: e, data_type, .. } => self.cast(kind, e, data_type),
+            E::Collate { expr: e, collation } => {
+                let mut inner = self.expr(e)?;
+                let (_, name) = split_name(collation)?;
+                let collation = Collation::named(&name.value).ok_or_else(|| {
+                    ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such collation sequence: {}", name.value)).at(self.at(name.span))
+                })?;
+                inner.ty.collation = Some((collation, true));
+                let ty = inner.ty;
+                Ok(Expr { kind: Kind::Collate(Box::new(inner)), ty })
+            }
+            E::Exists { subquery, negated } => {
+                let query = self.query(subquery)?;
+                let exists = Expr { kind: Kind::Exists(Box::new(query)), ty: Ty::plain(Class::Bool).not_null() };
+                Ok(if *negated { not(exists) } else { exists })
+            }
+            E::Subquery(query) => self.scalar(query),
+            E::Function(function) => self.function(function),
+            E::Substring { expr: e, substring_from, substring_for, .. } => {
+                let args: Vec<&ast::Expr> = std::iter::once(&**e).chain(substring_from.as_deref()).chain(substring_for.as_deref()).collect();
+                self.named_call("substr", &args, expr)
+            }
+            E::Trim { trim_where, trim_what, expr: e, trim_characters } => {
+                let name = match trim_where {
+                    None | Some(ast::TrimWhereField::Both) => "trim",
+                    Some(ast::TrimWhereField::Leading) => "ltrim",
+                    Some(ast::TrimWhereField::Trailing) => "rtrim",
+                };
+                let what = trim_what.as_deref().into_iter().chain(trim_characters.iter().flatten());
+                let args: Vec<&ast::Expr> = std::iter::once(&**e).chain(what).collect();
+                self.named_call(name, &args, expr)
+            }
+            E::Ceil { expr: e, .. } => self.named_call("ceil", &[e], expr),
+            E::Floor { expr: e, .. } => self.named_call("floor", &[e], expr),
+            other => Err(self.refused(format!("the expression {other}"), other.span())),
+        }
+    }
+
+    fn value(&mut self, value: &ast::ValueWithSpan) -> Bound<Expr> {
+        use ast::Value as V;
+        Ok(Expr::literal(match &value.value {
+            V::Number(text, _) => number(text),
+            V::SingleQuotedString(text) | V::DoubleQuotedString(text) | V::EscapedStringLiteral(text) | V::NationalStringLiteral(text) => {
+                Value::Text(text.clone())
+            }
+            V::HexStringLiteral(hex) => Value::Blob(unhex(hex).ok_or_else(|| {
+                ClientError::new(SqlState::SYNTAX_ERROR, format!("unrecognized token: \"x'{hex}'\"")).at(self.at(value.span))
+            })?),
+            V::Boolean(b) => Value::Integer(i64::from(*b)),
+            V::Null => Value::Null,
+            V::Placeholder(text) => return self.parameter(value.span, text),
+            other => return Err(self.refused(format!("the literal {other}"), value.span)),
+        }))
+    }
+
+    fn unary(&mut self, op: UnaryOperator, operand: &ast::Expr, whole: &ast::Expr) -> Bound<Expr> {
+        // The most negative integer has no positive counterpart, so a minus belongs to its literal.
+        if op == UnaryOperator::Minus
+            && let ast::Expr::Value(v) = operand
+            && let ast::Value::Number(text, _) = &v.value
+        {
+            return Ok(Expr::literal(number(&format!("-{text}"))));
+        }
+        let expr = self.expr(operand)?;
+        match op {
+            UnaryOperator::Minus => {
+                let class = match expr.ty.class {
+                    Class::Bool | Class::Integer => Class::Integer,
+                    Class::Real => Class::Real,
+                    Class::Null => Class::Null,
+                    _ => Class::Number,
+                };
+                let ty = Ty { nullable: expr.ty.nullable, ..Ty::plain(class) };
+                Ok(Expr { kind: Kind::Negate(Box::new(expr)), ty })
+            }
+            // `+a` keeps the value, loses the affinity.
+            UnaryOperator::Plus => Ok(Expr { ty: Ty { affinity: None, ..expr.ty }, ..expr }),
+            UnaryOperator::BitwiseNot => {
+                let ty = Ty { nullable: expr.ty.nullable, ..Ty::plain(Class::Integer) };
+                Ok(Expr { kind: Kind::BitNot(Box::new(expr)), ty })
+            }
+            UnaryOperator::Not => Ok(not(expr)),
+            _ => Err(self.refused(format!("the operator {op}"), whole.span())),
+        }
+    }
+
+    fn binary(&mut self, left: &ast::Expr, op: &BinaryOperator, right: &ast::Expr, whole: &ast::Expr) -> Bound<Expr> {
+        let compare_op = match op {
+            BinaryOperator::Eq => Some(CompareOp::Eq),
+            BinaryOperator::NotEq => Some(CompareOp::Ne),
+            BinaryOperator::Lt => Some(CompareOp::Lt),
+            BinaryOperator::LtEq => Some(CompareOp::Le),
+            BinaryOperator::Gt => Some(CompareOp::Gt),
+            BinaryOperator::GtEq => Some(CompareOp::Ge),
+            BinaryOperator::Is => Some(CompareOp::Is),
+            BinaryOperator::IsNot => Some(CompareOp::IsNot),
+            _ => None,
+        };
+        if let Some(op) = compare_op {
+            return self.comparison(op, left, right, whole);
+        }
+        let value_op = match op {
+            BinaryOperator::Plus => BinaryOp::Add,
+            BinaryOperator::Minus => BinaryOp::Subtract,
+            BinaryOperator::Multiply => BinaryOp::Multiply,
+            BinaryOperator::Divide => BinaryOp::Divide,
+            BinaryOperator::Modulo => BinaryOp::Modulo,
+            BinaryOperator::BitwiseAnd => BinaryOp::And,
+            BinaryOperator::BitwiseOr => BinaryOp::Or,
+            BinaryOperator::PGBitwiseShiftLeft => BinaryOp::Left,
+            BinaryOperator::PGBitwiseShiftRight => BinaryOp::Right,
+            BinaryOperator::StringConcat => BinaryOp::Concat,
+            BinaryOperator::Arrow => BinaryOp::Arrow,
+            BinaryOperator::LongArrow => BinaryOp::LongArrow,
+            BinaryOperator::And | BinaryOperator::Or => {
+                let (left, right) = (self.expr(left)?, self.expr(right)?);
+                return Ok(logic(*op == BinaryOperator::And, vec![left, right]));
+            }
+            BinaryOperator::Glob => {
+                let (text, pattern) = (self.expr(left)?, self.expr(right)?);
+                let ty = Ty { nullable: text.ty.nullable || pattern.ty.nullable, ..Ty::plain(Class::Bool) };
+                return Ok(Expr { kind: Kind::Glob(Box::new(text), Box::new(pattern)), ty });
+            }
+            BinaryOperator::AtArrow
+            | BinaryOperator::ArrowAt
+            | BinaryOperator::HashArrow
+            | BinaryOperator::HashLongArrow
+            | BinaryOperator::PGRegexMatch
+            | BinaryOperator::PGRegexIMatch
+            | BinaryOperator::PGRegexNotMatch
+            | BinaryOperator::PGRegexNotIMatch => {
+                let class = match op {
+                    BinaryOperator::HashArrow => Class::Native(crate::catalog::oid::JSONB),
+                    BinaryOperator::HashLongArrow => Class::Text,
+                    _ => Class::Bool,
+                };
+                let kind = Kind::NativeOp(op.to_string(), Box::new(self.expr(left)?), Box::new(self.expr(right)?));
+                return Ok(Expr { kind, ty: Ty::plain(class) });
+            }
+            BinaryOperator::Match | BinaryOperator::Regexp => {
+                let name = if *op == BinaryOperator::Match { "MATCH" } else { "REGEXP" };
+                return Err(self.refused(format!("the operator {name}"), right.span()));
+            }
+            other => return Err(self.refused(format!("the operator {other}"), whole.span())),
+        };
+        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        let ty = Ty { nullable: binary_nullable(value_op, &left, &right), ..Ty::plain(binary_class(value_op, left.ty.class, right.ty.class)) };
+        Ok(Expr { kind: Kind::Binary(value_op, Box::new(left), Box::new(right)), ty })
+    }
+
+    fn comparison(&mut self, op: CompareOp, left: &ast::Expr, right: &ast::Expr, whole: &ast::Expr) -> Bound<Expr> {
+        if let (ast::Expr::Tuple(a), ast::Expr::Tuple(b)) = (left, right) {
+            if a.len() != b.len() {
+                return Err(ClientError::new(SqlState::SYNTAX_ERROR, "row value misused").at(self.at(whole.span())));
+            }
+            let a = a.iter().map(|e| self.expr(e)).collect::<Bound<Vec<_>>>()?;
+            let b = b.iter().map(|e| self.expr(e)).collect::<Bound<Vec<_>>>()?;
+            return Ok(Expr { kind: Kind::CompareRows(op, a, b), ty: Ty::plain(Class::Bool) });
+        }
+        if let CompareOp::Is | CompareOp::IsNot = op
+            && let ast::Expr::Value(v) = right
+        {
+            match v.value {
+                ast::Value::Null => return self.is_null(left, op == CompareOp::IsNot),
+                ast::Value::Boolean(truth) => return self.is_truth(left, truth, op == CompareOp::IsNot),
+                _ => {}
+            }
+        }
+        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        Ok(compare(op, left, right))
+    }
+
+    fn is_null(&mut self, expr: &ast::Expr, negated: bool) -> Bound<Expr> {
+        let expr = self.expr(expr)?;
+        Ok(Expr { kind: Kind::IsNull(Box::new(expr), negated), ty: Ty::plain(Class::Bool).not_null() })
+    }
+
+    fn is_truth(&mut self, expr: &ast::Expr, truth: bool, negated: bool) -> Bound<Expr> {
+        let expr = Box::new(self.expr(expr)?);
+        Ok(Expr { kind: Kind::IsTruth { expr, truth, negated }, ty: Ty::plain(Class::Bool).not_null() })
+    }
+
+    fn in_target(&mut self, expr: &ast::Expr, target: &ast::InTarget, negated: bool) -> Bound<Expr> {
+        let left: Vec<Expr> = match expr {
+            ast::Expr::Tuple(items) => items.iter().map(|e| self.expr(e)).collect::<Bound<_>>()?,
+            other => vec![self.expr(other)?],
+        };
+        let ty = Ty { nullable: true, ..Ty::plain(Class::Bool) };
+        match target {
+            ast::InTarget::List(list) => {
+                let list = list.iter().map(|e| self.expr(e)).collect::<Bound<Vec<_>>>()?;
+                let [left] = <[Expr; 1]>::try_from(left).map_err(|_| self.refused("a row value on the left of IN (list)", expr.span()))?;
+                Ok(Expr { kind: Kind::InList(Box::new(left), list, negated), ty })
+            }
+            ast::InTarget::Subquery(query) => {
+                let query = self.query(query)?;
+                if query.columns.len() != left.len() {
+                    let message = format!("sub-select returns {} columns - expected {}", query.columns.len(), left.len());
+                    return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(expr.span())));
+                }
+                Ok(Expr { kind: Kind::InQuery(left, Box::new(query), negated), ty })
+            }
+            ast::InTarget::Table { name, args: None } => {
+                let query = self.table_query(name)?;
+                Ok(Expr { kind: Kind::InQuery(left, Box::new(query), negated), ty })
+            }
+            other => Err(self.refused(format!("IN {other}"), expr.span())),
+        }
+    }
+
+    fn like(&mut self, negated: bool, text: &ast::Expr, pattern: &ast::Expr, escape: Option<&ast::Expr>, sensitive: bool) -> Bound<Expr> {
+        let (text, pattern) = (Box::new(self.expr(text)?), Box::new(self.expr(pattern)?));
+        let escape = match escape {
+            None => None,
+            Some(ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::SingleQuotedString(s), span })) => {
+                let mut chars = s.chars();
+                match (chars.next(), chars.next()) {
+                    (Some(c), None) => Some(c),
+                    _ => {
+                        let error = ClientError::new(SqlState::INVALID_PARAMETER_VALUE, "ESCAPE expression must be a single character");
+                        return Err(error.at(self.at(*span)));
+                    }
+                }
+            }
+            Some(other) => return Err(self.refused("an ESCAPE that is no literal", other.span())),
+        };
+        let ty = Ty { nullable: text.ty.nullable || pattern.ty.nullable, ..Ty::plain(Class::Bool) };
+        Ok(Expr { kind: Kind::Like { text, pattern, escape, negated, sensitive }, ty })
+    }
+
+    fn case(&mut self, operand: Option<&ast::Expr>, arms: &[ast::CaseWhen], other: Option<&ast::Expr>) -> Bound<Expr> {
+        let operand = operand.map(|e| self.expr(e)).transpose()?;
+        let mut bound = Vec::new();
+        for arm in arms {
+            let condition = self.expr(&arm.condition)?;
+            let condition = match &operand {
+                Some(operand) => compare(CompareOp::Eq, operand.clone(), condition),
+                None => condition,
+            };
+            bound.push((condition, self.expr(&arm.result)?));
+        }
+        let other = other.map(|e| self.expr(e)).transpose()?;
+        let mut results = bound.iter().map(|(_, r)| r.ty).chain(other.as_ref().map(|e| e.ty));
+        let first = results.next().unwrap_or(Ty::plain(Class::Null));
+        let mut ty = results.fold(first, Ty::unify);
+        ty.affinity = None;
+        ty.nullable |= other.is_none();
+        Ok(Expr { kind: Kind::Case(bound, other.map(Box::new)), ty })
+    }
+
+    fn cast(&mut self, kind: &ast::CastKind, expr: &ast::Expr, data_type: &ast::DataType) -> Bound<Expr> {
+        let inner = self.expr(expr)?;
+        let name = data_type.to_string();
+        if *kind == ast::CastKind::DoubleColon {
+            let class = functions::native_class(&name);
+            return Ok(Expr { kind: Kind::NativeCast(Box::new(inner), name), ty: Ty::plain(class) });
+        }
+        let affinity = affinity_of_declared(&name);
+        let class = match (affinity, inner.ty.class) {
+            (_, Class::Null) => Class::Null,
+            (Affinity::Integer, _) => Class::Integer,
+            (Affinity::Real, _) => Class::Real,
+            (Affinity::Numeric, Class::Bool | Class::Integer) => Class::Integer,
+            (Affinity::Numeric, Class::Real) => Class::Real,
+            (Affinity::Numeric, _) => Class::Number,
+            (Affinity::Text, _) => Class::Text,
+            (Affinity::Blob, _) => Class::Blob,
+        };
+        let ty = Ty { affinity: Some(affinity), nullable: inner.ty.nullable, collation: inner.ty.collation, class };
+        Ok(Expr { kind: Kind::Cast(Box::new(inner)), ty })
+    }
+
+    fn scalar(&mut self, query: &ast::Query) -> Bound<Expr> {
+        let query = self.query(query)?;
+        let [column] = query.columns.as_slice() else {
+            let message = format!("sub-select returns {} columns - expected 1", query.columns.len());
+            return Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
+        };
+        let ty = Ty { nullable: true, ..column.ty };
+        Ok(Expr { kind: Kind::Subquery(Box::new(query)), ty })
+    }
+
+    fn named_call(&mut self, name: &str, args: &[&ast::Expr], whole: &ast::Expr) -> Bound<Expr> {
+        let args = args.iter().map(|e| self.expr(e)).collect::<Bound<Vec<_>>>()?;
+        self.call(name, Call { function: Callee::Native(unnamed()), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None }, whole.span())
+    }
+
+    fn function(&mut self, function: &ast::Function) -> Bound<Expr> {
+        let (schema, name) = split_name(&function.name)?;
+        let span = name.span;
+        let name = name.value.to_ascii_lowercase();
+        let mut call = Call { function: Callee::Native(unnamed()), args: Vec::new(), star: false, distinct: false, order: Vec::new(), filter: None, over: None };
+        match &function.args {
+            FunctionArguments::None => return self.bare_function(&name, span),
+            FunctionArguments::Subquery(query) => call.args.push(self.scalar(query)?),
+            FunctionArguments::List(list) => {
+                call.distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+                for arg in &list.args {
+                    match arg {
+                        FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => call.star = true,
+                        FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => call.args.push(self.expr(e)?),
+                        other => return Err(self.refused(format!("the argument {other}"), span)),
+                    }
+                }
+                for clause in &list.clauses {
+                    match clause {
+                        FunctionArgumentClause::OrderBy(order) => {
+                            for item in order {
+                                call.order.push(self.order_item(item, &[])?);
+                            }
+                        }
+                        other => return Err(self.refused(other, span)),
+                    }
+                }
+            }
+        }
+        if let Some(filter) = &function.filter {
+            call.filter = Some(self.expr(filter)?);
+        }
+        if let Some(over) = &function.over {
+            let named = std::mem::take(&mut self.windows);
+            let window = self.window(over, &named);
+            self.windows = named;
+            call.over = Some(window?);
+        }
+        if let Some(schema) = schema {
+            return self.native_call(&format!("{schema}.{name}"), call, span);
+        }
+        self.call(&name, call, span)
+    }
+
+    /// A function without parentheses: CURRENT_TIMESTAMP and its kin.
+    fn bare_function(&mut self, name: &str, span: sqlparser::tokenizer::Span) -> Bound<Expr> {
+        let function = match name {
+            "current_timestamp" => DateFunction::DateTime,
+            "current_date" => DateFunction::Date,
+            "current_time" => DateFunction::Time,
+            _ => return Err(self.refused(format!("the function {name}"), span)),
+        };
+        Ok(date_constant(DateCall { function, args: Vec::new() }))
+    }
+
+    fn call(&mut self, name: &str, mut call: Call, span: sqlparser::tokenizer::Span) -> Bound<Expr> {
+        let Some(function) = functions::find(name) else {
+            if self.catalog.functions.contains(name) {
+                return self.native_call(name, call, span);
+            }
+            return Err(ClientError::new(SqlState::UNDEFINED_FUNCTION, format!("no such function: {name}")).at(self.at(span)));
+        };
+        let count = call.args.len();
+        if !(call.star && function.star) && !function.takes(count) {
+            return Err(ClientError::new(SqlState::UNDEFINED_FUNCTION, format!("wrong number of arguments to function {name}()")).at(self.at(span)));
+        }
+        if let Some(counter) = function.counter() {
+            return Ok(Expr { kind: Kind::Counter(counter), ty: Ty::plain(Class::Integer).not_null() });
+        }
+        if let FunctionKind::Date(date) = function.kind
+            && let Some(args) = call.args.iter().map(|a| a.constant().cloned()).collect::<Option<Vec<_>>>()
+        {
+            return Ok(date_constant(DateCall { function: date, args }));
+        }
+        if let FunctionKind::Refused(why) = function.kind {
+            return Err(self.refused(format!("the function {name}() ({why})"), span));
+        }
+        call.function = Callee::Known(function);
+        let aggregate = function.is_aggregate(count) && call.over.is_none();
+        if aggregate && !self.scopes.last().is_some_and(|s| s.aggregate_allowed) {
+            return Err(ClientError::new(SqlState::GROUPING_ERROR, format!("misuse of aggregate: {}()", name.to_uppercase())).at(self.at(span)));
+        }
+        let ty = (function.result)(&call.args);
+        Ok(Expr { kind: Kind::Call(Box::new(call)), ty })
+    }
+
+    fn native_call(&mut self, name: &str, mut call: Call, span: sqlparser::tokenizer::Span) -> Bound<Expr> {
+        let native = NativeName::new(name).ok_or_else(|| self.refused(format!("the function {name}"), span))?;
+        call.function = Callee::Native(native);
+        Ok(Expr { kind: Kind::Call(Box::new(call)), ty: Ty::plain(functions::native_function_class(name)) })
+    }
+}
+
+fn unnamed() -> NativeName {
+    NativeName::new("").expect("an empty name is short")
+}
+
+/// A date function of constants: folded, or computed at each execution when it reads the clock.
+fn date_constant(call: DateCall) -> Expr {
+    if !call.reads_now() {
+        return Expr::literal(call.evaluate(0));
+    }
+    let class = match call.function {
+        DateFunction::JulianDay => Class::Real,
+        DateFunction::UnixEpoch => match call.evaluate(0) {
+            Value::Real(_) => Class::Real,
+            _ => Class::Integer,
+        },
+        _ => Class::Text,
+    };
+    Expr { kind: Kind::Counter(crate::translate::Source::Now(Arc::new(call))), ty: Ty::plain(class) }
+}
+
+/// A comparison; its affinities and collation are settled when it is lowered, from the operands' types.
+pub fn compare(op: CompareOp, left: Expr, right: Expr) -> Expr {
+    let nullable = !matches!(op, CompareOp::Is | CompareOp::IsNot) && (left.ty.nullable || right.ty.nullable);
+    Expr { kind: Kind::Compare(op, Box::new(left), Box::new(right)), ty: Ty { nullable, ..Ty::plain(Class::Bool) } }
+}
+
+/// AND or OR; nested ones of the same kind are flattened.
+pub fn logic(and: bool, operands: Vec<Expr>) -> Expr {
+    let mut flat = Vec::with_capacity(operands.len());
+    for operand in operands {
+        match operand.kind {
+            Kind::Logic(same, inner) if same == and => flat.extend(inner),
+            _ => flat.push(operand),
+        }
+    }
+    let nullable = flat.iter().any(|e| e.ty.nullable);
+    Expr { kind: Kind::Logic(and, flat), ty: Ty { nullable, ..Ty::plain(Class::Bool) } }
+}
+
+/// NOT.
+pub fn not(expr: Expr) -> Expr {
+    let ty = Ty { nullable: expr.ty.nullable, ..Ty::plain(Class::Bool) };
+    Expr { kind: Kind::Not(Box::new(expr)), ty }
+}
+
+fn binary_class(op: BinaryOp, left: Class, right: Class) -> Class {
+    match op {
+        BinaryOp::Concat | BinaryOp::Arrow => Class::Text,
+        BinaryOp::LongArrow => Class::Dynamic,
+        BinaryOp::And | BinaryOp::Or | BinaryOp::Left | BinaryOp::Right => Class::Integer,
+        _ => match (left, right) {
+            (Class::Null, _) | (_, Class::Null) => Class::Null,
+            (Class::Bool | Class::Integer, Class::Bool | Class::Integer) => Class::Integer,
+            (Class::Param, Class::Bool | Class::Integer) | (Class::Bool | Class::Integer, Class::Param) => Class::Number,
+            (a, b) if a == Class::Real && b.is_number() || b == Class::Real && a.is_number() => Class::Real,
+            _ => Class::Number,
+        },
+    }
+}
+
+fn binary_nullable(op: BinaryOp, left: &Expr, right: &Expr) -> bool {
+    let divides = matches!(op, BinaryOp::Divide | BinaryOp::Modulo);
+    let zero = !matches!(right.constant(), Some(Value::Integer(n)) if *n != 0);
+    left.ty.nullable || right.ty.nullable || (divides && zero) || matches!(op, BinaryOp::Arrow | BinaryOp::LongArrow)
+}
+
+/// A number literal: an integer that does not fit is a real (lang_expr.html "Literal Values").
+fn number(text: &str) -> Value {
+    let plain: String = text.chars().filter(|c| *c != '_').collect();
+    let (negative, digits) = plain.strip_prefix('-').map_or((false, plain.as_str()), |d| (true, d));
+    if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        let n = u64::from_str_radix(hex, 16).map_or(0, |n| n as i64);
+        return Value::Integer(if negative { n.wrapping_neg() } else { n });
+    }
+    plain.parse().map_or_else(|_| Value::Real(plain.parse().unwrap_or(0.0)), Value::Integer)
+}
+
+fn unhex(hex: &str) -> Option<Vec<u8>> {
+    let digit = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
+    (hex.len() % 2 == 0).then(|| hex.as_bytes().chunks(2).map(|p| Some(digit(p[0])? << 4 | digit(p[1])?)).collect::<Option<Vec<u8>>>()).flatten()
+}

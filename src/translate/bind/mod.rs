@@ -1,0 +1,145 @@
+//! Syntax tree to typed tree: names against the catalog, parameters numbered, classes and affinities found.
+
+mod expr;
+mod query;
+mod scope;
+mod window;
+
+
+pub use expr::compare;
+pub use query::{plain_query, plain_select};
+pub use scope::{Scope, Source};
+
+use super::parse::Places;
+use super::parse::scan::{self, Kind as TokenKind};
+use super::tree::{Cte, Expr, Kind, Ty};
+use super::tree::Class;
+use super::{Options, ParamClass};
+use crate::catalog::{Catalog, Relation};
+use crate::error::{ClientError, SqlState};
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use sqlparser::tokenizer::Span;
+
+/// What a bind function gives.
+pub type Bound<T> = Result<T, ClientError>;
+
+/// Binds one statement.
+#[derive(Debug)]
+pub struct Binder<'a> {
+    /// The snapshot that names are looked up in.
+    pub catalog: &'a Catalog,
+    /// The session's options.
+    pub options: &'a Options,
+    /// The client's text.
+    pub sql: &'a str,
+    params: &'a [ParamClass],
+    places: Places<'a>,
+    numbers: Vec<(std::ops::Range<usize>, usize)>,
+    /// Scopes, the innermost last.
+    pub scopes: Vec<Scope>,
+    ctes: Vec<Cte>,
+    aliases: usize,
+    /// The WINDOW clause of the query whose expressions are bound.
+    pub windows: Vec<sqlparser::ast::NamedWindowDefinition>,
+}
+
+impl<'a> Binder<'a> {
+    /// A binder for one text.
+    pub fn new(sql: &'a str, params: &'a [ParamClass], catalog: &'a Catalog, options: &'a Options) -> Self {
+        Binder { catalog, options, sql, params, places: Places::new(sql), numbers: number_placeholders(sql), scopes: Vec::new(), ctes: Vec::new(), aliases: 0, windows: Vec::new() }
+    }
+
+    /// How many parameters the client must bind: the highest number.
+    pub fn parameters(&self) -> usize {
+        self.numbers.iter().map(|(_, n)| *n).max().unwrap_or(0)
+    }
+
+    /// The byte offset of a span of the syntax tree.
+    pub fn at(&self, span: Span) -> usize {
+        self.places.start(span)
+    }
+
+    /// The parameter whose placeholder stands at a span.
+    fn parameter(&self, span: Span, text: &str) -> Bound<Expr> {
+        let at = self.at(span);
+        let number = self.numbers.iter().find(|(range, _)| range.contains(&at)).map(|(_, n)| *n);
+        let number = number.ok_or_else(|| ClientError::syntax(text).at(at))?;
+        let class = match self.params.get(number - 1).copied().unwrap_or_default() {
+            ParamClass::Unknown | ParamClass::Null => Class::Param,
+            ParamClass::Integer => Class::Integer,
+            ParamClass::Real => Class::Real,
+            ParamClass::Text => Class::Text,
+            ParamClass::Blob => Class::Blob,
+            ParamClass::Native(oid) => Class::Native(oid),
+        };
+        Ok(Expr { kind: Kind::Param(number), ty: Ty::plain(class) })
+    }
+
+    /// The relation of a name, which may carry a schema.
+    pub fn relation(&self, name: &ObjectName) -> Bound<&'a Relation> {
+        let (schema, table) = split_name(name)?;
+        let found = match schema.as_deref() {
+            None | Some("main" | "temp") => self.catalog.relation(&table.value),
+            Some(schema) => self.catalog.relations.iter().find(|r| r.schema.eq_ignore_ascii_case(schema) && r.name.eq_ignore_ascii_case(&table.value)),
+        };
+        found.ok_or_else(|| {
+            let qualified = schema.map_or(String::new(), |s| format!("{s}."));
+            ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {qualified}{}", table.value)).at(self.at(table.span))
+        })
+    }
+
+    /// A fresh alias for something that the client did not name.
+    fn alias(&mut self) -> String {
+        self.aliases += 1;
+        format!("\"_q{}\"", self.aliases)
+    }
+
+    fn refused(&self, construct: impl std::fmt::Display, span: Span) -> ClientError {
+        ClientError::refused(construct).at(self.at(span))
+    }
+}
+
+/// An identifier for PostgreSQL, quoted.
+pub fn quote_ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A relation as it is printed, with its schema.
+pub fn quote_relation(relation: &Relation) -> String {
+    if relation.schema.is_empty() { quote_ident(&relation.name) } else { format!("{}.{}", quote_ident(&relation.schema), quote_ident(&relation.name)) }
+}
+
+/// A name of one or two parts.
+pub fn split_name(name: &ObjectName) -> Bound<(Option<String>, &Ident)> {
+    let ident = |part: &'_ ObjectNamePart| match part {
+        ObjectNamePart::Identifier(ident) => Some(ident.clone()),
+        ObjectNamePart::Function(_) => None,
+    };
+    match name.0.as_slice() {
+        [ObjectNamePart::Identifier(table)] => Ok((None, table)),
+        [schema, ObjectNamePart::Identifier(table)] => Ok((ident(schema).map(|i| i.value), table)),
+        _ => Err(ClientError::refused(format!("the name {name}"))),
+    }
+}
+
+/// SQLite numbers parameters by their place in the text (lang_expr.html "Parameters"): `?` is one more than the highest so far,
+/// a name gets a number where it first stands. PostgreSQL's `$1` is understood as number 1.
+fn number_placeholders(sql: &str) -> Vec<(std::ops::Range<usize>, usize)> {
+    let mut highest = 0;
+    let mut names: Vec<(String, usize)> = Vec::new();
+    let mut out = Vec::new();
+    for token in scan::tokens(sql).into_iter().filter(|t| t.kind == TokenKind::Placeholder) {
+        let text = token.text(sql);
+        let number = match text[1..].parse::<usize>() {
+            Ok(n) if text.starts_with(['?', '$']) => n,
+            _ if text == "?" => highest + 1,
+            _ => names.iter().find(|(name, _)| name == text).map_or(highest + 1, |(_, n)| *n),
+        };
+        if !text.starts_with('?') {
+            names.push((text.to_owned(), number));
+        }
+        highest = highest.max(number);
+        out.push((token.at, number));
+    }
+    out
+}

@@ -1,0 +1,374 @@
+//! CREATE TABLE (lang_createtable.html), CREATE INDEX, CREATE VIEW.
+
+use super::types::{backend_type, column, declared};
+use super::{done, execute, needs_registry, qualified, register, stored_expression};
+use crate::catalog::{Collation, Column, ForeignKey, Index, IndexPart, Relation};
+use crate::error::{ClientError, SqlState};
+use crate::translate::Action;
+use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
+use crate::translate::lower::{Lower, literal_text};
+use sqlparser::ast::{self, ColumnOption, IndexColumn, ReferentialAction, TableConstraint};
+
+/// A table while it is made: the catalog's view of it, and the text for the backend.
+pub(super) struct Making {
+    pub relation: Relation,
+    pub parts: Vec<String>,
+}
+
+/// CREATE TABLE.
+pub fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Action> {
+    let catalog = binder.catalog;
+    needs_registry(catalog)?;
+    let (_, ident) = split_name(&create.name)?;
+    let refuse = |what: &str| Err(ClientError::refused(what.to_owned()).at(binder.at(ident.span)));
+    if create.temporary {
+        return refuse("CREATE TEMP TABLE");
+    }
+    if create.query.is_some() {
+        return refuse("CREATE TABLE … AS SELECT");
+    }
+    if ident.value.to_ascii_lowercase().starts_with("sqlite_") {
+        let message = format!("object name reserved for internal use: {}", ident.value);
+        return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, message).at(binder.at(ident.span)));
+    }
+    if let Some(existing) = catalog.relation(&ident.value) {
+        if create.if_not_exists {
+            return Ok(done("CREATE TABLE"));
+        }
+        let kind = if existing.kind == crate::catalog::RelationKind::Table { "table" } else { "view" };
+        let message = format!("{kind} {} already exists", ident.value);
+        return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(binder.at(ident.span)));
+    }
+    let making = make(create, &ident.value, binder, lower)?;
+    let relation = &making.relation;
+    let schema = &relation.schema;
+    let printed = qualified(schema, &relation.name);
+    let mut steps = vec![format!("CREATE TABLE {printed} (\n  {}\n)", making.parts.join(",\n  "))];
+    steps.push(register(schema, "table", &relation.name, &relation.name, binder.sql));
+    for column in &relation.columns {
+        steps.push(register_column(&printed, column));
+    }
+    for index in relation.indexes.iter().filter(|i| !i.constraint) {
+        let parts: Vec<String> = index.parts.iter().map(|p| if let IndexPart::Expression(e) = p { e.clone() } else { String::new() }).collect();
+        steps.push(format!("CREATE UNIQUE INDEX ON {printed} ({})", parts.join(", ")));
+    }
+    Ok(execute(&steps, "CREATE TABLE"))
+}
+
+/// The statement that records a column's declared type.
+pub(super) fn register_column(printed: &str, column: &Column) -> String {
+    let collation = crate::translate::pragma::collation_name(column.collation);
+    format!(
+        "INSERT INTO litewire.columns (relid, name, declared, collation, hidden) VALUES ({}::regclass, {}, {}, '{collation}', {})",
+        literal_text(printed),
+        literal_text(&column.name),
+        literal_text(column.declared.as_deref().unwrap_or_default()),
+        column.hidden
+    )
+}
+
+/// The catalog's view of a table that a CREATE TABLE makes.
+pub fn relation_of<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Relation> {
+    let (_, ident) = split_name(&create.name)?;
+    Ok(make(create, &ident.value, binder, lower)?.relation)
+}
+
+fn make<'a>(create: &ast::CreateTable, name: &str, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Making> {
+    let native = binder.options.native_types;
+    let mut relation = Relation { schema: binder.catalog.current_schema.clone(), name: name.to_owned(), sql: Some(binder.sql.to_owned()), may_select: true, ..Relation::default() };
+    let has = |option| create.sqlite_table_options.options.contains(&option);
+    relation.without_rowid = has(ast::SqliteTableOption::WithoutRowid);
+    relation.strict = has(ast::SqliteTableOption::Strict);
+    for (at, def) in create.columns.iter().enumerate() {
+        if relation.columns.iter().any(|c| c.name.eq_ignore_ascii_case(&def.name.value)) {
+            let message = format!("duplicate column name: {}", def.name.value);
+            return Err(ClientError::new(SqlState::DUPLICATE_COLUMN, message).at(binder.at(def.name.span)));
+        }
+        let mut made = column(&def.name.value, at as i16 + 1, declared(&def.data_type), native);
+        for option in &def.options {
+            if let ColumnOption::Collation(collation) = &option.option {
+                made.collation = collation_named(collation, binder)?;
+            }
+        }
+        relation.columns.push(made);
+    }
+    let mut source = Source::of_relation(&relation, name);
+    // Expressions within the table's own DDL name its columns bare.
+    source.printed = String::new();
+    binder.scopes.push(Scope { sources: vec![source], ..Scope::default() });
+    let mut making = Making { relation, parts: Vec::new() };
+    let whole = making.all(create, binder, lower);
+    binder.scopes.pop();
+    whole?;
+    if making.relation.rowid().is_none() && !making.relation.without_rowid {
+        let hidden = Column { name: "_rowid_".to_owned(), hidden: true, not_null: true, ..column("_rowid_", making.relation.columns.len() as i16 + 1, Some("INTEGER".to_owned()), native) };
+        making.relation.columns.push(hidden);
+        making.parts.push("\"_rowid_\" bigint GENERATED BY DEFAULT AS IDENTITY UNIQUE".to_owned());
+    }
+    Ok(making)
+}
+
+fn collation_named(name: &ast::ObjectName, binder: &Binder) -> Bound<Collation> {
+    let (_, ident) = split_name(name)?;
+    Collation::named(&ident.value)
+        .ok_or_else(|| ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such collation sequence: {}", ident.value)).at(binder.at(ident.span)))
+}
+
+impl Making {
+    fn all<'a>(&mut self, create: &ast::CreateTable, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<()> {
+        for (at, def) in create.columns.iter().enumerate() {
+            self.column(at, def, binder, lower)?;
+        }
+        for constraint in &create.constraints {
+            match constraint {
+                TableConstraint::PrimaryKey(key) => self.key(&key.columns, true, binder)?,
+                TableConstraint::Unique(key) => self.key(&key.columns, false, binder)?,
+                TableConstraint::Check(check) => self.check(check, binder, lower)?,
+                TableConstraint::ForeignKey(foreign) => self.foreign(foreign, binder)?,
+                other => return Err(ClientError::refused(format!("the constraint {other}"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// A column's text for the backend; keys and checks become table constraints.
+    pub(super) fn column<'a>(&mut self, at: usize, def: &ast::ColumnDef, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<()> {
+        let native = binder.options.native_types;
+        let column = self.relation.columns[at].clone();
+        let backend = backend_type(column.declared.as_deref().filter(|d| !d.is_empty()), native);
+        let mut text = format!("{} {}", quote_ident(&column.name), backend.name);
+        let place = self.parts.len();
+        self.parts.push(String::new());
+        for option in &def.options {
+            match &option.option {
+                ColumnOption::Null | ColumnOption::Collation(_) | ColumnOption::Comment(_) => {}
+                ColumnOption::NotNull => {
+                    self.relation.columns[at].not_null = true;
+                    text.push_str(" NOT NULL");
+                }
+                ColumnOption::Default(e) => {
+                    let bound = binder.expr(e)?;
+                    lower.stored = true;
+                    let stored = super::super::write::store_default(lower, &self.relation, &column, &bound);
+                    lower.stored = false;
+                    let stored = stored?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))?;
+                    self.relation.columns[at].default = Some(stored.clone());
+                    text.push_str(&format!(" DEFAULT ({stored})"));
+                }
+                ColumnOption::PrimaryKey(_) => {
+                    let declared = column.declared.as_deref().unwrap_or_default();
+                    if declared.eq_ignore_ascii_case("INTEGER") && !self.relation.without_rowid {
+                        text.push_str(" GENERATED BY DEFAULT AS IDENTITY");
+                        self.relation.columns[at].not_null = true;
+                        self.relation.columns[at].sequence = Some(String::new());
+                    }
+                    self.add_key(vec![IndexPart::Column(at)], true);
+                }
+                // AUTOINCREMENT: an identity never gives an id twice.
+                ColumnOption::DialectSpecific(_) => {}
+                ColumnOption::Unique(_) => self.add_key(vec![IndexPart::Column(at)], false),
+                ColumnOption::Check(check) => self.check(check, binder, lower)?,
+                ColumnOption::ForeignKey(foreign) => {
+                    let mut foreign = foreign.clone();
+                    foreign.columns = vec![def.name.clone()];
+                    self.foreign(&foreign, binder)?;
+                }
+                ColumnOption::Generated { generation_expr: Some(e), .. } => {
+                    let expr = binder.expr(e)?;
+                    lower.stored = true;
+                    let stored = super::super::write::store_default(lower, &self.relation, &column, &expr);
+                    lower.stored = false;
+                    let stored = stored?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))?;
+                    self.relation.columns[at].generated = true;
+                    text.push_str(&format!(" GENERATED ALWAYS AS ({stored}) STORED"));
+                }
+                other => return Err(ClientError::refused(format!("the column option {other}")).at(binder.at(def.name.span))),
+            }
+        }
+        self.parts[place] = text;
+        Ok(())
+    }
+
+    fn key(&mut self, columns: &[IndexColumn], primary: bool, binder: &Binder) -> Bound<()> {
+        let mut parts = Vec::new();
+        for column in columns {
+            let ast::Expr::Identifier(name) = strip_collation(&column.column.expr) else {
+                return Err(ClientError::new(SqlState::SYNTAX_ERROR, "expressions prohibited in PRIMARY KEY and UNIQUE constraints"));
+            };
+            let at = self.relation.column(&name.value).map(|(at, _)| at);
+            let missing = || ClientError::new(SqlState::UNDEFINED_COLUMN, format!("no such column: {}", name.value)).at(binder.at(name.span));
+            parts.push(IndexPart::Column(at.ok_or_else(missing)?));
+        }
+        // PRIMARY KEY (id) of an INTEGER column is the rowid, wherever it is written.
+        if let (true, [IndexPart::Column(at)]) = (primary, parts.as_slice()) {
+            let column = &mut self.relation.columns[*at];
+            if column.declared.as_deref().is_some_and(|d| d.eq_ignore_ascii_case("INTEGER")) && !self.relation.without_rowid {
+                column.sequence = Some(String::new());
+                column.not_null = true;
+                self.parts[*at].push_str(" GENERATED BY DEFAULT AS IDENTITY");
+            }
+        }
+        self.add_key(parts, primary);
+        Ok(())
+    }
+
+    fn add_key(&mut self, parts: Vec<IndexPart>, primary: bool) {
+        if self.relation.indexes.iter().any(|i| i.parts == parts && i.primary >= primary) {
+            return;
+        }
+        let name = |at: &usize| quote_ident(&self.relation.columns[*at].name);
+        let plain: Vec<usize> = parts.iter().filter_map(|p| if let IndexPart::Column(c) = p { Some(*c) } else { None }).collect();
+        let folded = plain.iter().any(|c| self.relation.columns[*c].collation != Collation::Binary);
+        let index = Index { unique: true, primary, constraint: !folded, descending: vec![false; parts.len()], nulls_first: vec![false; parts.len()], parts, ..Index::default() };
+        if folded {
+            // Equality under NOCASE or RTRIM is that of the folded text.
+            let parts = plain.iter().map(|c| IndexPart::Expression(folded_text(&self.relation.columns[*c]))).collect();
+            self.relation.indexes.push(Index { parts, ..index });
+            return;
+        }
+        let columns: Vec<String> = plain.iter().map(name).collect();
+        self.parts.push(format!("{} ({})", if primary { "PRIMARY KEY" } else { "UNIQUE" }, columns.join(", ")));
+        self.relation.indexes.push(index);
+    }
+
+    fn check<'a>(&mut self, check: &ast::CheckConstraint, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<()> {
+        let text = stored_expression(&check.expr, binder, lower, true)?;
+        // SQLite names the expression's own text in its message.
+        let name = check.name.as_ref().map_or_else(|| check.expr.to_string(), |n| n.value.clone());
+        let short: String = name.chars().take(60).collect();
+        self.parts.push(if short.len() < 63 { format!("CONSTRAINT {} CHECK ({text})", quote_ident(&short)) } else { format!("CHECK ({text})") });
+        self.relation.checks.push((short, text));
+        Ok(())
+    }
+
+    fn foreign(&mut self, foreign: &ast::ForeignKeyConstraint, binder: &Binder) -> Bound<()> {
+        let (_, target) = split_name(&foreign.foreign_table)?;
+        let action = |a: &Option<ReferentialAction>| a.as_ref().map_or_else(|| "NO ACTION".to_owned(), ToString::to_string);
+        let key = ForeignKey {
+            name: String::new(),
+            columns: foreign.columns.iter().map(|c| c.value.clone()).collect(),
+            target: target.value.clone(),
+            target_columns: foreign.referred_columns.iter().map(|c| c.value.clone()).collect(),
+            on_update: action(&foreign.on_update),
+            on_delete: action(&foreign.on_delete),
+        };
+        // Recorded in the table's text; a real constraint only where foreign keys are enforced (foreignkeys.html §2).
+        if binder.options.foreign_keys {
+            let list = |names: &[String]| names.iter().map(|n| quote_ident(n)).collect::<Vec<_>>().join(", ");
+            let target_name = binder.catalog.relation(&key.target).map_or_else(|| quote_ident(&key.target), |r| qualified(&r.schema, &r.name));
+            let columns = if key.target_columns.is_empty() { String::new() } else { format!(" ({})", list(&key.target_columns)) };
+            let deferred = foreign.characteristics.as_ref().is_some_and(|c| c.initially == Some(ast::DeferrableInitial::Deferred));
+            self.parts.push(format!(
+                "FOREIGN KEY ({}) REFERENCES {target_name}{columns} ON UPDATE {} ON DELETE {} DEFERRABLE INITIALLY {}",
+                list(&key.columns),
+                key.on_update,
+                key.on_delete,
+                if deferred { "DEFERRED" } else { "IMMEDIATE" }
+            ));
+        }
+        self.relation.foreign_keys.push(key);
+        Ok(())
+    }
+}
+
+fn strip_collation(e: &ast::Expr) -> &ast::Expr {
+    match e {
+        ast::Expr::Collate { expr, .. } => expr,
+        other => other,
+    }
+}
+
+/// A column as an index of its collation has it.
+fn folded_text(column: &Column) -> String {
+    let name = quote_ident(&column.name);
+    match column.collation {
+        Collation::NoCase => format!("lower({name} COLLATE \"C\")"),
+        Collation::RTrim => format!("rtrim({name}, ' '::text)"),
+        Collation::Binary => name,
+    }
+}
+
+/// CREATE INDEX. Its parts put NULLs first, as SQLite's order has them.
+pub fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Action> {
+    let catalog = binder.catalog;
+    let Some(name) = &create.name else { return Err(ClientError::refused("an index without a name")) };
+    let (_, ident) = split_name(name)?;
+    let exists = catalog.relations.iter().any(|r| r.indexes.iter().any(|i| i.name.eq_ignore_ascii_case(&ident.value)));
+    if exists {
+        if create.if_not_exists {
+            return Ok(done("CREATE INDEX"));
+        }
+        let message = format!("index {} already exists", ident.value);
+        return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(binder.at(ident.span)));
+    }
+    let table = binder.relation(&create.table_name)?;
+    let mut source = Source::of_relation(table, &table.name);
+    source.printed = String::new();
+    binder.scopes.push(Scope { sources: vec![source], ..Scope::default() });
+    let mut parts = Vec::new();
+    for column in &create.columns {
+        let bound = binder.expr(&column.column.expr)?;
+        lower.stored = true;
+        let key = lower.order_by(&[crate::translate::tree::OrderItem { expr: bound, result: None, descending: false, nulls_first: Some(true) }], false);
+        lower.stored = false;
+        let key = key?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))?;
+        let key = key.trim_end_matches(" NULLS FIRST");
+        let is_column = matches!(strip_collation(&column.column.expr), ast::Expr::Identifier(_)) && key.starts_with('"');
+        let key = if is_column { key.to_owned() } else { format!("({key})") };
+        let descending = column.column.options.sort == Some(ast::OrderBySort::Desc);
+        parts.push(format!("{key}{}", if descending { " DESC NULLS LAST" } else { " NULLS FIRST" }));
+    }
+    let predicate = match &create.predicate {
+        None => String::new(),
+        Some(e) => format!(" WHERE {}", stored_expression(e, binder, lower, true)?),
+    };
+    binder.scopes.pop();
+    let unique = if create.unique { "UNIQUE " } else { "" };
+    let printed = qualified(&table.schema, &table.name);
+    let mut steps = vec![format!("CREATE {unique}INDEX {} ON {printed} ({}){predicate}", quote_ident(&ident.value), parts.join(", "))];
+    if catalog.helpers.is_some() {
+        steps.push(register(&table.schema, "index", &ident.value, &table.name, binder.sql));
+    }
+    Ok(execute(&steps, "CREATE INDEX"))
+}
+
+/// CREATE VIEW: the query translated, `*` expanded.
+pub fn view<'a>(create: &ast::CreateView, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Action> {
+    let catalog = binder.catalog;
+    needs_registry(catalog)?;
+    let (_, ident) = split_name(&create.name)?;
+    if create.temporary || create.materialized {
+        return Err(ClientError::refused("CREATE TEMP VIEW").at(binder.at(ident.span)));
+    }
+    if catalog.relation(&ident.value).is_some() {
+        if create.if_not_exists {
+            return Ok(done("CREATE VIEW"));
+        }
+        let message = format!("table {} already exists", ident.value);
+        return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(binder.at(ident.span)));
+    }
+    let query = binder.query(&create.query)?;
+    let names: Vec<String> = if create.columns.is_empty() { query.columns.iter().map(|c| c.name.clone()).collect() } else { create.columns.iter().map(|c| c.name.value.clone()).collect() };
+    let classes: Vec<_> = query.columns.iter().map(|c| if matches!(c.ty.class, crate::translate::tree::Class::Null | crate::translate::tree::Class::Param) { crate::translate::tree::Class::Text } else { c.ty.class }).collect();
+    lower.stored = true;
+    let body = lower.query_as(&query, &classes);
+    lower.stored = false;
+    let body = body?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))?;
+    let schema = &catalog.current_schema;
+    let printed = qualified(schema, &ident.value);
+    let columns: Vec<String> = names.iter().map(|n| quote_ident(n)).collect();
+    let mut steps = vec![format!("CREATE VIEW {printed} ({}) AS {body}", columns.join(", "))];
+    steps.push(register(schema, "view", &ident.value, &ident.value, binder.sql));
+    for (name, column) in names.iter().zip(&query.columns) {
+        let declared = match column.ty.affinity {
+            Some(crate::catalog::Affinity::Text) => "TEXT",
+            Some(crate::catalog::Affinity::Integer) => "INTEGER",
+            Some(crate::catalog::Affinity::Real) => "REAL",
+            Some(crate::catalog::Affinity::Numeric) => "NUMERIC",
+            _ => "",
+        };
+        let made = Column { name: name.clone(), declared: Some(declared.to_owned()), collation: column.ty.collation.map_or(Collation::Binary, |(c, _)| c), ..Column::default() };
+        steps.push(register_column(&printed, &made));
+    }
+    Ok(execute(&steps, "CREATE VIEW"))
+}

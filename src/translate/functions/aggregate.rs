@@ -1,0 +1,89 @@
+//! Aggregates (lang_aggfunc.html).
+
+use super::{Function, FunctionKind, integer, refused, text};
+use crate::error::ClientError;
+use crate::translate::lower::{Frag, Lower, Lowered, fill};
+use crate::translate::tree::{Call, Class, Expr, Ty};
+
+const fn aggregate(name: &'static str, args: (u8, u8), result: fn(&[Expr]) -> Ty, lower: fn(&mut Lower, &Call, &Expr) -> Lowered) -> Function {
+    Function { name, args, star: false, kind: FunctionKind::Aggregate, result, lower }
+}
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function { name: "count", args: (0, 1), star: true, kind: FunctionKind::Aggregate, result: |a| integer(a).not_null(), lower: count },
+    aggregate("sum", (1, 1), sum_type, sum),
+    aggregate("avg", (1, 1), super::real, |l, c, _| real_aggregate(l, c, "avg", false)),
+    aggregate("total", (1, 1), |a| super::real(a).not_null(), |l, c, _| real_aggregate(l, c, "sum", true)),
+    aggregate("group_concat", (1, 2), nullable_text, concat),
+    aggregate("string_agg", (2, 2), nullable_text, concat),
+    refused("median", "it is no part of a standard SQLite"),
+    refused("percentile", "it is no part of a standard SQLite"),
+];
+
+fn nullable_text(args: &[Expr]) -> Ty {
+    Ty { nullable: true, ..text(args) }
+}
+
+fn sum_type(args: &[Expr]) -> Ty {
+    let class = match args[0].ty.class {
+        Class::Bool | Class::Integer => Class::Integer,
+        Class::Real | Class::Text | Class::Native(_) => Class::Real,
+        _ => Class::Number,
+    };
+    Ty::plain(class)
+}
+
+/// Opens a call whose arguments are lowered outside the group.
+fn call(lower: &mut Lower, call: &Call, name: &str, args: impl FnOnce(&mut Lower) -> Lowered) -> Lowered {
+    let args = lower.ungrouped(args)?;
+    let mut out = fill(&format!("{name}({}{{}}", if call.distinct { "DISTINCT " } else { "" }), &[&args]);
+    lower.call_tail(&mut out, call)?;
+    Ok(out)
+}
+
+fn count(lower: &mut Lower, of: &Call, _: &Expr) -> Lowered {
+    call(lower, of, "count", |l| match of.args.first() {
+        Some(arg) => l.natural(arg),
+        None => Ok(Frag::text("*")),
+    })
+}
+
+/// min() and max() of a column.
+pub(super) fn simple(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lowered {
+    let class = if arg.ty.class == Class::Bool { Class::Integer } else { arg.ty.class };
+    if matches!(class, Class::Dynamic | Class::Native(_)) && !class.is_time() {
+        return Err(ClientError::refused(format!("{name}() of a value whose class is not known")));
+    }
+    let out = call(lower, of, name, |l| {
+        let piece = l.carried(arg, if matches!(class, Class::Null | Class::Param) { Class::Text } else { class })?;
+        let collate = class == Class::Text && !l.byte_order(arg);
+        Ok(if collate { fill("({} COLLATE \"C\")", &[&piece]) } else { piece })
+    })?;
+    Ok(if arg.ty.class == Class::Bool { fill("({} <> 0)", &[&out]) } else { out })
+}
+
+fn sum(lower: &mut Lower, of: &Call, e: &Expr) -> Lowered {
+    let class = e.ty.class;
+    let out = call(lower, of, "sum", |l| {
+        let (number, found) = l.number(&of.args[0])?;
+        if found == class { Ok(number) } else { l.recarry(&number, found, class) }
+    })?;
+    // sum(int8) is numeric at the backend; an overflow is SQLite's "integer overflow".
+    Ok(if class == Class::Integer { fill("({})::int8", &[&out]) } else { out })
+}
+
+fn real_aggregate(lower: &mut Lower, of: &Call, name: &str, zero: bool) -> Lowered {
+    let out = call(lower, of, name, |l| l.real(&of.args[0]))?;
+    Ok(if zero { fill("coalesce({}, 0)", &[&out]) } else { out })
+}
+
+fn concat(lower: &mut Lower, of: &Call, _: &Expr) -> Lowered {
+    call(lower, of, "string_agg", |l| {
+        let piece = l.text(&of.args[0])?;
+        let separator = match of.args.get(1) {
+            Some(separator) => l.text(separator)?,
+            None => Frag::text("','"),
+        };
+        Ok(fill("{}, {}", &[&piece, &separator]))
+    })
+}

@@ -1,0 +1,131 @@
+//! Numbers (lang_mathfunc.html, and abs, round, sign, min, max of lang_corefunc.html).
+
+use super::{Function, FunctionKind, integer, real, scalar};
+use crate::translate::lower::{Frag, Lower, Lowered, fill};
+use crate::translate::tree::{Call, Class, Expr, Ty};
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    scalar("abs", (1, 1), number, abs),
+    scalar("sign", (1, 1), integer, |l, c, _| Ok(fill("sign({})::int8", &[&l.number(&c.args[0])?.0]))),
+    scalar("round", (1, 2), real, round),
+    scalar("ceil", (1, 1), same_number, |l, c, e| whole(l, c, e, "ceil")),
+    scalar("ceiling", (1, 1), same_number, |l, c, e| whole(l, c, e, "ceil")),
+    scalar("floor", (1, 1), same_number, |l, c, e| whole(l, c, e, "floor")),
+    scalar("trunc", (1, 1), same_number, |l, c, e| whole(l, c, e, "trunc")),
+    scalar("sqrt", (1, 1), real, |l, c, _| guarded(l, c, "sqrt({})", ">= 0")),
+    scalar("ln", (1, 1), real, |l, c, _| guarded(l, c, "ln({})", "> 0")),
+    scalar("log10", (1, 1), real, |l, c, _| guarded(l, c, "log({})", "> 0")),
+    scalar("log", (1, 1), real, |l, c, _| guarded(l, c, "log({})", "> 0")),
+    scalar("log2", (1, 1), real, |l, c, _| guarded(l, c, "(ln({}) / ln(2::float8))", "> 0")),
+    scalar("exp", (1, 1), real, |l, c, _| plain(l, c, "exp")),
+    scalar("pow", (2, 2), real, |l, c, _| plain(l, c, "power")),
+    scalar("power", (2, 2), real, |l, c, _| plain(l, c, "power")),
+    scalar("mod", (2, 2), real, modulo),
+    scalar("pi", (0, 0), real, |_, _, _| Ok(Frag::text("pi()"))),
+    scalar("radians", (1, 1), real, |l, c, _| plain(l, c, "radians")),
+    scalar("degrees", (1, 1), real, |l, c, _| plain(l, c, "degrees")),
+    scalar("sin", (1, 1), real, |l, c, _| plain(l, c, "sin")),
+    scalar("cos", (1, 1), real, |l, c, _| plain(l, c, "cos")),
+    scalar("tan", (1, 1), real, |l, c, _| plain(l, c, "tan")),
+    scalar("asin", (1, 1), real, |l, c, _| guarded(l, c, "asin({})", "BETWEEN -1 AND 1")),
+    scalar("acos", (1, 1), real, |l, c, _| guarded(l, c, "acos({})", "BETWEEN -1 AND 1")),
+    scalar("atan", (1, 1), real, |l, c, _| plain(l, c, "atan")),
+    scalar("atan2", (2, 2), real, |l, c, _| plain(l, c, "atan2")),
+    scalar("sinh", (1, 1), real, |l, c, _| plain(l, c, "sinh")),
+    scalar("cosh", (1, 1), real, |l, c, _| plain(l, c, "cosh")),
+    scalar("tanh", (1, 1), real, |l, c, _| plain(l, c, "tanh")),
+    scalar("asinh", (1, 1), real, |l, c, _| plain(l, c, "asinh")),
+    scalar("acosh", (1, 1), real, |l, c, _| guarded(l, c, "acosh({})", ">= 1")),
+    scalar("atanh", (1, 1), real, |l, c, _| guarded(l, c, "atanh({})", "BETWEEN -0.9999999999999999 AND 0.9999999999999999")),
+    Function { name: "min", args: (1, 255), star: false, kind: FunctionKind::Extreme, result: extreme_type, lower: |l, c, e| extreme(l, c, e, "min", "least") },
+    Function { name: "max", args: (1, 255), star: false, kind: FunctionKind::Extreme, result: extreme_type, lower: |l, c, e| extreme(l, c, e, "max", "greatest") },
+];
+
+/// The type of a predicate.
+pub(super) fn truth(args: &[Expr]) -> Ty {
+    Ty { nullable: args.iter().any(|a| a.ty.nullable), ..Ty::plain(Class::Bool) }
+}
+
+fn number(args: &[Expr]) -> Ty {
+    let class = match args.first().map(|a| a.ty.class) {
+        Some(Class::Bool | Class::Integer) => Class::Integer,
+        Some(Class::Number) => Class::Number,
+        Some(Class::Real | Class::Text | Class::Native(_)) => Class::Real,
+        _ => Class::Number,
+    };
+    Ty::plain(class)
+}
+
+fn same_number(args: &[Expr]) -> Ty {
+    let class = match args.first().map(|a| a.ty.class) {
+        Some(Class::Bool | Class::Integer) => Class::Integer,
+        Some(Class::Real) => Class::Real,
+        _ => Class::Number,
+    };
+    Ty::plain(class)
+}
+
+fn abs(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
+    let (number, class) = lower.number(&call.args[0])?;
+    let out = fill("abs({})", &[&number]);
+    lower.recarry(&out, class, e.ty.class)
+}
+
+/// round() is half away from zero, on the exact binary value.
+fn round(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let x = lower.real(&call.args[0])?;
+    let digits = match call.args.get(1) {
+        Some(digits) => lower.integer(digits)?,
+        None => Frag::text("0::int8"),
+    };
+    lower.call("round", &[&x, &digits])
+}
+
+fn whole(lower: &mut Lower, call: &Call, e: &Expr, name: &str) -> Lowered {
+    let (number, class) = lower.number(&call.args[0])?;
+    if class == Class::Integer {
+        return lower.recarry(&number, class, e.ty.class);
+    }
+    let out = if class == Class::Real { fill(&format!("{name}({{}})"), &[&number]) } else { fill(&format!("({name}({{}}) + 0.0)"), &[&number]) };
+    lower.recarry(&out, class, e.ty.class)
+}
+
+fn plain(lower: &mut Lower, call: &Call, name: &str) -> Lowered {
+    let args = call.args.iter().map(|a| lower.real(a)).collect::<Result<Vec<_>, _>>()?;
+    Ok(fill(&format!("{name}({{}})"), &[&Frag::join(&args, ", ")]))
+}
+
+/// A function with a domain, outside which SQLite gives NULL.
+fn guarded(lower: &mut Lower, call: &Call, pattern: &str, domain: &str) -> Lowered {
+    let x = lower.real(&call.args[0])?;
+    Ok(fill(&format!("(CASE WHEN {{}} {domain} THEN {pattern} END)"), &[&x, &x]))
+}
+
+fn modulo(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let (a, b) = (lower.real(&call.args[0])?, lower.real(&call.args[1])?);
+    Ok(fill("mod({}::numeric, nullif({}, 0)::numeric)::float8", &[&a, &b]))
+}
+
+fn extreme_type(args: &[Expr]) -> Ty {
+    match args {
+        [only] => Ty { nullable: true, ..only.ty },
+        _ => super::unified(args),
+    }
+}
+
+fn extreme(lower: &mut Lower, call: &Call, e: &Expr, aggregate: &str, scalar: &str) -> Lowered {
+    if let [only] = call.args.as_slice() {
+        return super::aggregate::simple(lower, call, only, aggregate);
+    }
+    let class = if matches!(e.ty.class, Class::Null | Class::Param) { Class::Text } else { e.ty.class };
+    let class = if class == Class::Bool { Class::Integer } else { class };
+    let args = call.args.iter().map(|a| lower.carried(a, class)).collect::<Result<Vec<_>, _>>()?;
+    let nulls: Vec<Frag> = call.args.iter().zip(&args).filter(|(a, _)| a.ty.nullable).map(|(_, p)| fill("({}) IS NULL", &[p])).collect();
+    let collate = if class == Class::Text && !lower.catalog.byte_order { " COLLATE \"C\"" } else { "" };
+    let value = fill(&format!("{scalar}({{}}{collate})"), &[&Frag::join(&args, &format!("{collate}, "))]);
+    if nulls.is_empty() {
+        return lower.recarry(&value, class, e.ty.class);
+    }
+    let out = fill("(CASE WHEN {} THEN NULL ELSE {} END)", &[&Frag::join(&nulls, " OR "), &value]);
+    if e.ty.class == Class::Bool { Ok(fill("({} <> 0)", &[&out])) } else { Ok(out) }
+}

@@ -1,0 +1,161 @@
+//! Aggregate queries: group keys, bare columns, and the tail of a call (ORDER BY, FILTER, OVER).
+
+use super::{Frag, Group, Lower, Lowered, fill};
+use crate::error::ClientError;
+use crate::translate::tree::{Bare, Call, Expr, Kind, OrderItem, Window};
+use sqlparser::ast::{WindowFrame, WindowFrameBound, WindowFrameUnits};
+
+impl Lower<'_> {
+    /// Lowers with a query's group in force (None for a query without aggregates).
+    pub(super) fn within<T>(&mut self, group: Option<(&[Expr], &Bare)>, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.groups.push(group.map(|(keys, bare)| Group { keys: keys.to_vec(), bare: bare.clone() }));
+        let out = work(self);
+        self.groups.pop();
+        out
+    }
+
+    /// Lowers with the innermost group out of force: its keys, and the arguments of its aggregates.
+    pub fn ungrouped<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let group = self.groups.last_mut().and_then(Option::take);
+        let out = work(self);
+        if let Some(last) = self.groups.last_mut() {
+            *last = group;
+        }
+        out
+    }
+
+    /// What an expression is among the results of an aggregate query: a key as it is, a bare column as the group's chosen row has it.
+    pub(super) fn grouped(&mut self, e: &Expr) -> Result<Option<Frag>, ClientError> {
+        let depth = if let Kind::Column(column) = &e.kind { column.depth } else { 0 };
+        let Some(at) = self.groups.len().checked_sub(depth + 1) else { return Ok(None) };
+        let Some(group) = self.groups[at].clone() else { return Ok(None) };
+        let mut local = e.clone();
+        if let Kind::Column(column) = &mut local.kind {
+            column.depth = 0;
+        }
+        if group.keys.contains(&local) {
+            let out = self.without_group(at, |this| this.natural(e))?;
+            return Ok(Some(out));
+        }
+        let Kind::Column(column) = &local.kind else { return Ok(None) };
+        if group.bare.keyed.contains(&column.source) {
+            return Ok(None);
+        }
+        let chosen = self.without_group(at, |this| -> Lowered {
+            let mut order = Vec::new();
+            if let Some((extreme, largest)) = &group.bare.extreme {
+                let key = this.natural(extreme)?;
+                order.push(fill(if *largest { "{} DESC NULLS LAST" } else { "{} NULLS LAST" }, &[&key]));
+            }
+            for rowid in &group.bare.rowids {
+                order.push(this.natural(rowid)?);
+            }
+            let value = this.natural(e)?;
+            if order.is_empty() {
+                return Ok(fill("(array_agg({}))[1]", &[&value]));
+            }
+            Ok(fill("(array_agg({} ORDER BY {}))[1]", &[&value, &Frag::join(&order, ", ")]))
+        })?;
+        Ok(Some(chosen))
+    }
+
+    fn without_group<T>(&mut self, at: usize, work: impl FnOnce(&mut Self) -> T) -> T {
+        let group = self.groups[at].take();
+        let out = work(self);
+        self.groups[at] = group;
+        out
+    }
+
+    /// Closes a call: ORDER BY within it, FILTER, OVER.
+    pub fn call_tail(&mut self, out: &mut Frag, call: &Call) -> Result<(), ClientError> {
+        if !call.order.is_empty() {
+            out.push(" ORDER BY ");
+            out.append(&self.ungrouped(|this| this.order_by(&call.order, false))?);
+        }
+        out.push(")");
+        if let Some(filter) = &call.filter {
+            let filter = self.ungrouped(|this| this.truth(filter, true))?;
+            out.append(&fill(" FILTER (WHERE {})", &[&filter]));
+        }
+        if let Some(window) = &call.over {
+            out.append(&self.window(window)?);
+        }
+        Ok(())
+    }
+
+    /// OVER (…).
+    pub fn window(&mut self, window: &Window) -> Lowered {
+        let mut parts = Vec::new();
+        if !window.partition.is_empty() {
+            let keys = window.partition.iter().map(|e| self.natural(e)).collect::<Result<Vec<_>, _>>()?;
+            parts.push(fill("PARTITION BY {}", &[&Frag::join(&keys, ", ")]));
+        }
+        if !window.order.is_empty() {
+            parts.push(fill("ORDER BY {}", &[&self.order_by(&window.order, false)?]));
+        }
+        if let Some((units, frame)) = &window.frame {
+            parts.push(Frag::text(frame_text(*units, frame)?));
+        }
+        Ok(fill(" OVER ({})", &[&Frag::join(&parts, " ")]))
+    }
+
+    /// ORDER BY terms; with `ordinals`, results are named by their number (DISTINCT and compounds allow no more).
+    pub fn order_by(&mut self, order: &[OrderItem], ordinals: bool) -> Lowered {
+        let mut terms = Vec::new();
+        for item in order {
+            if item.expr.constant().is_some() && item.result.is_none() {
+                continue;
+            }
+            let term = match item.result {
+                Some(at) if ordinals => Frag::text((at + 1).to_string()),
+                None if ordinals => return Err(ClientError::refused("ORDER BY an expression that is no result column, with DISTINCT or a compound SELECT")),
+                _ => self.order_key(&item.expr)?,
+            };
+            // A plain direction on what cannot be NULL lets a plain index serve.
+            let nulls = match item.nulls_first {
+                Some(true) => " NULLS FIRST",
+                Some(false) => " NULLS LAST",
+                None if !item.expr.ty.nullable => "",
+                None if item.descending => " NULLS LAST",
+                None => " NULLS FIRST",
+            };
+            terms.push(fill(&format!("{{}}{}{nulls}", if item.descending { " DESC" } else { "" }), &[&term]));
+        }
+        Ok(Frag::join(&terms, ", "))
+    }
+
+    fn order_key(&mut self, e: &Expr) -> Lowered {
+        use crate::catalog::Collation;
+        use crate::translate::tree::Class;
+        let key = self.natural(e)?;
+        if !matches!(e.ty.class, Class::Text | Class::Param) {
+            return Ok(key);
+        }
+        Ok(match e.ty.collation.map_or(Collation::Binary, |(c, _)| c) {
+            Collation::NoCase => fill("lower({} COLLATE \"C\")", &[&key]),
+            Collation::RTrim => fill("rtrim({}, ' ')", &[&key]),
+            Collation::Binary if self.byte_order(e) => key,
+            Collation::Binary => fill("({} COLLATE \"C\")", &[&key]),
+        })
+    }
+}
+
+fn frame_text(units: WindowFrameUnits, frame: &WindowFrame) -> Result<String, ClientError> {
+    let bound = |bound: &WindowFrameBound| -> Result<String, ClientError> {
+        let amount = |e: &Option<Box<sqlparser::ast::Expr>>| match e.as_deref() {
+            None => Ok("UNBOUNDED".to_owned()),
+            Some(sqlparser::ast::Expr::Value(v)) => Ok(v.to_string()),
+            Some(other) => Err(ClientError::refused(format!("the frame bound {other}"))),
+        };
+        Ok(match bound {
+            WindowFrameBound::CurrentRow => "CURRENT ROW".to_owned(),
+            WindowFrameBound::Preceding(e) => format!("{} PRECEDING", amount(e)?),
+            WindowFrameBound::Following(e) => format!("{} FOLLOWING", amount(e)?),
+        })
+    };
+    let start = bound(&frame.start_bound)?;
+    Ok(match &frame.end_bound {
+        Some(end) => format!("{units} BETWEEN {start} AND {}", bound(end)?),
+        None => format!("{units} {start}"),
+    })
+}

@@ -1,0 +1,308 @@
+//! Operators, CASE, CAST, LIKE, calls.
+
+use super::{Frag, Lower, Lowered, fill, literal_text, slot};
+use crate::catalog::Affinity;
+use crate::error::ClientError;
+use crate::translate::plan::Source;
+use crate::translate::tree::{BinaryOp, Callee, Class, CompareOp, Expr, Kind};
+use crate::value::Value;
+
+impl Lower<'_> {
+    /// An expression that is no constant and no parameter, in its own carrier.
+    pub(super) fn operator(&mut self, e: &Expr) -> Lowered {
+        if let Some(grouped) = self.grouped(e)? {
+            return Ok(grouped);
+        }
+        match &e.kind {
+            Kind::Column(column) if column.table.is_empty() => Ok(Frag::text(column.column.clone())),
+            Kind::Column(column) => Ok(Frag::text(format!("{}.{}", column.table, column.column))),
+            Kind::Collate(inner) => self.natural(inner),
+            Kind::Negate(inner) => {
+                let (number, class) = self.number(inner)?;
+                let negated = fill("(- {})", &[&number]);
+                if class == e.ty.class { Ok(negated) } else { self.recarry(&negated, class, e.ty.class) }
+            }
+            Kind::BitNot(inner) => Ok(fill("(~ {})", &[&self.integer(inner)?])),
+            Kind::Binary(op, left, right) => self.binary(*op, left, right, e.ty.class),
+            Kind::Case(arms, other) => self.case(arms, other.as_deref(), e.ty.class),
+            Kind::Cast(inner) => self.cast(inner, e),
+            Kind::NumericAffinity(inner) => {
+                let text = self.text(inner)?;
+                self.call("any_numaff", &[&text])
+            }
+            Kind::NativeCast(inner, to) => {
+                let piece = self.natural(inner)?;
+                Ok(fill(&format!("({{}})::{to}"), &[&piece]))
+            }
+            Kind::NativeOp(op, left, right) => {
+                let (a, b) = (self.native_operand(left)?, self.native_operand(right)?);
+                Ok(fill(&format!("({{}} {op} {{}})"), &[&a, &b]))
+            }
+            Kind::Call(call) => match call.function {
+                Callee::Known(function) => (function.lower)(self, call, e),
+                Callee::Native(name) => self.native_call(name.as_str(), call),
+            },
+            Kind::Subquery(query) => self.scalar_query(query),
+            Kind::Counter(source) => self.counter(source, e.ty.class),
+            Kind::Literal { .. } | Kind::Param(_) => self.natural(e),
+            // What is left are predicates, whose carrier is bool.
+            _ => self.predicate(e, false),
+        }
+    }
+
+    /// A predicate as bool.
+    pub(super) fn predicate(&mut self, e: &Expr, positive: bool) -> Lowered {
+        if let Some(grouped) = self.grouped(e)? {
+            return Ok(grouped);
+        }
+        match &e.kind {
+            Kind::Compare(op, left, right) => self.comparison(*op, left, right),
+            Kind::CompareRows(op, left, right) => self.rows(*op, left, right),
+            Kind::Logic(and, operands) => {
+                let operands = operands.iter().map(|o| self.truth(o, positive)).collect::<Result<Vec<_>, _>>()?;
+                Ok(fill("({})", &[&Frag::join(&operands, if *and { " AND " } else { " OR " })]))
+            }
+            Kind::Not(inner) => Ok(fill("(NOT {})", &[&self.truth(inner, false)?])),
+            Kind::IsNull(inner, negated) => {
+                let inner = self.natural(inner)?;
+                Ok(fill(if *negated { "({} IS NOT NULL)" } else { "({} IS NULL)" }, &[&inner]))
+            }
+            Kind::IsTruth { expr, truth, negated } => {
+                // In a WHERE clause `p IS TRUE` is `p`, whose index serves.
+                let inner = self.truth(expr, positive && *truth && !*negated)?;
+                if positive && *truth && !*negated {
+                    return Ok(inner);
+                }
+                let test = format!("({{}} IS {}{})", if *negated { "NOT " } else { "" }, if *truth { "TRUE" } else { "FALSE" });
+                Ok(fill(&test, &[&inner]))
+            }
+            Kind::InList(left, list, negated) => self.in_list(left, list, *negated),
+            Kind::InQuery(left, query, negated) => self.in_query(left, query, *negated),
+            Kind::Like { text, pattern, escape, negated, sensitive } => {
+                let like = self.like(text, pattern, *escape, *sensitive)?;
+                Ok(if *negated { fill("(NOT {})", &[&like]) } else { like })
+            }
+            Kind::Glob(text, pattern) => self.glob(text, pattern),
+            Kind::Exists(query) => {
+                let query = self.subquery(query)?;
+                Ok(fill("EXISTS ({})", &[&query]))
+            }
+            _ => self.operator(e),
+        }
+    }
+
+    fn counter(&mut self, source: &Source, class: Class) -> Lowered {
+        if !self.stored {
+            return Ok(slot(source.clone(), super::convert::demand_of(class)));
+        }
+        match source {
+            Source::Now(call) => crate::translate::functions::stored_date(self, call),
+            _ => Err(ClientError::refused("a counter of the connection in a stored expression")),
+        }
+    }
+
+    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr, class: Class) -> Lowered {
+        match op {
+            BinaryOp::Concat => {
+                let (a, b) = (self.text(left)?, self.text(right)?);
+                Ok(fill("({} || {})", &[&a, &b]))
+            }
+            BinaryOp::Arrow | BinaryOp::LongArrow => crate::translate::functions::json_arrow(self, left, right, op == BinaryOp::LongArrow),
+            BinaryOp::And | BinaryOp::Or => {
+                let (a, b) = (self.integer(left)?, self.integer(right)?);
+                Ok(fill(if op == BinaryOp::And { "({} & {})" } else { "({} | {})" }, &[&a, &b]))
+            }
+            BinaryOp::Left | BinaryOp::Right => {
+                let (a, b) = (self.integer(left)?, self.integer(right)?);
+                let b = if op == BinaryOp::Right { fill("(- {})", &[&b]) } else { b };
+                self.call("shl", &[&a, &b])
+            }
+            _ if class == Class::Null => Ok(Frag::text("NULL::text")),
+            _ => self.arithmetic(op, left, right, class),
+        }
+    }
+
+    fn arithmetic(&mut self, op: BinaryOp, left: &Expr, right: &Expr, class: Class) -> Lowered {
+        let ((a, of_a), (b, of_b)) = (self.number(left)?, self.number(right)?);
+        let nonzero = matches!(right.constant(), Some(Value::Integer(n)) if *n != 0);
+        match (of_a, of_b) {
+            (Class::Integer, Class::Integer) => {
+                let b = if nonzero || !matches!(op, BinaryOp::Divide | BinaryOp::Modulo) { b } else { fill("nullif({}, 0)", &[&b]) };
+                self.recarry(&fill(&format!("({{}} {} {{}})", symbol(op)), &[&a, &b]), Class::Integer, class)
+            }
+            (a_class, b_class) if a_class == Class::Real || b_class == Class::Real => {
+                let (a, b) = (self.recarry(&a, a_class, Class::Real)?, self.recarry(&b, b_class, Class::Real)?);
+                let out = match op {
+                    BinaryOp::Divide => fill("({} / nullif({}, 0))", &[&a, &b]),
+                    BinaryOp::Modulo => fill("(trunc({})::int8 % nullif(trunc({})::int8, 0))::float8", &[&a, &b]),
+                    _ => fill(&format!("({{}} {} {{}})", symbol(op)), &[&a, &b]),
+                };
+                self.recarry(&out, Class::Real, class)
+            }
+            (a_class, b_class) => {
+                let (a, b) = (self.recarry(&a, a_class, Class::Number)?, self.recarry(&b, b_class, Class::Number)?);
+                let name = match op {
+                    BinaryOp::Add => "n_add",
+                    BinaryOp::Subtract => "n_sub",
+                    BinaryOp::Multiply => "n_mul",
+                    BinaryOp::Divide => "n_div",
+                    _ => "n_mod",
+                };
+                let out = self.call(name, &[&a, &b])?;
+                self.recarry(&out, Class::Number, class)
+            }
+        }
+    }
+
+    fn case(&mut self, arms: &[(Expr, Expr)], other: Option<&Expr>, class: Class) -> Lowered {
+        let class = if class == Class::Null { Class::Text } else { class };
+        let mut out = Frag::text("(CASE");
+        for (condition, result) in arms {
+            out.push(" WHEN ");
+            out.append(&self.truth(condition, false)?);
+            out.push(" THEN ");
+            out.append(&self.carried(result, class)?);
+        }
+        if let Some(other) = other {
+            out.push(" ELSE ");
+            out.append(&self.carried(other, class)?);
+        }
+        out.push(" END)");
+        Ok(out)
+    }
+
+    fn cast(&mut self, inner: &Expr, whole: &Expr) -> Lowered {
+        if let Some(value) = inner.constant() {
+            let affinity = whole.ty.affinity.unwrap_or_default();
+            return self.carried(&Expr::literal(value.clone().cast(affinity)), whole.ty.class);
+        }
+        match whole.ty.class {
+            Class::Null => Ok(Frag::text("NULL::text")),
+            Class::Integer => self.integer(inner),
+            Class::Real if whole.ty.affinity == Some(Affinity::Real) => self.real(inner),
+            Class::Real => self.natural(inner),
+            Class::Text => self.text(inner),
+            Class::Blob if inner.ty.class == Class::Blob => self.natural(inner),
+            Class::Blob => {
+                let text = self.text(inner)?;
+                Ok(fill("convert_to({}, 'UTF8')", &[&text]))
+            }
+            _ => {
+                let text = self.text(inner)?;
+                self.call("cast_num", &[&text])
+            }
+        }
+    }
+
+    fn rows(&mut self, op: CompareOp, left: &[Expr], right: &[Expr]) -> Lowered {
+        if matches!(op, CompareOp::Eq | CompareOp::Ne | CompareOp::Is | CompareOp::IsNot) {
+            let single = if matches!(op, CompareOp::Is | CompareOp::IsNot) { CompareOp::Is } else { CompareOp::Eq };
+            let all = left.iter().zip(right).map(|(a, b)| self.comparison(single, a, b)).collect::<Result<Vec<_>, _>>()?;
+            let all = fill("({})", &[&Frag::join(&all, " AND ")]);
+            return Ok(if matches!(op, CompareOp::Ne | CompareOp::IsNot) { fill("(NOT {})", &[&all]) } else { all });
+        }
+        // Native row comparison wants the two sides of each column in one type; then a composite index serves.
+        let mut sides = (Vec::new(), Vec::new());
+        for (a, b) in left.iter().zip(right) {
+            let class = a.ty.class.unify(b.ty.class);
+            if !(class == a.ty.class || class == b.ty.class) {
+                return Err(ClientError::refused("a row comparison of columns of different classes"));
+            }
+            sides.0.push(self.carried(a, class)?);
+            sides.1.push(self.carried(b, class)?);
+        }
+        Ok(fill(&format!("(({{}}) {} ({{}}))", op.text()), &[&Frag::join(&sides.0, ", "), &Frag::join(&sides.1, ", ")]))
+    }
+
+    fn in_query(&mut self, left: &[Expr], query: &crate::translate::tree::Query, negated: bool) -> Lowered {
+        let mut pieces = Vec::new();
+        let mut wants = Vec::new();
+        for (e, column) in left.iter().zip(&query.columns) {
+            let (of_left, of_right) = (e.ty.class, column.ty.class);
+            let numeric = |t: &crate::translate::tree::Ty| t.affinity.is_some_and(Affinity::is_numeric);
+            let class = match (of_left, of_right) {
+                (a, b) if a == b => a,
+                (Class::Param, b) => b,
+                (a, Class::Param | Class::Null) => a,
+                (Class::Bool | Class::Integer, Class::Bool | Class::Integer) => Class::Integer,
+                (a, b) if a.is_number() && b.is_number() => Class::Number,
+                (Class::Text | Class::Native(_), Class::Text | Class::Native(_)) => Class::Text,
+                _ if numeric(&e.ty) || numeric(&column.ty) || e.ty.affinity == Some(Affinity::Text) => {
+                    return Err(ClientError::refused("IN (SELECT …) between a number and a text column"));
+                }
+                _ => Class::Dynamic,
+            };
+            pieces.push(self.carried(e, class)?);
+            wants.push(class);
+        }
+        let sub = self.query_as(query, &wants)?;
+        let left = if pieces.len() == 1 { pieces.remove(0) } else { fill("({})", &[&Frag::join(&pieces, ", ")]) };
+        Ok(fill(if negated { "({} NOT IN ({}))" } else { "({} IN ({}))" }, &[&left, &sub]))
+    }
+
+    fn like(&mut self, text: &Expr, pattern: &Expr, escape: Option<char>, sensitive: bool) -> Lowered {
+        if text.ty.class == Class::Blob || pattern.ty.class == Class::Blob {
+            return Ok(Frag::text("false"));
+        }
+        let t = self.text(text)?;
+        // Without an ASCII letter there is no case to ignore, and a plain LIKE can use a btree index.
+        let plain = sensitive || matches!(pattern.constant(), Some(Value::Text(p)) if !p.bytes().any(|b| b.is_ascii_alphabetic()));
+        let p = self.text(pattern)?;
+        let word = if plain { "LIKE" } else { "ILIKE" };
+        let escape = literal_text(&escape.map_or(String::new(), String::from));
+        let t = if plain || self.catalog.byte_order || self.byte_order(text) { t } else { fill("({} COLLATE \"C\")", &[&t]) };
+        Ok(fill(&format!("({{}} {word} {{}} ESCAPE {escape})"), &[&t, &p]))
+    }
+
+    fn glob(&mut self, text: &Expr, pattern: &Expr) -> Lowered {
+        let t = self.text(text)?;
+        if let Some(Value::Text(p)) = pattern.constant()
+            && !p.contains('[')
+        {
+            let like: String = p.chars().fold(String::new(), |mut out, c| {
+                match c {
+                    '*' => out.push('%'),
+                    '?' => out.push('_'),
+                    '%' | '_' | '\\' => out.extend(['\\', c]),
+                    c => out.push(c),
+                }
+                out
+            });
+            return Ok(fill(&format!("({{}} LIKE {}::text)", literal_text(&like)), &[&t]));
+        }
+        let p = self.text(pattern)?;
+        let regex = self.call("glob_re", &[&p])?;
+        Ok(fill("({} ~ {})", &[&t, &regex]))
+    }
+
+    /// A function that only the backend has: it is called as it is.
+    fn native_call(&mut self, name: &str, call: &crate::translate::tree::Call) -> Lowered {
+        let args = call.args.iter().map(|a| self.native_operand(a)).collect::<Result<Vec<_>, _>>()?;
+        let mut out = Frag::text(format!("{name}("));
+        if call.distinct {
+            out.push("DISTINCT ");
+        }
+        out.append(&if call.star { Frag::text("*") } else { Frag::join(&args, ", ") });
+        self.call_tail(&mut out, call)?;
+        Ok(out)
+    }
+
+    /// An operand of something of PostgreSQL's own: constants untyped, as PostgreSQL would read them.
+    fn native_operand(&mut self, e: &Expr) -> Lowered {
+        match e.constant() {
+            Some(Value::Text(text)) => Ok(Frag::text(literal_text(text))),
+            Some(Value::Integer(n)) if i32::try_from(*n).is_ok() => Ok(Frag::text(format!("({n})"))),
+            _ => self.natural(e),
+        }
+    }
+}
+
+fn symbol(op: BinaryOp) -> &'static str {
+    match op {
+        BinaryOp::Add => "+",
+        BinaryOp::Subtract => "-",
+        BinaryOp::Multiply => "*",
+        BinaryOp::Divide => "/",
+        _ => "%",
+    }
+}

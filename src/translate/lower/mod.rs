@@ -1,0 +1,76 @@
+//! Typed tree to PostgreSQL's text. Demand-driven: an expression is lowered for what its place wants — a truth value, a number,
+//! text, or its own carrier — so that predicates stay native and indexes usable.
+
+mod aggregate;
+mod compare;
+mod convert;
+mod expr;
+mod frag;
+mod query;
+
+pub use convert::literal_text;
+pub use frag::{Frag, fill};
+pub use query::out_kind;
+
+use super::tree::{Bare, Expr};
+use super::{Options, plan};
+use crate::catalog::Catalog;
+use crate::error::ClientError;
+
+/// What a lowering gives.
+pub type Lowered = Result<Frag, ClientError>;
+
+/// Lowers the tree of one statement.
+#[derive(Debug)]
+pub struct Lower<'a> {
+    /// The snapshot.
+    pub catalog: &'a Catalog,
+    /// The session's options.
+    pub options: &'a Options,
+    /// Is the text kept at the backend (a DEFAULT, a CHECK, a view)? Then 'now' is the backend's clock, and no slot may appear.
+    pub stored: bool,
+    groups: Vec<Option<Group>>,
+}
+
+/// An aggregate query whose result expressions are being lowered.
+#[derive(Debug, Clone)]
+struct Group {
+    keys: Vec<Expr>,
+    bare: Bare,
+}
+
+impl<'a> Lower<'a> {
+    /// A lowering for one statement.
+    pub fn new(catalog: &'a Catalog, options: &'a Options) -> Self {
+        Lower { catalog, options, stored: false, groups: Vec::new() }
+    }
+
+    /// A function of the helper schema; refused with a hint where the schema is missing.
+    pub fn helper(&self, name: &str) -> Result<String, ClientError> {
+        if self.catalog.helpers.is_none() {
+            return Err(ClientError::refused(format!("what needs the helper function litewire.{name}()"))
+                .detail("The helper schema is not installed in this database.")
+                .hint("Run `litewire helpers --print | psql …` as a role that may create a schema."));
+        }
+        Ok(format!("litewire.{name}"))
+    }
+
+    /// A call of a helper with arguments already lowered.
+    pub fn call(&self, name: &str, args: &[&Frag]) -> Lowered {
+        let mut out = Frag::text(self.helper(name)?);
+        out.push("(");
+        for (i, arg) in args.iter().enumerate() {
+            if i > 0 {
+                out.push(", ");
+            }
+            out.append(arg);
+        }
+        out.push(")");
+        Ok(out)
+    }
+}
+
+/// A slot.
+pub fn slot(source: plan::Source, demand: plan::Demand) -> Frag {
+    Frag::slot(source, demand)
+}

@@ -1,0 +1,284 @@
+//! Queries, and the casts that give a result its wire type.
+
+use super::{Frag, Lower, Lowered, fill};
+use crate::error::{ClientError, SqlState};
+use crate::translate::bind::quote_ident;
+use crate::translate::plan::{OutColumn, OutKind};
+use crate::translate::tree::{Body, Class, Expr, From, Kind, Query, Select, Ty};
+use crate::value::Value;
+
+/// How the items of a result list are printed.
+#[derive(Debug, Clone, Copy)]
+enum Items<'a> {
+    /// Each in the carrier of its own class.
+    Natural,
+    /// Each in the carrier of a class.
+    Carried(&'a [Class]),
+    /// Each in its wire type.
+    Output,
+}
+
+impl Lower<'_> {
+    /// The outermost query, its columns in their wire types.
+    pub fn output(&mut self, query: &Query) -> Result<(Frag, Vec<OutColumn>), ClientError> {
+        let columns = query.columns.iter().map(|c| OutColumn { name: c.name.clone(), kind: out_kind(c.ty) }).collect();
+        Ok((self.query(query, Items::Output)?, columns))
+    }
+
+    /// A subquery, its columns in the carriers of their own classes.
+    pub(super) fn subquery(&mut self, query: &Query) -> Lowered {
+        self.query(query, Items::Natural)
+    }
+
+    /// A subquery, its columns in the carriers of given classes.
+    pub fn query_as(&mut self, query: &Query, classes: &[Class]) -> Lowered {
+        self.query(query, Items::Carried(classes))
+    }
+
+    /// A scalar subquery: its first row.
+    pub(super) fn scalar_query(&mut self, query: &Query) -> Lowered {
+        let inner = self.subquery(query)?;
+        if query.many && query.limit.is_none() && query.offset.is_none() {
+            return Ok(fill("({} LIMIT 1)", &[&inner]));
+        }
+        if query.many {
+            return Ok(fill("(SELECT * FROM ({}) AS \"_s\" LIMIT 1)", &[&inner]));
+        }
+        Ok(fill("({})", &[&inner]))
+    }
+
+    fn query(&mut self, query: &Query, items: Items) -> Lowered {
+        let mut out = Frag::default();
+        for (i, cte) in query.ctes.iter().enumerate() {
+            out.push(match (i, query.recursive) {
+                (0, true) => "WITH RECURSIVE ",
+                (0, false) => "WITH ",
+                _ => ", ",
+            });
+            let classes: Vec<Class> = cte.types.iter().map(|t| plain_class(t.class)).collect();
+            let body = self.query_as(&cte.query, &classes)?;
+            let columns: Vec<String> = cte.columns.iter().map(|c| quote_ident(c)).collect();
+            let materialized = match cte.materialized {
+                None => "",
+                Some(true) => " MATERIALIZED",
+                Some(false) => " NOT MATERIALIZED",
+            };
+            out.append(&fill(&format!("{}({}) AS{materialized} ({{}})", cte.name, columns.join(", ")), &[&body]));
+        }
+        if !query.ctes.is_empty() {
+            out.push(" ");
+        }
+        match &query.body {
+            Body::Select(select) => out.append(&self.select(query, select, items)?),
+            body => {
+                out.append(&self.body(query, body, items)?);
+                if !query.order.is_empty() {
+                    let order = self.order_by(&query.order, true)?;
+                    out.append(&fill(" ORDER BY {}", &[&order]));
+                }
+            }
+        }
+        out.append(&self.limit(query)?);
+        Ok(out)
+    }
+
+    /// VALUES and compounds, whose columns all arms share.
+    fn body(&mut self, query: &Query, body: &Body, items: Items) -> Lowered {
+        let classes: Vec<Class> = match items {
+            Items::Carried(classes) => classes.to_vec(),
+            _ => query.columns.iter().map(|c| plain_class(c.ty.class)).collect(),
+        };
+        let inner = match body {
+            Body::Values(rows) => {
+                let row = |this: &mut Self, row: &Vec<Expr>| -> Lowered {
+                    let cells = row.iter().zip(&classes).map(|(e, c)| this.carried(e, *c)).collect::<Result<Vec<_>, _>>()?;
+                    Ok(fill("({})", &[&Frag::join(&cells, ", ")]))
+                };
+                let rows = rows.iter().map(|r| row(self, r)).collect::<Result<Vec<_>, _>>()?;
+                fill("VALUES {}", &[&Frag::join(&rows, ", ")])
+            }
+            Body::Compound(op, left, right) => {
+                let (left, right) = (self.arm(left, &classes)?, self.arm(right, &classes)?);
+                fill(&format!("{{}} {op} {{}}"), &[&left, &right])
+            }
+            Body::Select(_) => unreachable!("a SELECT is printed with its scope"),
+        };
+        let Items::Output = items else { return Ok(inner) };
+        if query.columns.iter().zip(&classes).all(|(_, class)| out_kind(Ty::plain(*class)).carries(*class)) {
+            return Ok(inner);
+        }
+        let names: Vec<String> = (1..=classes.len()).map(|i| format!("\"c{i}\"")).collect();
+        let cells = names.iter().zip(&classes).map(|(n, c)| self.cell(&Frag::text(n.clone()), *c)).collect::<Result<Vec<_>, _>>()?;
+        Ok(fill(&format!("SELECT {{}} FROM ({{}}) AS \"_u\"({})", names.join(", ")), &[&Frag::join(&cells, ", "), &inner]))
+    }
+
+    /// An arm of a compound. Parentheses keep SQLite's reading: all compounds are left-associative and of one level.
+    fn arm(&mut self, query: &Query, classes: &[Class]) -> Lowered {
+        let inner = self.query_as(query, classes)?;
+        Ok(fill("({})", &[&inner]))
+    }
+
+    fn select(&mut self, query: &Query, select: &Select, items: Items) -> Lowered {
+        let group = select.aggregate.then_some((select.group.as_slice(), &select.bare));
+        self.within(group, |this| {
+            let mut out = Frag::text(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
+            let mut cells = Vec::new();
+            for (i, item) in select.items.iter().enumerate() {
+                cells.push(match items {
+                    Items::Natural => this.carried(item, plain_class(query.columns[i].ty.class))?,
+                    Items::Carried(classes) => this.carried(item, classes[i])?,
+                    Items::Output => this.output_cell(item)?,
+                });
+            }
+            out.append(&Frag::join(&cells, ", "));
+            if let Some(from) = &select.from {
+                let from = this.ungrouped(|this| this.from(from))?;
+                out.append(&fill(" FROM {}", &[&from]));
+            }
+            if let Some(filter) = &select.filter {
+                let filter = this.ungrouped(|this| this.truth(filter, true))?;
+                out.append(&fill(" WHERE {}", &[&filter]));
+            }
+            if !select.group.is_empty() {
+                let keys = this.ungrouped(|this| select.group.iter().map(|k| this.group_key(k)).collect::<Result<Vec<_>, _>>())?;
+                out.append(&fill(" GROUP BY {}", &[&Frag::join(&keys, ", ")]));
+            }
+            if let Some(having) = &select.having {
+                let having = this.truth(having, true)?;
+                out.append(&fill(" HAVING {}", &[&having]));
+            }
+            if !query.order.is_empty() {
+                let order = this.order_by(&query.order, select.distinct)?;
+                if order != Frag::default() {
+                    out.append(&fill(" ORDER BY {}", &[&order]));
+                }
+            }
+            Ok(out)
+        })
+    }
+
+    fn group_key(&mut self, key: &Expr) -> Lowered {
+        let piece = self.natural(key)?;
+        // A bare number would be read as an ordinal; a constant groups nothing.
+        Ok(if key.constant().is_some() { fill("({})", &[&piece]) } else { piece })
+    }
+
+    /// FROM.
+    pub fn from(&mut self, from: &From) -> Lowered {
+        match from {
+            From::Table(name, alias) => Ok(Frag::text(format!("{name} AS {alias}"))),
+            From::Query(query, alias, columns) => {
+                let inner = self.subquery(query)?;
+                Ok(fill(&format!("({{}}) AS {alias}({})", columns.join(", ")), &[&inner]))
+            }
+            From::Function(name, args, alias) => {
+                let args = args.iter().map(|a| self.text(a)).collect::<Result<Vec<_>, _>>()?;
+                Ok(fill(&format!("{name}({{}}) AS {alias}"), &[&Frag::join(&args, ", ")]))
+            }
+            From::Join(kind, left, right, on) => {
+                let (left, right) = (self.from(left)?, self.from(right)?);
+                let right = if matches!(from, From::Join(_, _, r, _) if matches!(**r, From::Join(..))) { fill("({})", &[&right]) } else { right };
+                match on {
+                    Some(on) => {
+                        let on = self.truth(on, true)?;
+                        let kind = if *kind == "CROSS JOIN" { "JOIN" } else { kind };
+                        Ok(fill(&format!("{{}} {kind} {{}} ON {{}}"), &[&left, &right, &on]))
+                    }
+                    None if matches!(*kind, "JOIN" | "CROSS JOIN") => Ok(fill("{} CROSS JOIN {}", &[&left, &right])),
+                    None => Ok(fill(&format!("{{}} {kind} {{}} ON true"), &[&left, &right])),
+                }
+            }
+        }
+    }
+
+    /// LIMIT and OFFSET (lang_select.html §5): a negative limit is none, a negative offset is 0.
+    fn limit(&mut self, query: &Query) -> Lowered {
+        let mut out = Frag::default();
+        for (limit, word) in [(&query.limit, " LIMIT "), (&query.offset, " OFFSET ")] {
+            let Some(e) = limit else { continue };
+            match e.constant() {
+                Some(value) => match value.clone().apply(crate::catalog::Affinity::Integer) {
+                    Value::Integer(n) if n >= 0 => out.push(&format!("{word}{n}")),
+                    Value::Integer(_) => {}
+                    _ => return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, "datatype mismatch")),
+                },
+                None => {
+                    let n = self.integer(e)?;
+                    let pattern = if word == " LIMIT " { "nullif(greatest({}, -1), -1)" } else { "greatest({}, 0)" };
+                    out.push(word);
+                    out.append(&fill(pattern, &[&n]));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// A result expression in its wire type.
+    pub fn output_cell(&mut self, item: &Expr) -> Lowered {
+        if self.options.native_results {
+            return match item.ty.class {
+                Class::Number | Class::Dynamic => self.text(item),
+                _ => self.natural(item),
+            };
+        }
+        if let Kind::Param(_) = item.kind
+            && item.ty.class == Class::Param
+        {
+            return self.text(item);
+        }
+        let inner = match item.ty.class {
+            Class::Null => return Ok(Frag::text("NULL::text")),
+            Class::Integer => {
+                let inner = self.natural(item)?;
+                self.wide(item, inner)
+            }
+            Class::Real => {
+                let inner = self.natural(item)?;
+                return Ok(match &item.kind {
+                    Kind::Column(c) if c.oid == crate::catalog::oid::FLOAT4 => fill("({})::float8", &[&inner]),
+                    _ => inner,
+                });
+            }
+            _ => self.natural(item)?,
+        };
+        // A varchar or a name is not text on the wire.
+        if let Kind::Column(c) = &item.kind
+            && item.ty.class == Class::Text
+            && c.oid != crate::catalog::oid::TEXT
+        {
+            return Ok(fill("({})::text", &[&inner]));
+        }
+        self.cell(&inner, item.ty.class)
+    }
+
+    /// A piece in the wire type of its class.
+    fn cell(&mut self, inner: &Frag, class: Class) -> Lowered {
+        match class {
+            Class::Bool => self.recarry(inner, class, Class::Integer),
+            Class::Integer | Class::Real | Class::Text | Class::Blob | Class::Param => Ok(inner.clone()),
+            other => self.text_of(inner, other),
+        }
+    }
+}
+
+/// The class a column without a known one is carried in.
+pub(super) fn plain_class(class: Class) -> Class {
+    if matches!(class, Class::Null | Class::Param) { Class::Text } else { class }
+}
+
+/// The wire type of a class in `sqlite` results.
+pub fn out_kind(ty: Ty) -> OutKind {
+    match ty.class {
+        Class::Bool | Class::Integer => OutKind::Integer,
+        Class::Real => OutKind::Real,
+        Class::Blob => OutKind::Blob,
+        _ => OutKind::Text,
+    }
+}
+
+impl OutKind {
+    /// Is the wire type the carrier of the class itself?
+    fn carries(self, class: Class) -> bool {
+        matches!((self, class), (OutKind::Integer, Class::Integer) | (OutKind::Real, Class::Real) | (OutKind::Text, Class::Text) | (OutKind::Blob, Class::Blob))
+    }
+}

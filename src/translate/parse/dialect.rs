@@ -1,0 +1,299 @@
+//! SQLite's grammar on sqlparser: its operators' precedence (lang_expr.html), names and quotes.
+
+use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
+use sqlparser::dialect::{Dialect, Precedence, SQLiteDialect};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
+use std::any::TypeId;
+
+/// SQLite, with a listed set of PostgreSQL's own spellings (`::`, `$1`, ILIKE, RETURNING, DISTINCT ON, `#>`, `@>`, `~`).
+#[derive(Debug)]
+pub struct Sqlite;
+
+const OR: u8 = 5;
+const AND: u8 = 10;
+const NOT: u8 = 15;
+const EQUAL: u8 = 20;
+const LESS: u8 = 21;
+const ESCAPE: u8 = 22;
+const BITS: u8 = 24;
+const PLUS: u8 = 30;
+const TIMES: u8 = 40;
+const CONCAT: u8 = 45;
+const COLLATE: u8 = 50;
+const UNARY: u8 = 60;
+const CAST: u8 = 70;
+const PERIOD: u8 = 100;
+
+fn negatable(keyword: Keyword) -> bool {
+    use Keyword::{BETWEEN, GLOB, ILIKE, IN, LIKE, MATCH, REGEXP};
+    matches!(keyword, IN | LIKE | ILIKE | GLOB | MATCH | REGEXP | BETWEEN)
+}
+
+fn keyword(token: &Token) -> Keyword {
+    if let Token::Word(w) = token
+        && w.quote_style.is_none()
+    {
+        return w.keyword;
+    }
+    Keyword::NoKeyword
+}
+
+/// An unquoted word that sqlparser knows no keyword for.
+fn is_word(token: &Token, text: &str) -> bool {
+    matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(text))
+}
+
+impl Dialect for Sqlite {
+    // sqlparser asks for the dialect by type in many places; what it does for SQLite is wanted there.
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<SQLiteDialect>()
+    }
+
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        SQLiteDialect {}.is_delimited_identifier_start(ch)
+    }
+
+    fn identifier_quote_style(&self, _identifier: &str) -> Option<char> {
+        Some('"')
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        SQLiteDialect {}.is_identifier_start(ch)
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        SQLiteDialect {}.is_identifier_part(ch)
+    }
+
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        let token = &parser.peek_token_ref().token;
+        Some(Ok(match token {
+            Token::Word(_) if is_word(token, "ISNULL") => EQUAL,
+            Token::Word(_) => match keyword(token) {
+                Keyword::OR => OR,
+                Keyword::AND => AND,
+                Keyword::NOT => match keyword(&parser.peek_nth_token_ref(1).token) {
+                    Keyword::NULL if !parser_in_column(parser) => EQUAL,
+                    k if negatable(k) => EQUAL,
+                    _ => 0,
+                },
+                Keyword::IS | Keyword::NOTNULL => EQUAL,
+                Keyword::COLLATE => COLLATE,
+                k if negatable(k) => EQUAL,
+                _ => 0,
+            },
+            Token::Eq | Token::DoubleEq | Token::Neq => EQUAL,
+            Token::Tilde | Token::TildeAsterisk | Token::ExclamationMarkTilde | Token::ExclamationMarkTildeAsterisk => EQUAL,
+            Token::Lt | Token::LtEq | Token::Gt | Token::GtEq => LESS,
+            Token::Ampersand | Token::Pipe | Token::ShiftLeft | Token::ShiftRight => BITS,
+            Token::AtArrow | Token::ArrowAt | Token::HashArrow | Token::HashLongArrow | Token::Question | Token::HashMinus => BITS,
+            Token::Plus | Token::Minus => PLUS,
+            Token::Mul | Token::Div | Token::Mod => TIMES,
+            Token::StringConcat | Token::Arrow | Token::LongArrow => CONCAT,
+            Token::DoubleColon => CAST,
+            Token::Period => PERIOD,
+            _ => 0,
+        }))
+    }
+
+    fn prec_value(&self, precedence: Precedence) -> u8 {
+        match precedence {
+            Precedence::Period => PERIOD,
+            Precedence::DoubleColon => CAST,
+            Precedence::Between | Precedence::Eq | Precedence::Like | Precedence::Is => EQUAL,
+            Precedence::AtTz | Precedence::MulDivModOp => TIMES,
+            Precedence::PlusMinus => PLUS,
+            Precedence::Xor | Precedence::Ampersand | Precedence::Caret | Precedence::Pipe | Precedence::Colon | Precedence::PgOther => BITS,
+            Precedence::UnaryNot => NOT,
+            Precedence::And => AND,
+            Precedence::Or => OR,
+        }
+    }
+
+    // `- + ~` bind tighter than everything but COLLATE and `::`; sqlparser's own levels differ per operator.
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let op = match &parser.peek_token_ref().token {
+            Token::Minus => UnaryOperator::Minus,
+            Token::Plus => UnaryOperator::Plus,
+            Token::Tilde => UnaryOperator::BitwiseNot,
+            _ => return None,
+        };
+        parser.next_token();
+        Some(parser.parse_subexpr(UNARY).map(|expr| Expr::UnaryOp { op, expr: Box::new(expr) }))
+    }
+
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        let start = parser.peek_token_ref().token.clone();
+        if is_word(&start, "ISNULL") {
+            parser.next_token();
+            return Some(Ok(Expr::IsNull(Box::new(expr.clone()))));
+        }
+        match keyword(&start) {
+            Keyword::IS => Some(is_operator(parser, expr)),
+            Keyword::LIKE | Keyword::ILIKE | Keyword::GLOB | Keyword::MATCH | Keyword::REGEXP => {
+                parser.next_token();
+                Some(like_operator(parser, expr, keyword(&start), false))
+            }
+            Keyword::NOT => {
+                let next = keyword(&parser.peek_nth_token_ref(1).token);
+                matches!(next, Keyword::LIKE | Keyword::ILIKE | Keyword::GLOB | Keyword::MATCH | Keyword::REGEXP).then(|| {
+                    parser.next_token();
+                    parser.next_token();
+                    like_operator(parser, expr, next, true)
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn supports_in_empty_list(&self) -> bool {
+        true
+    }
+
+    fn supports_in_table_expression(&self) -> bool {
+        true
+    }
+
+    fn supports_bitwise_shift_operators(&self) -> bool {
+        true
+    }
+
+    fn supports_limit_comma(&self) -> bool {
+        true
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_window_clause_named_window_reference(&self) -> bool {
+        true
+    }
+
+    fn supports_start_transaction_modifier(&self) -> bool {
+        true
+    }
+
+    fn supports_end_transaction_modifier(&self) -> bool {
+        true
+    }
+
+    fn supports_asc_desc_in_column_definition(&self) -> bool {
+        true
+    }
+
+    fn supports_dollar_placeholder(&self) -> bool {
+        true
+    }
+
+    fn supports_notnull_operator(&self) -> bool {
+        true
+    }
+
+    fn supports_numeric_literal_underscores(&self) -> bool {
+        true
+    }
+
+    fn supports_non_decimal_integer_literals(&self) -> bool {
+        true
+    }
+
+    fn supports_cte_materialization(&self) -> bool {
+        true
+    }
+
+    fn supports_cross_join_constraint(&self) -> bool {
+        true
+    }
+
+    fn supports_comma_join_constraint(&self) -> bool {
+        true
+    }
+
+    fn supports_insert_table_alias(&self) -> bool {
+        true
+    }
+
+    fn supports_update_order_by(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_expr(&self) -> bool {
+        false
+    }
+
+    fn supports_double_eq_assignment(&self) -> bool {
+        true
+    }
+
+    fn supports_indexed_by(&self) -> bool {
+        true
+    }
+
+    fn supports_comma_separated_trim(&self) -> bool {
+        true
+    }
+
+    fn supports_cast_empty_data_type_to_unspecified(&self) -> bool {
+        true
+    }
+
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_unterminated_block_comments(&self) -> bool {
+        true
+    }
+
+    fn supports_left_associative_joins_without_parens(&self) -> bool {
+        true
+    }
+
+    fn supports_create_table_select(&self) -> bool {
+        true
+    }
+
+    fn supports_string_literal_column_alias(&self, _explicit: bool) -> bool {
+        true
+    }
+
+    fn supports_values_as_table_factor(&self) -> bool {
+        false
+    }
+}
+
+/// `a NOT NULL` is an operator in expressions, a constraint behind a column's DEFAULT.
+fn parser_in_column(_parser: &Parser) -> bool {
+    false
+}
+
+/// IS, IS NOT, IS [NOT] DISTINCT FROM, IS [NOT] NULL: operators of equality's level with any right side.
+fn is_operator(parser: &mut Parser, expr: &Expr) -> Result<Expr, ParserError> {
+    parser.next_token();
+    let mut negated = parser.parse_keyword(Keyword::NOT);
+    if parser.parse_keywords(&[Keyword::DISTINCT, Keyword::FROM]) {
+        negated = !negated;
+    }
+    let left = Box::new(expr.clone());
+    let right = Box::new(parser.parse_subexpr(EQUAL)?);
+    let op = if negated { BinaryOperator::IsNot } else { BinaryOperator::Is };
+    Ok(Expr::BinaryOp { left, op, right })
+}
+
+/// LIKE and its kin, with the optional ESCAPE.
+fn like_operator(parser: &mut Parser, expr: &Expr, keyword: Keyword, negated: bool) -> Result<Expr, ParserError> {
+    let left = Box::new(expr.clone());
+    let right = Box::new(parser.parse_subexpr(EQUAL)?);
+    let escape = if parser.parse_keyword(Keyword::ESCAPE) { Some(Box::new(parser.parse_subexpr(ESCAPE)?)) } else { None };
+    let made = match keyword {
+        Keyword::LIKE => return Ok(Expr::Like { negated, any: false, expr: left, pattern: right, escape_char: escape }),
+        Keyword::ILIKE => return Ok(Expr::ILike { negated, any: false, expr: left, pattern: right, escape_char: escape }),
+        Keyword::GLOB => Expr::BinaryOp { left, op: BinaryOperator::Glob, right },
+        Keyword::MATCH => Expr::BinaryOp { left, op: BinaryOperator::Match, right },
+        _ => Expr::BinaryOp { left, op: BinaryOperator::Regexp, right },
+    };
+    Ok(if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(made))) } } else { made })
+}

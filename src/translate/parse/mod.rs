@@ -1,0 +1,126 @@
+//! Text to syntax tree: sqlparser with SQLite's precedence, and own small parsers for what it has no room for.
+
+pub mod dialect;
+pub mod scan;
+
+use crate::error::ClientError;
+use sqlparser::ast::Statement;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
+
+/// Maps sqlparser's lines and columns (from 1, in characters) to byte offsets of the text.
+#[derive(Debug)]
+pub struct Places<'a> {
+    sql: &'a str,
+    lines: Vec<usize>,
+}
+
+impl<'a> Places<'a> {
+    /// The places of a text.
+    pub fn new(sql: &'a str) -> Self {
+        let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', sql.as_bytes()).map(|n| n + 1)).collect();
+        Places { sql, lines }
+    }
+
+    /// The byte offset of a location; 0 where sqlparser knows none.
+    pub fn offset(&self, at: Location) -> usize {
+        let (Some(line), Some(column)) = ((at.line as usize).checked_sub(1), (at.column as usize).checked_sub(1)) else { return 0 };
+        let Some(&start) = self.lines.get(line) else { return self.sql.len() };
+        self.sql[start..].char_indices().nth(column).map_or(self.sql.len(), |(n, _)| start + n)
+    }
+
+    /// The byte offset of a span's start.
+    pub fn start(&self, span: Span) -> usize {
+        self.offset(span.start)
+    }
+}
+
+/// Parses one statement.
+pub fn parse(sql: &str) -> Result<Statement, ClientError> {
+    let places = Places::new(sql);
+    let tokens = Tokenizer::new(&dialect::Sqlite, sql).tokenize_with_location().map_err(|e| {
+        let at = places.offset(e.location);
+        ClientError::new(crate::error::SqlState::SYNTAX_ERROR, format!("unrecognized token: \"{}\"", first_word(&sql[at.min(sql.len())..]))).at(at)
+    })?;
+    let mut parser = Parser::new(&dialect::Sqlite).with_recursion_limit(200).with_tokens_with_locations(tokens);
+    let statement = parser.parse_statement().map_err(|e| error_at(&parser, &places, sql, &e))?;
+    while parser.consume_token(&Token::SemiColon) {}
+    match &parser.peek_token_ref().token {
+        Token::EOF => Ok(statement),
+        _ => Err(error_at(&parser, &places, sql, &ParserError::ParserError(String::new()))),
+    }
+}
+
+/// SQLite's message for the token at which the parser stands.
+fn error_at(parser: &Parser, places: &Places, sql: &str, error: &ParserError) -> ClientError {
+    if matches!(error, ParserError::RecursionLimitExceeded) {
+        return ClientError::new(crate::error::SqlState::PROGRAM_LIMIT, "Expression tree is too large (maximum depth 1000)");
+    }
+    // The message of sqlparser names the place of the token that it did not expect; the parser itself may have gone back.
+    let text = error.to_string();
+    let place = text.rsplit_once("Line: ").and_then(|(_, rest)| {
+        let (line, column) = rest.split_once(", Column: ")?;
+        Some(Location { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? })
+    });
+    let at = match place {
+        Some(place) => places.offset(place),
+        None if parser.peek_token_ref().token == Token::EOF => sql.len(),
+        None => places.start(parser.peek_token_ref().span),
+    };
+    if at >= sql.trim_end().len() {
+        return ClientError::new(crate::error::SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len());
+    }
+    ClientError::syntax(first_word(&sql[at..])).at(at)
+}
+
+fn first_word(text: &str) -> &str {
+    let mut at = 0;
+    scan::next(text.as_bytes(), &mut at).map_or("", |t| &text[t.at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlparser::ast::{Expr, SelectItem, SetExpr};
+
+    #[test]
+    fn operators_bind_as_in_sqlite() {
+        for (sql, tree) in [
+            ("a LIKE b = c", "((a LIKE b) = c)"),
+            ("a = b < c", "(a = (b < c))"),
+            ("a * b || c", "(a * (b || c))"),
+            ("~a * b", "((~ a) * b)"),
+            ("NOT a = b", "(NOT (a = b))"),
+            ("a IS NULL = b", "((a IS NULL) = b)"),
+            ("a -> 'b' = c", "((a -> 'b') = c)"),
+            ("- a || b", "((- a) || b)"),
+            ("a & b << c", "((a & b) << c)"),
+            ("a ISNULL", "(a IS NULL)"),
+            ("a IS NOT DISTINCT FROM b", "(a IS b)"),
+        ] {
+            let Ok(Statement::Query(query)) = parse(&format!("SELECT {sql}")) else { panic!("{sql}") };
+            let SetExpr::Select(select) = *query.body else { panic!("{sql}") };
+            let SelectItem::UnnamedExpr(expr) = &select.projection[0] else { panic!("{sql}") };
+            assert_eq!(bracketed(expr), tree, "{sql}");
+        }
+    }
+
+    /// The expression with every operator in parentheses.
+    fn bracketed(expr: &Expr) -> String {
+        match expr {
+            Expr::BinaryOp { left, op, right } => format!("({} {op} {})", bracketed(left), bracketed(right)),
+            Expr::UnaryOp { op, expr } => format!("({op} {})", bracketed(expr)),
+            Expr::Like { expr, pattern, .. } => format!("({} LIKE {})", bracketed(expr), bracketed(pattern)),
+            Expr::IsNull(expr) => format!("({} IS NULL)", bracketed(expr)),
+            Expr::Nested(expr) => bracketed(expr),
+            other => other.to_string(),
+        }
+    }
+
+    #[test]
+    fn errors_name_the_token() {
+        let error = parse("SELECT 1 FROM WHERE").unwrap_err();
+        assert_eq!((error.message.as_str(), error.position), ("near \"WHERE\": syntax error", Some(14)));
+        assert_eq!(parse("SELECT (1").unwrap_err().message, "incomplete input");
+    }
+}

@@ -1,0 +1,274 @@
+//! SQLite's tokens, by one scan over the bytes (the grammar's own tokenizer, `tokenize.c`). Serves what needs places in the
+//! client's text: splitting, fingerprints, placeholders, names of result columns, PRAGMA.
+
+use std::ops::Range;
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A bare word: keyword or identifier.
+    Word,
+    /// `"x"`, `` `x` `` or `[x]`.
+    Quoted,
+    /// `'…'`.
+    String,
+    /// `x'…'`.
+    Blob,
+    /// A whole number, hexadecimal ones included.
+    Integer,
+    /// A number with a point or an exponent.
+    Real,
+    /// `?`, `?1`, `:a`, `@a`, `$a`, `$1`.
+    Placeholder,
+    /// Anything else; one to three bytes.
+    Operator,
+}
+
+/// A token and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// Where, in bytes.
+    pub at: Range<usize>,
+}
+
+impl Token {
+    /// Its text.
+    pub fn text<'a>(&self, sql: &'a str) -> &'a str {
+        &sql[self.at.clone()]
+    }
+
+    /// Is it this bare word, in any case?
+    pub fn is(&self, sql: &str, word: &str) -> bool {
+        self.kind == Kind::Word && self.text(sql).eq_ignore_ascii_case(word)
+    }
+
+    /// Is it this operator?
+    pub fn is_op(&self, sql: &str, op: &str) -> bool {
+        self.kind == Kind::Operator && self.text(sql) == op
+    }
+}
+
+fn word_start(b: u8) -> bool {
+    b.is_ascii_alphabetic() || b == b'_' || b >= 0x80
+}
+
+fn word_part(b: u8) -> bool {
+    word_start(b) || b.is_ascii_digit() || b == b'$'
+}
+
+/// Tokens of a text, without white space and comments.
+pub fn tokens(sql: &str) -> Vec<Token> {
+    let mut out = Vec::with_capacity(sql.len() / 4);
+    let mut at = 0;
+    while let Some(token) = next(sql.as_bytes(), &mut at) {
+        out.push(token);
+    }
+    out
+}
+
+/// The next token from `at` on, which moves behind it.
+pub fn next(b: &[u8], at: &mut usize) -> Option<Token> {
+    loop {
+        let start = *at;
+        let c = *b.get(start)?;
+        let peek = |n: usize| b.get(start + n).copied().unwrap_or(0);
+        let run = |from: usize, f: &dyn Fn(u8) -> bool| b[from..].iter().position(|&c| !f(c)).map_or(b.len(), |n| from + n);
+        let (kind, end) = match c {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0c => {
+                *at = start + 1;
+                continue;
+            }
+            b'-' if peek(1) == b'-' => {
+                *at = run(start, &|c| c != b'\n');
+                continue;
+            }
+            b'/' if peek(1) == b'*' => {
+                *at = memchr::memmem::find(&b[start + 2..], b"*/").map_or(b.len(), |n| start + 2 + n + 2);
+                continue;
+            }
+            b'\'' => (Kind::String, quoted(b, start, b'\'')),
+            b'"' | b'`' => (Kind::Quoted, quoted(b, start, c)),
+            b'[' => (Kind::Quoted, memchr::memchr(b']', &b[start..]).map_or(b.len(), |n| start + n + 1)),
+            b'x' | b'X' if peek(1) == b'\'' => (Kind::Blob, quoted(b, start + 1, b'\'')),
+            b'0' if matches!(peek(1), b'x' | b'X') && peek(2).is_ascii_hexdigit() => (Kind::Integer, run(start + 2, &|c| c.is_ascii_hexdigit() || c == b'_')),
+            b'0'..=b'9' => number(b, start),
+            b'.' if peek(1).is_ascii_digit() => number(b, start),
+            b'?' => (Kind::Placeholder, run(start + 1, &|c| c.is_ascii_digit())),
+            b'$' | b'@' | b'#' | b':' if word_part(peek(1)) => (Kind::Placeholder, run(start + 1, &word_part)),
+            c if word_start(c) => (Kind::Word, run(start, &word_part)),
+            _ => (Kind::Operator, start + operator(&b[start..])),
+        };
+        *at = end;
+        return Some(Token { kind, at: start..end });
+    }
+}
+
+/// The end of a quoted token in which the quote is doubled to stand for itself.
+fn quoted(b: &[u8], start: usize, quote: u8) -> usize {
+    let mut at = start + 1;
+    loop {
+        let Some(n) = memchr::memchr(quote, &b[at..]) else { return b.len() };
+        at += n + 1;
+        if b.get(at) != Some(&quote) {
+            return at;
+        }
+        at += 1;
+    }
+}
+
+fn number(b: &[u8], start: usize) -> (Kind, usize) {
+    let digits = |mut at: usize| {
+        while at < b.len() && (b[at].is_ascii_digit() || (b[at] == b'_' && b.get(at + 1).is_some_and(u8::is_ascii_digit))) {
+            at += 1;
+        }
+        at
+    };
+    let mut at = digits(start);
+    let mut kind = Kind::Integer;
+    if b.get(at) == Some(&b'.') {
+        kind = Kind::Real;
+        at = digits(at + 1);
+    }
+    if matches!(b.get(at), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(b.get(at + 1), Some(b'+' | b'-')));
+        if b.get(at + 1 + sign).is_some_and(u8::is_ascii_digit) {
+            kind = Kind::Real;
+            at = digits(at + 1 + sign);
+        }
+    }
+    (kind, at)
+}
+
+fn operator(b: &[u8]) -> usize {
+    const LONG: [&[u8]; 17] = [b"->>", b"#>>", b"!~*", b"::", b"||", b"->", b"#>", b"<<", b">>", b"<=", b">=", b"<>", b"!=", b"==", b"@>", b"<@", b"!~"];
+    LONG.iter().find(|op| b.starts_with(op)).map_or_else(|| std::str::from_utf8(&b[..b.len().min(4)]).map_or(1, |s| s.chars().next().map_or(1, char::len_utf8)), |op| op.len())
+}
+
+/// The places of the statements, without their semicolons; a trigger's body (BEGIN … END) belongs to its statement.
+pub fn statements(sql: &str) -> Vec<Range<usize>> {
+    let mut out = Vec::new();
+    let (mut first, mut last): (Option<usize>, usize) = (None, 0);
+    let mut words: Vec<String> = Vec::new();
+    let (mut trigger, mut depth) = (false, 0i32);
+    let mut at = 0;
+    while let Some(token) = next(sql.as_bytes(), &mut at) {
+        if token.is_op(sql, ";") && !(trigger && depth > 0) {
+            if let Some(start) = first.take() {
+                out.push(start..last);
+            }
+            words.clear();
+            (trigger, depth) = (false, 0);
+            continue;
+        }
+        if token.kind == Kind::Word {
+            let word = token.text(sql).to_ascii_uppercase();
+            if words.len() < 4 {
+                words.push(word.clone());
+                trigger = words[0] == "CREATE" && words.iter().any(|w| w == "TRIGGER");
+            }
+            match word.as_str() {
+                "BEGIN" | "CASE" if trigger => depth += 1,
+                "END" if trigger => depth -= 1,
+                _ => {}
+            }
+        } else if words.is_empty() {
+            words.push(String::new());
+        }
+        first.get_or_insert(token.at.start);
+        last = token.at.end;
+    }
+    if let Some(start) = first {
+        out.push(start..last);
+    }
+    out
+}
+
+/// A name without its quotes; strings, too, are names where SQLite takes a name.
+pub fn unquote(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(q @ ('"' | '`' | '\'')) => {
+            let inner = text[1..].strip_suffix(q).unwrap_or(&text[1..]);
+            inner.replace(&format!("{q}{q}"), &q.to_string())
+        }
+        Some('[') => text[1..].trim_end_matches(']').to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// The texts of the items of the first result list of a statement: behind its outermost SELECT, or behind RETURNING.
+pub fn result_items(sql: &str, returning: bool) -> Vec<String> {
+    const ENDS: [&str; 11] = ["FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "RETURNING"];
+    let tokens = tokens(sql);
+    let (mut depth, mut items, mut started) = (0i32, Vec::new(), false);
+    let mut item: Option<Range<usize>> = None;
+    for token in &tokens {
+        let text = token.text(sql);
+        if token.kind == Kind::Operator {
+            match text {
+                "(" => depth += 1,
+                ")" => depth -= 1,
+                "," if depth == 0 && started => {
+                    items.extend(item.take().map(|r| sql[r].to_owned()));
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        let head = if returning { "RETURNING" } else { "SELECT" };
+        if !started {
+            started = depth == 0 && token.is(sql, head);
+            continue;
+        }
+        if depth < 0 || (depth == 0 && token.kind == Kind::Word && ENDS.iter().any(|w| text.eq_ignore_ascii_case(w))) {
+            break;
+        }
+        if item.is_none() && items.is_empty() && (token.is(sql, "DISTINCT") || token.is(sql, "ALL")) {
+            continue;
+        }
+        item = Some(item.map_or(token.at.start, |r| r.start)..token.at.end);
+    }
+    items.extend(item.map(|r| sql[r].to_owned()));
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(sql: &str) -> Vec<&str> {
+        statements(sql).into_iter().map(|r| &sql[r]).collect()
+    }
+
+    #[test]
+    fn splits_as_sqlite_does() {
+        assert_eq!(parts("SELECT 1; -- x\n;; SELECT ';' ;"), ["SELECT 1", "SELECT ';'"]);
+        let trigger = "CREATE TEMP TRIGGER x AFTER INSERT ON t BEGIN SELECT CASE WHEN 1 THEN 2 END; DELETE FROM t; END";
+        assert_eq!(parts(&format!("{trigger}; SELECT 2")), [trigger, "SELECT 2"]);
+        assert_eq!(parts("BEGIN; COMMIT"), ["BEGIN", "COMMIT"]);
+        assert!(parts(" /* nothing */ -- at all").is_empty());
+    }
+
+    #[test]
+    fn placeholders_only_where_they_are() {
+        let sql = "SELECT '?', \"?\", [?], ?, ?12, :a, @b, $c -- ?\n/* ? */ x'00' 1.5e3 0x1F a->>'b'";
+        let found: Vec<_> = tokens(sql).iter().filter(|t| t.kind == Kind::Placeholder).map(|t| t.text(sql).to_owned()).collect();
+        assert_eq!(found, ["?", "?12", ":a", "@b", "$c"]);
+    }
+
+    #[test]
+    fn names_of_result_items() {
+        assert_eq!(result_items("SELECT DISTINCT a+1, count( * ), (select 1, 2) x FROM t", false), ["a+1", "count( * )", "(select 1, 2) x"]);
+        assert_eq!(result_items("WITH a AS (SELECT 9) SELECT 1 , f(2,3)", false), ["1", "f(2,3)"]);
+        assert_eq!(result_items("INSERT INTO t SELECT 1 RETURNING id, a||b", true), ["id", "a||b"]);
+    }
+
+    #[test]
+    fn any_text_ends() {
+        for text in ["'", "\"", "[", "/*", "x'", "\u{e9}\u{20ac}", "::", "?", "1e", "1_", "-"] {
+            let _ = (tokens(text), statements(text));
+        }
+    }
+}

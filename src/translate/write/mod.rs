@@ -1,0 +1,116 @@
+//! INSERT, UPDATE and DELETE: bound against their table, stored with its columns' affinity, counted for the connection.
+
+mod insert;
+mod modify;
+mod store;
+
+use super::bind::{Binder, Bound, Source, quote_ident, quote_relation};
+use super::lower::{Frag, Lower, fill};
+use super::plan::{Columns, Hidden, OutColumn, Statement};
+use super::tree::Expr;
+use crate::catalog::{Relation, RelationKind};
+use crate::error::{ClientError, SqlState};
+use sqlparser::ast::{self, SelectItem};
+
+/// A write: the statement's text so far, and what its RETURNING must bring.
+pub struct Write<'a, 'b> {
+    binder: &'b mut Binder<'a>,
+    lower: &'b mut Lower<'a>,
+    table: &'a Relation,
+}
+
+/// Translates an INSERT, UPDATE or DELETE.
+pub fn write<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Statement> {
+    match statement {
+        ast::Statement::Insert(insert) => insert::insert(insert, binder, lower),
+        ast::Statement::Update(update) => modify::update(update, binder, lower),
+        ast::Statement::Delete(delete) => modify::delete(delete, binder, lower),
+        other => Err(ClientError::refused(format!("the statement {other}"))),
+    }
+}
+
+impl<'a, 'b> Write<'a, 'b> {
+    fn new(name: &ast::ObjectName, alias: Option<&str>, binder: &'b mut Binder<'a>, lower: &'b mut Lower<'a>) -> Bound<Self> {
+        let table = binder.relation(name)?;
+        if table.kind != RelationKind::Table {
+            let message = format!("cannot modify {} because it is a view", table.name);
+            return Err(ClientError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        let mut source = Source::of_relation(table, alias.unwrap_or(&table.name));
+        if alias.is_none() {
+            source.name.clone_from(&table.name);
+        }
+        binder.scopes.push(super::bind::Scope { sources: vec![source], ..Default::default() });
+        Ok(Write { binder, lower, table })
+    }
+
+    /// The alias under which the table is printed.
+    fn alias(&self) -> String {
+        self.binder.scopes[0].sources[0].printed.clone()
+    }
+
+    /// The table with its alias.
+    fn target(&self) -> String {
+        format!("{} AS {}", quote_relation(self.table), self.alias())
+    }
+
+    /// A column of the table, by a name that may be one of the rowid's.
+    fn column(&self, name: &ast::Ident) -> Bound<usize> {
+        if let Some((at, _)) = self.table.column(&name.value) {
+            return Ok(at);
+        }
+        if ["rowid", "oid", "_rowid_"].iter().any(|r| r.eq_ignore_ascii_case(&name.value))
+            && let Some((at, _)) = self.table.rowid()
+        {
+            return Ok(at);
+        }
+        let message = format!("table {} has no column named {}", self.table.name, name.value);
+        Err(ClientError::new(SqlState::UNDEFINED_COLUMN, message).at(self.binder.at(name.span)))
+    }
+
+    /// The table's column as an expression.
+    fn column_expr(&self, at: usize) -> Expr {
+        self.binder.scopes[0].sources[0].column(0, at)
+    }
+
+    /// RETURNING: the client's columns, then the hidden ones.
+    fn returning(&mut self, items: Option<&[SelectItem]>, hidden: Vec<(Frag, Hidden)>, out: &mut Statement, text: &mut Frag) -> Bound<()> {
+        let mut cells = Vec::new();
+        if let Some(items) = items {
+            let texts = super::parse::scan::result_items(self.binder.sql, true);
+            let bound = self.binder.items(items, &texts)?;
+            let mut columns = Vec::new();
+            for (_, name, expr) in &bound {
+                cells.push(self.lower.output_cell(expr)?);
+                columns.push(OutColumn { name: name.clone(), kind: super::lower::out_kind(expr.ty) });
+            }
+            if self.lower.options.native_results {
+                for (cell, column) in cells.iter_mut().zip(&columns) {
+                    *cell = fill(&format!("{{}} AS {}", quote_ident(&column.name)), &[cell]);
+                }
+                out.columns = Columns::Backend;
+            } else {
+                out.columns = Columns::Shaped(columns);
+            }
+        }
+        // Without the right to read the column, an INSERT must still insert.
+        if self.table.may_select && out.columns != Columns::Backend {
+            for (cell, meaning) in hidden {
+                cells.push(cell);
+                out.hidden.push(meaning);
+            }
+        }
+        if !cells.is_empty() {
+            text.append(&fill(" RETURNING {}", &[&Frag::join(&cells, ", ")]));
+        }
+        if !out.hidden.is_empty() {
+            out.notes.push("RETURNING was added to learn the rowid; its rows are kept from the client".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// A DEFAULT or a generated column's expression as its column stores it.
+pub fn store_default(lower: &mut Lower, table: &Relation, column: &crate::catalog::Column, e: &Expr) -> Bound<Frag> {
+    store::store(lower, table, column, e)
+}

@@ -1,0 +1,85 @@
+//! A PostgreSQL of a test's own, on a Unix socket.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tokio_postgres::NoTls;
+
+const BINARIES: &str = "/usr/lib/postgresql/15/bin";
+
+/// Stopped and removed when it is dropped.
+pub struct Postgres {
+    directory: tempfile::TempDir,
+}
+
+impl Postgres {
+    /// A new, empty cluster, running.
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        if is_root() {
+            // PostgreSQL refuses to run as root.
+            let owned = Command::new("chown").arg("postgres").arg(directory.path()).status();
+            assert!(owned.is_ok_and(|status| status.success()), "there is no user `postgres`");
+        }
+        let postgres = Postgres { directory };
+        let data = postgres.data();
+        postgres.run("initdb", &["-D", text(&data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
+        postgres.resume();
+        postgres
+    }
+
+    /// Starts it again after [`Postgres::stop`].
+    pub fn resume(&self) {
+        let directory = text(self.directory.path());
+        let options = format!("-k {directory} -c listen_addresses= -c fsync=off");
+        self.run("pg_ctl", &["-D", text(&self.data()), "-w", "-l", &format!("{directory}/log"), "-o", &options, "start"]);
+    }
+
+    /// Stops it, cutting off who is connected.
+    pub fn stop(&mut self) {
+        self.run("pg_ctl", &["-D", text(&self.data()), "-w", "-m", "fast", "stop"]);
+    }
+
+    /// Its connection string, with a database if that is not empty.
+    pub fn url(&self, database: &str) -> String {
+        let database = if database.is_empty() { String::new() } else { format!(" dbname={database}") };
+        format!("host={} user=postgres{database}", self.directory.path().display())
+    }
+
+    /// A connection past the proxy.
+    pub async fn connect(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.url("postgres"), NoTls).await.expect("it runs");
+        tokio::spawn(connection);
+        client
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let program = Path::new(BINARIES).join(program);
+        let mut command = if is_root() { Command::new("setpriv") } else { Command::new(&program) };
+        if is_root() {
+            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(&program);
+        }
+        let status = command.args(arguments).current_dir("/").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(status.is_ok_and(|status| status.success()), "{} {arguments:?}", program.display());
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let data = self.data();
+        if data.join("postmaster.pid").exists() {
+            self.run("pg_ctl", &["-D", text(&data), "-w", "-m", "immediate", "stop"]);
+        }
+    }
+}
+
+fn is_root() -> bool {
+    rustix::process::getuid().is_root()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("an UTF-8 path")
+}
