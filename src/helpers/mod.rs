@@ -22,6 +22,7 @@ pub const SQL: &str = concat!(
     include_str!("sql/40_datetime.sql"),
     include_str!("sql/50_json.sql"),
     include_str!("sql/60_dynamic.sql"),
+    include_str!("sql/65_store.sql"),
     include_str!("sql/70_session.sql"),
     "INSERT INTO litewire.meta (key, value) VALUES ('helpers', '",
     version!(),

@@ -75,3 +75,21 @@ CREATE OR REPLACE FUNCTION litewire.any_numaff(t text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT coalesce(litewire.v_num(litewire.try_num(t)), litewire.v_text(t))
 $$;
+
+-- A JSON element as json_extract() returns it: NULL, numbers, text; true and false as 1 and 0; objects and arrays as their text.
+CREATE OR REPLACE FUNCTION litewire.j_any(j json) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+  CASE json_typeof(j)
+    WHEN 'null' THEN
+      RETURN NULL;
+    WHEN 'boolean' THEN
+      RETURN litewire.v_int(((j #>> '{}') = 'true')::int);
+    WHEN 'string' THEN
+      RETURN litewire.v_text(j #>> '{}');
+    WHEN 'number' THEN
+      RETURN litewire.v_num(litewire.num(j #>> '{}'));
+    ELSE
+      RETURN litewire.v_text(litewire.j_min(j::text));
+  END CASE;
+END $$;

@@ -23,7 +23,13 @@ fn block(steps: &[String], tag: &'static str) -> Statement {
     while body.contains(&quote) {
         quote.insert(quote.len() - 1, 'x');
     }
-    Statement { template: Template::fixed(format!("DO {quote}{body}{quote}")), tag: Some(tag), schema_change: true, guard: true, ..Statement::default() }
+    Statement {
+        template: Template::fixed(format!("DO {quote}{body}{quote}")),
+        tag: Some(tag),
+        schema_change: true,
+        guard: true,
+        ..Statement::default()
+    }
 }
 
 /// An answer of nothing but its tag.
