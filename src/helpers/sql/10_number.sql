@@ -1,3 +1,5 @@
+-- Functions that catch errors are PARALLEL UNSAFE, and so are their callers: PostgreSQL has no subtransactions in parallel workers.
+
 -- Numbers.  A number that may be INTEGER or REAL travels as numeric: scale() = 0 means INTEGER, anything else REAL.
 
 -- The 96 most significant bits of 10^p, as SQLite computes them (powerOfTen).
@@ -141,7 +143,7 @@ $$;
 
 -- The double of a carrier; out of range it is infinite.
 CREATE OR REPLACE FUNCTION litewire.n2r(n numeric) RETURNS float8
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
 BEGIN
   RETURN n::float8;
 EXCEPTION WHEN numeric_value_out_of_range THEN
@@ -169,6 +171,7 @@ CREATE OR REPLACE FUNCTION litewire.num(t text) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   p text;
+  n numeric;
 BEGIN
   IF length(t) <= 18 AND t ~ '^-?[0-9]+$' THEN
     RETURN t::numeric;
@@ -176,12 +179,19 @@ BEGIN
   p := substring(t FROM '^[ \t\n\v\f\r]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)');
   IF p IS NULL THEN
     RETURN 0;
-  ELSIF p ~ '[.eE]' THEN
-    RETURN litewire.r2n(p::float8);
+  ELSIF p ~ '[eE][+-]?0*[1-9][0-9]{3}' THEN
+    n := CASE WHEN p !~ '^[^eE]*[1-9]' OR p ~ '[eE]-' THEN 0 ELSE 'Infinity'::numeric END;
+    RETURN CASE WHEN p ~ '^-' THEN -n ELSE n END + 0.0;
   END IF;
-  RETURN litewire.num_norm(p::numeric);
-EXCEPTION WHEN numeric_value_out_of_range THEN
-  RETURN CASE WHEN p ~ '[eE]-' THEN 0.0 WHEN p ~ '^-' THEN '-Infinity'::numeric ELSE 'Infinity' END;
+  n := p::numeric;
+  IF abs(n) >= 1.7976931348623159e308 THEN
+    RETURN CASE WHEN n < 0 THEN '-Infinity'::numeric ELSE 'Infinity' END;
+  ELSIF p !~ '[.eE]' THEN
+    RETURN litewire.num_norm(n);
+  ELSIF abs(n) < 2.4703282292062329e-324 THEN
+    RETURN 0.0;
+  END IF;
+  RETURN litewire.r2n(p::float8);
 END $$;
 
 -- NUMERIC affinity: NULL when the text as a whole does not look like a number, and so stays text.
@@ -252,7 +262,7 @@ END $$;
 
 -- Real arithmetic that becomes infinite instead of failing, and NULL for what is not a number.
 CREATE OR REPLACE FUNCTION litewire._real_op(op "char", a float8, b float8) RETURNS numeric
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
 DECLARE
   r float8;
   n numeric;
@@ -268,25 +278,25 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION litewire.n_add(a numeric, b numeric) RETURNS numeric
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
   SELECT CASE WHEN scale(a) = 0 AND scale(b) = 0 AND a + b BETWEEN -9223372036854775808 AND 9223372036854775807 THEN a + b
               ELSE litewire._real_op('+', a::float8, b::float8) END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.n_sub(a numeric, b numeric) RETURNS numeric
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
   SELECT CASE WHEN scale(a) = 0 AND scale(b) = 0 AND a - b BETWEEN -9223372036854775808 AND 9223372036854775807 THEN a - b
               ELSE litewire._real_op('-', a::float8, b::float8) END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.n_mul(a numeric, b numeric) RETURNS numeric
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
   SELECT CASE WHEN scale(a) = 0 AND scale(b) = 0 AND a * b BETWEEN -9223372036854775808 AND 9223372036854775807 THEN a * b
               ELSE litewire._real_op('*', a::float8, b::float8) END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.n_div(a numeric, b numeric) RETURNS numeric
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
   SELECT CASE WHEN b = 0 THEN NULL
               WHEN scale(a) = 0 AND scale(b) = 0 THEN litewire.num_norm(div(a, b))
               ELSE litewire._real_op('/', a::float8, b::float8) END

@@ -35,7 +35,7 @@ $$;
 
 -- a[1] = time value, a[2..] = modifiers.  nowms = value of 'now' (NULL: 'now' is an error, for index/generated columns)
 CREATE OR REPLACE FUNCTION litewire._dt(a text[], nowms int8, tz text DEFAULT 'UTC', OUT jd int8, OUT ss boolean)
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
   t text := a[1];
   m text[];
@@ -407,7 +407,7 @@ END $$;
 
 -- The functions of SQLite.  Arguments that never read the clock need no nowms, so that these may stand in indexes and generated columns.
 CREATE OR REPLACE FUNCTION litewire.date(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
   r constant record := litewire._dt(a, nowms, tz);
 BEGIN
@@ -416,7 +416,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION litewire.time(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
   r constant record := litewire._dt(a, nowms, tz);
 BEGIN
@@ -424,7 +424,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION litewire.datetime(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
   r constant record := litewire._dt(a, nowms, tz);
 BEGIN
@@ -434,7 +434,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION litewire.julianday(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS float8
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
   r constant record := litewire._dt(a, nowms, tz);
 BEGIN
@@ -442,7 +442,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION litewire.unixepoch(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS int8
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
   r constant record := litewire._dt(a, nowms, tz);
 BEGIN
@@ -451,7 +451,7 @@ END $$;
 
 -- unixepoch() with the modifier 'subsec'.
 CREATE OR REPLACE FUNCTION litewire.unixepoch_subsec(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS float8
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
   r constant record := litewire._dt(a, nowms, tz);
 BEGIN
@@ -459,7 +459,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION litewire.strftime(f text, a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
   r constant record := litewire._dt(a, nowms, tz);
 BEGIN
@@ -467,7 +467,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION litewire.timediff(a text, b text, nowms int8 DEFAULT NULL) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
   j1 int8 := (litewire._dt(ARRAY[a],nowms)).jd;
   j2 int8 := (litewire._dt(ARRAY[b],nowms)).jd;
@@ -533,7 +533,7 @@ END $$;
 
 -- ISO text (date / datetime, optional fraction) -> timestamp, NULL when SQLite would give NULL; other shapes go through the general helper
 CREATE OR REPLACE FUNCTION litewire.ts(t text) RETURNS timestamp
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
 DECLARE
   r record;
 BEGIN
