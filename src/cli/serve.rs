@@ -142,7 +142,8 @@ mod tests {
     fn the_psql_line_can_be_used() {
         let config = Config::parse("[backend]\nurl = \"postgres://ann@h/app\"", "t").expect("valid");
         let (user, database) = example_client(&config);
-    let bound = server::Server::bind(config).and_then(|server| Ok((server.address().map_err(|source| server::ServerError::Listen { address: server.wanted(), source })?, server)));
+        let bound = server::Server::bind(config)
+            .and_then(|server| Ok((server.address().map_err(|source| server::ServerError::Listen { address: server.wanted(), source })?, server)));
         let address = "0.0.0.0:6543".parse().expect("an address");
         assert_eq!(psql(address, &user, &database), "psql -h 127.0.0.1 -p 6543 -U ann app");
         assert_eq!(psql("[::1]:1".parse().expect("an address"), "u", "d"), "psql -h ::1 -p 1 -U u d");

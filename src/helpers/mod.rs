@@ -1,7 +1,30 @@
-//! The helper schema.
+//! The helper schema `litewire` of a backend database: what SQLite's rules need at run time and PostgreSQL does not have.
+//!
+//! It consists of SQL and PL/pgSQL only, and needs no superuser: CREATE on the database is enough. Functions have one name per
+//! argument type, since PostgreSQL's overload resolution would otherwise pick by its own rules.
 
-/// The SQL that installs the helper schema.
-pub const SQL: &str = "";
+macro_rules! version {
+    () => {
+        1
+    };
+}
 
-/// The version of the helper schema.
-pub const VERSION: u32 = 1;
+/// The version that this build installs and works with; it grows with every change of the SQL.
+pub const VERSION: u32 = version!();
+
+/// The script that installs or renews everything. Sent as one simple query it is one transaction, and concurrent installations wait
+/// for one another.
+pub const SQL: &str = concat!(
+    include_str!("sql/00_schema.sql"),
+    include_str!("sql/10_number.sql"),
+    include_str!("sql/20_text.sql"),
+    include_str!("sql/30_printf.sql"),
+    include_str!("sql/40_datetime.sql"),
+    include_str!("sql/50_json.sql"),
+    include_str!("sql/60_dynamic.sql"),
+    include_str!("sql/65_store.sql"),
+    include_str!("sql/70_session.sql"),
+    "INSERT INTO litewire.meta (key, value) VALUES ('helpers', '",
+    version!(),
+    "') ON CONFLICT (key) DO UPDATE SET value = excluded.value;\n",
+);

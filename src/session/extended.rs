@@ -152,7 +152,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     fn find(&self, name: &str) -> Result<Prepared, ClientError> {
         self.statements.get(name).cloned().ok_or_else(|| {
-            let message = if name.is_empty() { "unnamed prepared statement does not exist".to_owned() } else { format!("prepared statement \"{name}\" does not exist") };
+            let message = if name.is_empty() {
+                "unnamed prepared statement does not exist".to_owned()
+            } else {
+                format!("prepared statement \"{name}\" does not exist")
+            };
             ClientError::new(SqlState::INVALID_STATEMENT_NAME, message)
         })
     }
@@ -177,7 +181,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let Some(plan) = prepared.plan.clone() else { return self.bind_native(&bind, body, &prepared).await };
         let wanted = plan.params.len();
         if bind.values.len() != wanted {
-            let message = format!("bind message supplies {} parameters, but prepared statement \"{}\" requires {wanted}", bind.values.len(), bind.statement);
+            let message =
+                format!("bind message supplies {} parameters, but prepared statement \"{}\" requires {wanted}", bind.values.len(), bind.statement);
             return Err(ClientError::new(SqlState::PROTOCOL_VIOLATION, message).into());
         }
         let values: Vec<Bound> = bind
@@ -213,7 +218,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let catalog = self.catalog().await?;
                 let variant = self.pool.plans().extended(&prepared.sql, &classes, &catalog, &self.translation()).map_err(failed)?;
                 let slots = self.slots(&variant, &values).map_err(failed)?;
-                let slots = slots.ok_or_else(|| failed(ClientError::new(SqlState::INVALID_TEXT, "datatype mismatch").hint("A parameter's value cannot be stored in its column.")))?;
+                let slots = slots.ok_or_else(|| {
+                    failed(ClientError::new(SqlState::INVALID_TEXT, "datatype mismatch").hint("A parameter's value cannot be stored in its column."))
+                })?;
                 (variant, slots)
             }
         };

@@ -306,7 +306,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             b'd' | b'c' | b'f' | b'X' => false,
             b'Q' => true,
             // Within a transaction the guard of a batch depends on how the batch before it ended.
-            _ => self.is_sqlite() && (self.expect.iter().any(|e| matches!(e, Expect::Own { tag: Some(_), .. })) || (!self.unsynced && self.transaction.is_active())),
+            _ => {
+                self.is_sqlite()
+                    && (self.expect.iter().any(|e| matches!(e, Expect::Own { tag: Some(_), .. })) || (!self.unsynced && self.transaction.is_active()))
+            }
         }
     }
 

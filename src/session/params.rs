@@ -55,7 +55,8 @@ impl Bound<'_> {
                 oid::JSONB => text(bytes.strip_prefix(&[1]).ok_or_else(malformed)?)?,
                 oid::BYTEA => Value::Blob(bytes.to_vec()),
                 other => {
-                    return Err(ClientError::refused(format!("a binary parameter of the type with OID {other} here")).hint("Bind it as text, or declare a type that SQLite has."));
+                    return Err(ClientError::refused(format!("a binary parameter of the type with OID {other} here"))
+                        .hint("Bind it as text, or declare a type that SQLite has."));
                 }
             });
         }
@@ -127,7 +128,9 @@ fn convert(value: Value, demand: Demand) -> Result<Encoded<'static>, Misfit> {
             Value::Real(x) => Encoded::Text(numeric_text(x)),
             _ => return Err(Misfit),
         },
-        (Demand::Text | Demand::Native(_), value @ (Value::Integer(_) | Value::Real(_) | Value::Text(_))) => Encoded::Text(value.text().unwrap_or_default().into_owned()),
+        (Demand::Text | Demand::Native(_), value @ (Value::Integer(_) | Value::Real(_) | Value::Text(_))) => {
+            Encoded::Text(value.text().unwrap_or_default().into_owned())
+        }
         (Demand::Text | Demand::Native(_), Value::Blob(_)) => return Err(Misfit),
         (Demand::Blob, Value::Blob(bytes)) => Encoded::Binary(bytes),
         (Demand::Blob, value) => Encoded::Binary(value.text().unwrap_or_default().into_owned().into_bytes()),
@@ -189,7 +192,9 @@ fn real(x: f64) -> Value {
 
 fn text(bytes: &[u8]) -> Result<Value, ClientError> {
     let bytes = checked(bytes)?;
-    std::str::from_utf8(bytes).map(|t| Value::Text(t.to_owned())).map_err(|_| ClientError::new(SqlState::UNTRANSLATABLE, "invalid byte sequence for encoding \"UTF8\""))
+    std::str::from_utf8(bytes)
+        .map(|t| Value::Text(t.to_owned()))
+        .map_err(|_| ClientError::new(SqlState::UNTRANSLATABLE, "invalid byte sequence for encoding \"UTF8\""))
 }
 
 /// Text without a NUL, which PostgreSQL's cannot hold.
@@ -252,7 +257,9 @@ pub fn literal(value: &Value, demand: Demand) -> Result<String, ClientError> {
         Ok(Encoded::Null) => Ok(format!("NULL::{ty}")),
         Ok(Encoded::Text(text)) => Ok(quoted(&text, ty)),
         Ok(Encoded::Binary(bytes)) => Ok(format!("'\\x{}'::bytea", crate::value::hex(&bytes))),
-        Ok(Encoded::Same(..)) | Err(Misfit) => Err(ClientError::refused(format!("the value {} here", value.text().unwrap_or_else(|| real_text(0.0).into())))),
+        Ok(Encoded::Same(..)) | Err(Misfit) => {
+            Err(ClientError::refused(format!("the value {} here", value.text().unwrap_or_else(|| real_text(0.0).into()))))
+        }
     }
 }
 

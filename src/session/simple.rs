@@ -301,7 +301,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let value = self.pragmas.get(setting.name).map_or(setting.default, String::as_str);
         let value = value.parse().map_or_else(|_| Value::Text(value.to_owned()), Value::Integer);
         let kind = if matches!(value, Value::Integer(_)) { OutKind::Integer } else { OutKind::Text };
-        let columns = setting.answers.then(|| vec![OutColumn { name: if setting.name == "busy_timeout" { "timeout" } else { setting.name }.to_owned(), kind }]);
+        let columns =
+            setting.answers.then(|| vec![OutColumn { name: if setting.name == "busy_timeout" { "timeout" } else { setting.name }.to_owned(), kind }]);
         let rows = if setting.answers { vec![vec![value]] } else { Vec::new() };
         Answer { tag: if columns.is_some() { "SELECT {}" } else { "PRAGMA" }, columns, rows }
     }
@@ -368,7 +369,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
 /// Columns of a fixed answer with the client's formats.
 pub(super) fn shape_columns(columns: &[OutColumn], formats: &[i16], wide: bool) -> Vec<super::Column> {
-    columns.iter().enumerate().map(|(i, c)| super::Column { name: c.name.clone(), kind: c.kind, format: frontend::format_at(formats, i), wide }).collect()
+    columns
+        .iter()
+        .enumerate()
+        .map(|(i, c)| super::Column { name: c.name.clone(), kind: c.kind, format: frontend::format_at(formats, i), wide })
+        .collect()
 }
 
 /// Milliseconds of Unix time.

@@ -133,7 +133,11 @@ impl Transaction {
         let before = if self.guard == Guard::Failed { "ROLLBACK TO _lw; " } else { "" };
         self.guard = Guard::None;
         self.savepoints.truncate(at);
-        Ok(if at == 0 && self.by_savepoint { format!("{before}COMMIT") } else { format!("{before}RELEASE {}", quote_ident(&name.to_ascii_lowercase())) })
+        Ok(if at == 0 && self.by_savepoint {
+            format!("{before}COMMIT")
+        } else {
+            format!("{before}RELEASE {}", quote_ident(&name.to_ascii_lowercase()))
+        })
     }
 
     fn find(&self, name: &str) -> Result<usize, ClientError> {

@@ -10,7 +10,13 @@ pub fn sqlite_schema(catalog: &Catalog) -> Query {
     let mut rows = Vec::new();
     let mut row = |kind: &str, name: &str, table: &str, root: i64, sql: Option<String>| {
         let text = |t: &str| Expr::literal(Value::Text(t.to_owned()));
-        rows.push(vec![text(kind), text(name), text(table), Expr::literal(Value::Integer(root)), Expr::literal(sql.map_or(Value::Null, Value::Text))]);
+        rows.push(vec![
+            text(kind),
+            text(name),
+            text(table),
+            Expr::literal(Value::Integer(root)),
+            Expr::literal(sql.map_or(Value::Null, Value::Text)),
+        ]);
     };
     for relation in &catalog.relations {
         let kind = if relation.kind == RelationKind::Table { "table" } else { "view" };
@@ -81,7 +87,12 @@ fn create_text(relation: &Relation) -> String {
     }
     for foreign in &relation.foreign_keys {
         let list = |names: &[String]| names.iter().map(|n| quote_ident(n)).collect::<Vec<_>>().join(", ");
-        parts.push(format!("FOREIGN KEY ({}) REFERENCES {} ({})", list(&foreign.columns), quote_ident(&foreign.target), list(&foreign.target_columns)));
+        parts.push(format!(
+            "FOREIGN KEY ({}) REFERENCES {} ({})",
+            list(&foreign.columns),
+            quote_ident(&foreign.target),
+            list(&foreign.target_columns)
+        ));
     }
     format!("CREATE TABLE {name} ({})", parts.join(", "))
 }

@@ -41,14 +41,64 @@ pub struct Options {
 
 /// Verbs of PostgreSQL's own: the text is forwarded as it came.
 const NATIVE_VERBS: [&str; 30] = [
-    "SET", "SHOW", "RESET", "LISTEN", "UNLISTEN", "NOTIFY", "COPY", "GRANT", "REVOKE", "DISCARD", "DO", "CALL", "TRUNCATE", "COMMENT", "LOCK", "FETCH", "DECLARE",
-    "CLOSE", "MOVE", "PREPARE", "EXECUTE", "DEALLOCATE", "CLUSTER", "REFRESH", "SECURITY", "MERGE", "TABLE", "IMPORT", "LOAD", "CHECKPOINT",
+    "SET",
+    "SHOW",
+    "RESET",
+    "LISTEN",
+    "UNLISTEN",
+    "NOTIFY",
+    "COPY",
+    "GRANT",
+    "REVOKE",
+    "DISCARD",
+    "DO",
+    "CALL",
+    "TRUNCATE",
+    "COMMENT",
+    "LOCK",
+    "FETCH",
+    "DECLARE",
+    "CLOSE",
+    "MOVE",
+    "PREPARE",
+    "EXECUTE",
+    "DEALLOCATE",
+    "CLUSTER",
+    "REFRESH",
+    "SECURITY",
+    "MERGE",
+    "TABLE",
+    "IMPORT",
+    "LOAD",
+    "CHECKPOINT",
 ];
 
 /// Objects of PostgreSQL's own behind CREATE, ALTER and DROP.
 const NATIVE_OBJECTS: [&str; 24] = [
-    "FUNCTION", "PROCEDURE", "EXTENSION", "SCHEMA", "TYPE", "DOMAIN", "SEQUENCE", "ROLE", "USER", "DATABASE", "POLICY", "OPERATOR", "AGGREGATE", "COLLATION",
-    "PUBLICATION", "SUBSCRIPTION", "SERVER", "FOREIGN", "TABLESPACE", "MATERIALIZED", "RULE", "STATISTICS", "EVENT", "SYSTEM",
+    "FUNCTION",
+    "PROCEDURE",
+    "EXTENSION",
+    "SCHEMA",
+    "TYPE",
+    "DOMAIN",
+    "SEQUENCE",
+    "ROLE",
+    "USER",
+    "DATABASE",
+    "POLICY",
+    "OPERATOR",
+    "AGGREGATE",
+    "COLLATION",
+    "PUBLICATION",
+    "SUBSCRIPTION",
+    "SERVER",
+    "FOREIGN",
+    "TABLESPACE",
+    "MATERIALIZED",
+    "RULE",
+    "STATISTICS",
+    "EVENT",
+    "SYSTEM",
 ];
 
 /// The places of the statements in a text that may hold several, by SQLite's tokens (a trigger's body is one statement).
@@ -69,7 +119,9 @@ pub fn translate(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &
     let plain = |action| Ok(Plan { action, params: Vec::new() });
     match verb.as_str() {
         "PRAGMA" => return plain(pragma::pragma(sql, &tokens, catalog)?),
-        "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => return plain(Action::Transaction(transaction::control(sql, &tokens)?)),
+        "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
+            return plain(Action::Transaction(transaction::control(sql, &tokens)?));
+        }
         "VACUUM" | "ANALYZE" => {
             let statement = Statement { template: Template::fixed(verb.clone()), counts: false, guard: verb == "ANALYZE", ..Statement::default() };
             return plain(Action::Execute(Box::new(statement)));
@@ -79,7 +131,9 @@ pub fn translate(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &
         "ATTACH" | "DETACH" | "EXPLAIN" => return Err(ClientError::refused(&verb).at(first.at.start)),
         "CREATE" if tokens.iter().take(4).any(|t| t.is(sql, "TRIGGER")) => return Err(ClientError::refused("CREATE TRIGGER").at(first.at.start)),
         "CREATE" if second == "VIRTUAL" => return Err(ClientError::refused("CREATE VIRTUAL TABLE").at(first.at.start)),
-        "CREATE" | "ALTER" | "DROP" if NATIVE_OBJECTS.contains(&second.as_str()) || tokens.iter().take(4).any(|t| t.is(sql, "FUNCTION") || t.is(sql, "PROCEDURE")) => {
+        "CREATE" | "ALTER" | "DROP"
+            if NATIVE_OBJECTS.contains(&second.as_str()) || tokens.iter().take(4).any(|t| t.is(sql, "FUNCTION") || t.is(sql, "PROCEDURE")) =>
+        {
             return Ok(native(sql, &tokens));
         }
         _ if NATIVE_VERBS.contains(&verb.as_str()) => return Ok(native(sql, &tokens)),
@@ -108,7 +162,9 @@ fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: 
         S::CreateView(create) => ddl::view(create, binder, lower),
         S::AlterTable(alter) => ddl::alter(alter, binder, lower),
         S::Drop { object_type, if_exists, names, .. } => ddl::drop(*object_type, *if_exists, names, binder, binder.catalog),
-        other => Err(ClientError::refused(format!("the statement {}", other.to_string().split_whitespace().take(2).collect::<Vec<_>>().join(" "))).at(0)),
+        other => {
+            Err(ClientError::refused(format!("the statement {}", other.to_string().split_whitespace().take(2).collect::<Vec<_>>().join(" "))).at(0))
+        }
     }
 }
 

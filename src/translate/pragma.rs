@@ -59,19 +59,29 @@ pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog) -> Result<Action, 
         "table_list" => rows(&["schema", "name", "type", "ncol", "wr", "strict"], table_list(catalog, argument.as_deref())),
         "index_list" => rows(&["seq", "name", "unique", "origin", "partial"], table().map_or(Vec::new(), index_list)),
         "index_info" | "index_xinfo" => {
-            let found = catalog.relations.iter().find_map(|r| named_indexes(r).into_iter().find(|(n, _)| argument.as_deref().is_some_and(|a| a.eq_ignore_ascii_case(n))).map(|(_, i)| (r, i)));
+            let found = catalog.relations.iter().find_map(|r| {
+                named_indexes(r).into_iter().find(|(n, _)| argument.as_deref().is_some_and(|a| a.eq_ignore_ascii_case(n))).map(|(_, i)| (r, i))
+            });
             rows(&["seqno", "cid", "name"], found.map_or(Vec::new(), |(r, i)| index_info(r, i)))
         }
-        "foreign_key_list" => rows(&["id", "seq", "table", "from", "to", "on_update", "on_delete", "match"], table().map_or(Vec::new(), foreign_key_list)),
+        "foreign_key_list" => {
+            rows(&["id", "seq", "table", "from", "to", "on_update", "on_delete", "match"], table().map_or(Vec::new(), foreign_key_list))
+        }
         "database_list" => rows(&["seq", "name", "file"], vec![vec![Value::Integer(0), text("main"), text("")]]),
-        "collation_list" => rows(&["seq", "name"], ["RTRIM", "NOCASE", "BINARY"].iter().enumerate().map(|(i, n)| vec![Value::Integer(i as i64), text(n)]).collect()),
+        "collation_list" => {
+            rows(&["seq", "name"], ["RTRIM", "NOCASE", "BINARY"].iter().enumerate().map(|(i, n)| vec![Value::Integer(i as i64), text(n)]).collect())
+        }
         "encoding" => rows(&["encoding"], vec![vec![text("UTF-8")]]),
-        "integrity_check" | "quick_check" => rows(&[if name_text == "quick_check" { "quick_check" } else { "integrity_check" }], vec![vec![text("ok")]]),
+        "integrity_check" | "quick_check" => {
+            rows(&[if name_text == "quick_check" { "quick_check" } else { "integrity_check" }], vec![vec![text("ok")]])
+        }
         "wal_checkpoint" => rows(&["busy", "log", "checkpointed"], vec![vec![Value::Integer(0); 3]]),
         "user_version" | "application_id" => return Ok(meta(&name_text, argument, catalog)),
         "schema_version" | "data_version" => rows(&[&name_text.clone()], vec![vec![Value::Integer(catalog.version as i64)]]),
         "page_count" | "freelist_count" => rows(&[&name_text.clone()], vec![vec![Value::Integer(0)]]),
-        "foreign_key_check" | "function_list" | "pragma_list" | "compile_options" | "module_list" => return Err(ClientError::refused(format!("PRAGMA {name_text}")).at(name.at.start)),
+        "foreign_key_check" | "function_list" | "pragma_list" | "compile_options" | "module_list" => {
+            return Err(ClientError::refused(format!("PRAGMA {name_text}")).at(name.at.start));
+        }
         // SQLite takes a PRAGMA it does not know for none at all.
         _ => Action::Answer(Answer { columns: None, rows: Vec::new(), tag: "PRAGMA" }),
     })
@@ -85,7 +95,9 @@ fn argument(sql: &str, rest: &[&Token]) -> Result<Option<String>, ClientError> {
         [other, ..] => return Err(ClientError::syntax(other.text(sql)).at(other.at.start)),
     };
     match inner {
-        [sign, number] if number.kind != Kind::String && (sign.is_op(sql, "-") || sign.is_op(sql, "+")) => Ok(Some(format!("{}{}", sign.text(sql).trim_start_matches('+'), number.text(sql)))),
+        [sign, number] if number.kind != Kind::String && (sign.is_op(sql, "-") || sign.is_op(sql, "+")) => {
+            Ok(Some(format!("{}{}", sign.text(sql).trim_start_matches('+'), number.text(sql))))
+        }
         [value] => Ok(Some(scan::unquote(value.text(sql)))),
         [_, extra, ..] => Err(ClientError::syntax(extra.text(sql)).at(extra.at.start)),
         [] => Err(ClientError::new(crate::error::SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len())),
@@ -137,7 +149,10 @@ fn table_info(table: &Relation, hidden: bool) -> Vec<Vec<Value>> {
 
 /// A default without the backend's casts.
 fn default_text(default: &str) -> String {
-    let plain = default.rsplit_once("::").filter(|(_, ty)| ty.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ' || c == '_' || c == '"')).map_or(default, |(head, _)| head);
+    let plain = default
+        .rsplit_once("::")
+        .filter(|(_, ty)| ty.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ' || c == '_' || c == '"'))
+        .map_or(default, |(head, _)| head);
     let plain = plain.strip_prefix('(').and_then(|p| p.strip_suffix(')')).unwrap_or(plain);
     if plain.contains("statement_timestamp()") { "CURRENT_TIMESTAMP".to_owned() } else { plain.to_owned() }
 }
@@ -156,7 +171,10 @@ fn table_list(catalog: &Catalog, only: Option<&str>) -> Vec<Vec<Value>> {
 fn named_indexes(table: &Relation) -> Vec<(String, &Index)> {
     let rowid = table.rowid().map(|(r, _)| r);
     let mut automatic = 0;
-    let visible = table.indexes.iter().filter(|i| !matches!(i.parts.as_slice(), [IndexPart::Column(c)] if rowid == Some(*c) && (i.primary || table.columns[*c].hidden)));
+    let visible = table
+        .indexes
+        .iter()
+        .filter(|i| !matches!(i.parts.as_slice(), [IndexPart::Column(c)] if rowid == Some(*c) && (i.primary || table.columns[*c].hidden)));
     let mut out: Vec<(String, &Index)> = visible
         .map(|i| {
             if i.constraint {
@@ -173,7 +191,13 @@ fn named_indexes(table: &Relation) -> Vec<(String, &Index)> {
 
 fn index_list(table: &Relation) -> Vec<Vec<Value>> {
     let row = |(seq, (name, index)): (usize, (String, &Index))| {
-        let origin = if index.primary { "pk" } else if index.constraint { "u" } else { "c" };
+        let origin = if index.primary {
+            "pk"
+        } else if index.constraint {
+            "u"
+        } else {
+            "c"
+        };
         vec![Value::Integer(seq as i64), Value::Text(name), flag(index.unique), text(origin), flag(index.predicate.is_some())]
     };
     named_indexes(table).into_iter().enumerate().map(row).collect()

@@ -21,7 +21,9 @@ pub(super) fn control(sql: &str, tokens: &[Token]) -> Result<TransactionControl,
             let _ = immediate || take(&mut rest, "DEFERRED");
             let _ = take(&mut rest, "TRANSACTION") || take(&mut rest, "WORK");
             let native = match rest.first() {
-                Some(t) if ["ISOLATION", "READ", "NOT", "DEFERRABLE"].iter().any(|w| t.is(sql, w)) => sql[t.at.start..].trim_end_matches(';').to_owned(),
+                Some(t) if ["ISOLATION", "READ", "NOT", "DEFERRABLE"].iter().any(|w| t.is(sql, w)) => {
+                    sql[t.at.start..].trim_end_matches(';').to_owned()
+                }
                 _ => String::new(),
             };
             if !native.is_empty() {

@@ -175,7 +175,7 @@ mod tests {
             Value::Real(5.5),
             Value::Real(-0.5),
             Value::Integer(0),
-            Value::Real(9.223372036854775807e18),
+            Value::Real(9_223_372_036_854_775_808.0),
             Value::Real(f64::INFINITY),
             text("abc"),
             text("ABC"),

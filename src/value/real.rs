@@ -133,7 +133,7 @@ pub fn real_text(x: f64) -> String {
 fn to_decimal(mantissa: u64, exponent: i32, n: i32) -> (u64, i32) {
     let p = n - 1 - log10_of_power2(exponent + 63);
     let (power, _) = power_of_ten(p);
-    let high = (u128::from(mantissa) * u128::from(power) >> 64) as u64;
+    let high = ((u128::from(mantissa) * u128::from(power)) >> 64) as u64;
     let shift = -(exponent + log2_of_power10(p) + 1);
     let value = if n == 18 {
         let h = high >> (shift - 1);
@@ -172,7 +172,7 @@ pub(super) fn from_decimal(d: u64, p: i32) -> f64 {
     let (mut high, middle) = ((product >> 64) as u64, (product >> 32) as u32);
     let mut sticky = 1;
     if high & ((1 << s) - 1) == 0 {
-        let correction = (u128::from(x) * (u128::from(low) << 32) >> 96) as u32;
+        let correction = ((u128::from(x) * (u128::from(low) << 32)) >> 96) as u32;
         sticky = u64::from(middle.wrapping_sub(correction) > 1);
         high -= u64::from(middle < correction);
     }
@@ -214,7 +214,7 @@ fn power_of_ten(p: i32) -> (u64, u32) {
     if rest == 0 {
         return (scale, scale_low);
     }
-    let product = u128::from(scale) * u128::from(BASE[rest]) + (u128::from(scale_low) * u128::from(BASE[rest]) >> 32);
+    let product = u128::from(scale) * u128::from(BASE[rest]) + ((u128::from(scale_low) * u128::from(BASE[rest])) >> 32);
     let (high, low) = ((product >> 64) as u64, (product >> 32) as u32);
     if high >> 63 == 0 { (high << 1 | u64::from(low >> 31), low << 1 | 1) } else { (high, low) }
 }

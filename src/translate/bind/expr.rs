@@ -5,10 +5,12 @@ use crate::catalog::{Affinity, Collation, affinity_of_declared};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions::{self, FunctionKind};
 use crate::translate::tree::{BinaryOp, Call, Callee, Class, CompareOp, Expr, Kind, NativeName, Ty};
-use crate::value::datetime::{DateCall, DateFunction};
 use crate::value::Value;
-use sqlparser::ast::{self, BinaryOperator, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, UnaryOperator};
+use crate::value::datetime::{DateCall, DateFunction};
 use sqlparser::ast::Spanned;
+use sqlparser::ast::{
+    self, BinaryOperator, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, UnaryOperator,
+};
 use std::sync::Arc;
 
 impl Binder<'_> {
@@ -90,9 +92,10 @@ impl Binder<'_> {
             V::SingleQuotedString(text) | V::DoubleQuotedString(text) | V::EscapedStringLiteral(text) | V::NationalStringLiteral(text) => {
                 Value::Text(text.clone())
             }
-            V::HexStringLiteral(hex) => Value::Blob(unhex(hex).ok_or_else(|| {
-                ClientError::new(SqlState::SYNTAX_ERROR, format!("unrecognized token: \"x'{hex}'\"")).at(self.at(value.span))
-            })?),
+            V::HexStringLiteral(hex) => Value::Blob(
+                unhex(hex)
+                    .ok_or_else(|| ClientError::new(SqlState::SYNTAX_ERROR, format!("unrecognized token: \"x'{hex}'\"")).at(self.at(value.span)))?,
+            ),
             V::Boolean(b) => Value::Integer(i64::from(*b)),
             V::Null => Value::Null,
             V::Placeholder(text) => return self.parameter(value.span, text),
@@ -329,14 +332,19 @@ impl Binder<'_> {
 
     fn named_call(&mut self, name: &str, args: &[&ast::Expr], whole: &ast::Expr) -> Bound<Expr> {
         let args = args.iter().map(|e| self.expr(e)).collect::<Bound<Vec<_>>>()?;
-        self.call(name, Call { function: Callee::Native(unnamed()), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None }, whole.span())
+        self.call(
+            name,
+            Call { function: Callee::Native(unnamed()), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None },
+            whole.span(),
+        )
     }
 
     fn function(&mut self, function: &ast::Function) -> Bound<Expr> {
         let (schema, name) = split_name(&function.name)?;
         let span = name.span;
         let name = name.value.to_ascii_lowercase();
-        let mut call = Call { function: Callee::Native(unnamed()), args: Vec::new(), star: false, distinct: false, order: Vec::new(), filter: None, over: None };
+        let mut call =
+            Call { function: Callee::Native(unnamed()), args: Vec::new(), star: false, distinct: false, order: Vec::new(), filter: None, over: None };
         match &function.args {
             FunctionArguments::None => return self.bare_function(&name, span),
             FunctionArguments::Subquery(query) => call.args.push(self.scalar(query)?),

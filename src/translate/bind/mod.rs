@@ -5,15 +5,14 @@ mod query;
 mod scope;
 mod window;
 
-
 pub use expr::compare;
 pub use query::{plain_query, plain_select};
 pub use scope::{Scope, Source};
 
 use super::parse::Places;
 use super::parse::scan::{self, Kind as TokenKind};
-use super::tree::{Cte, Expr, Kind, Ty};
 use super::tree::Class;
+use super::tree::{Cte, Expr, Kind, Ty};
 use super::{Options, ParamClass};
 use crate::catalog::{Catalog, Relation};
 use crate::error::{ClientError, SqlState};
@@ -46,7 +45,18 @@ pub struct Binder<'a> {
 impl<'a> Binder<'a> {
     /// A binder for one text.
     pub fn new(sql: &'a str, params: &'a [ParamClass], catalog: &'a Catalog, options: &'a Options) -> Self {
-        Binder { catalog, options, sql, params, places: Places::new(sql), numbers: number_placeholders(sql), scopes: Vec::new(), ctes: Vec::new(), aliases: 0, windows: Vec::new() }
+        Binder {
+            catalog,
+            options,
+            sql,
+            params,
+            places: Places::new(sql),
+            numbers: number_placeholders(sql),
+            scopes: Vec::new(),
+            ctes: Vec::new(),
+            aliases: 0,
+            windows: Vec::new(),
+        }
     }
 
     /// How many parameters the client must bind: the highest number.
@@ -80,7 +90,9 @@ impl<'a> Binder<'a> {
         let (schema, table) = split_name(name)?;
         let found = match schema.as_deref() {
             None | Some("main" | "temp") => self.catalog.relation(&table.value),
-            Some(schema) => self.catalog.relations.iter().find(|r| r.schema.eq_ignore_ascii_case(schema) && r.name.eq_ignore_ascii_case(&table.value)),
+            Some(schema) => {
+                self.catalog.relations.iter().find(|r| r.schema.eq_ignore_ascii_case(schema) && r.name.eq_ignore_ascii_case(&table.value))
+            }
         };
         found.ok_or_else(|| {
             let qualified = schema.map_or(String::new(), |s| format!("{s}."));
@@ -106,7 +118,11 @@ pub fn quote_ident(name: &str) -> String {
 
 /// A relation as it is printed, with its schema.
 pub fn quote_relation(relation: &Relation) -> String {
-    if relation.schema.is_empty() { quote_ident(&relation.name) } else { format!("{}.{}", quote_ident(&relation.schema), quote_ident(&relation.name)) }
+    if relation.schema.is_empty() {
+        quote_ident(&relation.name)
+    } else {
+        format!("{}.{}", quote_ident(&relation.schema), quote_ident(&relation.name))
+    }
 }
 
 /// A name of one or two parts.

@@ -8,7 +8,9 @@ use crate::error::{ClientError, SqlState};
 use crate::translate::functions::FunctionKind;
 use crate::translate::tree::{Bare, Body, Callee, Class, CompareOp, Cte, Expr, From, Kind, OrderItem, Query, ResultColumn, Select, Ty};
 use crate::value::Value;
-use sqlparser::ast::{self, Distinct, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, OrderByKind, OrderBySort, SelectItem, SetExpr, SetOperator, SetQuantifier};
+use sqlparser::ast::{
+    self, Distinct, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, OrderByKind, OrderBySort, SelectItem, SetExpr, SetOperator, SetQuantifier,
+};
 use sqlparser::ast::{SelectItemQualifiedWildcardKind, Spanned, TableFactor};
 
 impl Binder<'_> {
@@ -66,8 +68,11 @@ impl Binder<'_> {
                 let message = format!("table {name} has {} values for {} columns", columns.len(), given.len());
                 return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(this.at(cte.alias.name.span)));
             }
-            let names: Vec<String> =
-                if given.is_empty() { columns.iter().map(|c| c.name.clone()).collect() } else { given.iter().map(|c| c.name.value.clone()).collect() };
+            let names: Vec<String> = if given.is_empty() {
+                columns.iter().map(|c| c.name.clone()).collect()
+            } else {
+                given.iter().map(|c| c.name.value.clone()).collect()
+            };
             Ok(unique(&names))
         };
         let materialized = cte.materialized.as_ref().map(|m| matches!(m, ast::CteAsMaterialized::Materialized));
@@ -156,7 +161,8 @@ impl Binder<'_> {
 
     /// ORDER BY of something that has no scope: by ordinal or by the name of a result column.
     fn order_by_columns(&mut self, order: &[ast::OrderByExpr], query: &Query) -> Bound<Vec<OrderItem>> {
-        let items = query.columns.iter().map(|c| (Some(c.name.clone()), Expr { kind: Kind::Literal { value: Value::Null }, ty: c.ty })).collect::<Vec<_>>();
+        let items =
+            query.columns.iter().map(|c| (Some(c.name.clone()), Expr { kind: Kind::Literal { value: Value::Null }, ty: c.ty })).collect::<Vec<_>>();
         order
             .iter()
             .map(|item| {
@@ -197,7 +203,9 @@ impl Binder<'_> {
                 },
                 _ => Ok(None),
             },
-            ast::Expr::Identifier(name) => Ok(items.iter().position(|(alias, _)| alias.as_deref().is_some_and(|a| a.eq_ignore_ascii_case(&name.value)))),
+            ast::Expr::Identifier(name) => {
+                Ok(items.iter().position(|(alias, _)| alias.as_deref().is_some_and(|a| a.eq_ignore_ascii_case(&name.value))))
+            }
             ast::Expr::Nested(inner) => self.result_of(inner, items),
             _ => Ok(None),
         }
@@ -240,7 +248,8 @@ impl Binder<'_> {
         if let Some(filter) = &filter
             && filter.any(&mut |e| e.is_aggregate())
         {
-            return Err(ClientError::new(SqlState::GROUPING_ERROR, "misuse of aggregate").at(self.at(select.selection.as_ref().map_or(select.span(), Spanned::span))));
+            return Err(ClientError::new(SqlState::GROUPING_ERROR, "misuse of aggregate")
+                .at(self.at(select.selection.as_ref().map_or(select.span(), Spanned::span))));
         }
         let results: Vec<(Option<String>, Expr)> = items.iter().map(|(alias, _, e)| (alias.clone(), e.clone())).collect();
         let mut group = Vec::new();

@@ -62,7 +62,13 @@ impl Source {
             byte_order: c.byte_order,
             hidden: c.hidden,
         });
-        Source { name: name.to_owned(), printed: quote_ident(name), columns: columns.collect(), rowid: relation.rowid().map(|(at, _)| at), key: relation.primary_key() }
+        Source {
+            name: name.to_owned(),
+            printed: quote_ident(name),
+            columns: columns.collect(),
+            rowid: relation.rowid().map(|(at, _)| at),
+            key: relation.primary_key(),
+        }
     }
 
     /// A column as an expression.

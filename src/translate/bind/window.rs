@@ -12,9 +12,8 @@ impl Binder<'_> {
             WindowType::WindowSpec(spec) => self.window_spec(spec, named),
             WindowType::NamedWindow(name) => {
                 let definition = named.iter().find(|d| d.0.value.eq_ignore_ascii_case(&name.value));
-                let definition = definition.ok_or_else(|| {
-                    ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such window: {}", name.value)).at(self.at(name.span))
-                })?;
+                let definition = definition
+                    .ok_or_else(|| ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such window: {}", name.value)).at(self.at(name.span)))?;
                 match &definition.1 {
                     NamedWindowExpr::WindowSpec(spec) => self.window_spec(spec, named),
                     NamedWindowExpr::NamedWindow(other) => self.window(&WindowType::NamedWindow(other.clone()), &[]),

@@ -58,7 +58,8 @@ pub fn alter<'a>(alter: &ast::AlterTable, binder: &mut Binder<'a>, lower: &mut L
                 return Err(ClientError::new(SqlState::DUPLICATE_COLUMN, message).at(binder.at(column_def.name.span)));
             }
             let mut relation = table.clone();
-            let mut made = column(&column_def.name.value, relation.columns.len() as i16 + 1, declared(&column_def.data_type), binder.options.native_types);
+            let mut made =
+                column(&column_def.name.value, relation.columns.len() as i16 + 1, declared(&column_def.data_type), binder.options.native_types);
             for option in &column_def.options {
                 match &option.option {
                     ColumnOption::PrimaryKey(_) => return Err(ClientError::new(SqlState::SYNTAX_ERROR, "Cannot add a PRIMARY KEY column")),
@@ -76,7 +77,8 @@ pub fn alter<'a>(alter: &ast::AlterTable, binder: &mut Binder<'a>, lower: &mut L
             let done = making.column(at, column_def, binder, lower);
             binder.scopes.pop();
             done?;
-            let parts: Vec<String> = making.parts.iter().enumerate().map(|(i, p)| if i == 0 { format!("ADD COLUMN {p}") } else { format!("ADD {p}") }).collect();
+            let parts: Vec<String> =
+                making.parts.iter().enumerate().map(|(i, p)| if i == 0 { format!("ADD COLUMN {p}") } else { format!("ADD {p}") }).collect();
             steps.push(format!("ALTER TABLE {printed} {}", parts.join(", ")));
             if let Some(sql) = &table.sql {
                 steps.push(register_column(&printed, &making.relation.columns[at]));

@@ -14,8 +14,8 @@ use crate::error::{ClientError, SqlState};
 use sqlparser::ast::{self, ObjectType};
 
 pub use alter::alter;
-pub use overlay::applied;
 pub use create::{index, relation_of, table, view};
+pub use overlay::applied;
 
 /// A statement of several steps that stand or fall together.
 fn block(steps: &[String], tag: &'static str) -> Statement {
@@ -25,7 +25,13 @@ fn block(steps: &[String], tag: &'static str) -> Statement {
     while body.contains(&quote) {
         quote.insert(quote.len() - 1, 'x');
     }
-    Statement { template: Template::fixed(format!("DO {quote}{body}{quote}")), tag: Some(tag), schema_change: true, guard: true, ..Statement::default() }
+    Statement {
+        template: Template::fixed(format!("DO {quote}{body}{quote}")),
+        tag: Some(tag),
+        schema_change: true,
+        guard: true,
+        ..Statement::default()
+    }
 }
 
 /// An answer of nothing but its tag.

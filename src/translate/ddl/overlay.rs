@@ -23,7 +23,16 @@ pub fn applied<'a>(statement: &Statement, binder: &mut Binder<'a>, lower: &mut L
             let parts: Vec<IndexPart> = create.columns.iter().filter_map(part).collect();
             let predicate = create.predicate.as_ref().map(ToString::to_string);
             let blank = vec![false; parts.len()];
-            let index = Index { name: name.value.clone(), unique: create.unique, parts, predicate, descending: blank.clone(), nulls_first: blank, sql: Some(binder.sql.to_owned()), ..Index::default() };
+            let index = Index {
+                name: name.value.clone(),
+                unique: create.unique,
+                parts,
+                predicate,
+                descending: blank.clone(),
+                nulls_first: blank,
+                sql: Some(binder.sql.to_owned()),
+                ..Index::default()
+            };
             relation.indexes.push(index);
         }
         Statement::CreateView(create) => {
@@ -60,14 +69,17 @@ pub fn applied<'a>(statement: &Statement, binder: &mut Binder<'a>, lower: &mut L
             let (_, name) = split_name(&alter.name).ok()?;
             let relation = find(&mut relations, &name.value)?;
             match alter.operations.first()? {
-                AlterTableOperation::RenameTable { table_name: RenameTableNameKind::To(to) | RenameTableNameKind::As(to) } => relation.name = split_name(to).ok()?.1.value.clone(),
+                AlterTableOperation::RenameTable { table_name: RenameTableNameKind::To(to) | RenameTableNameKind::As(to) } => {
+                    relation.name = split_name(to).ok()?.1.value.clone()
+                }
                 AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
                     let (at, _) = relation.column(&old_column_name.value)?;
                     relation.columns[at].name = new_column_name.value.clone();
                 }
                 AlterTableOperation::AddColumn { column_def, .. } => {
                     let declared = super::types::declared(&column_def.data_type);
-                    let mut column = super::types::column(&column_def.name.value, relation.columns.len() as i16 + 1, declared, binder.options.native_types);
+                    let mut column =
+                        super::types::column(&column_def.name.value, relation.columns.len() as i16 + 1, declared, binder.options.native_types);
                     column.not_null = column_def.options.iter().any(|o| o.option == ast::ColumnOption::NotNull);
                     relation.columns.push(column);
                 }

@@ -37,8 +37,22 @@ pub(super) static FUNCTIONS: &[Function] = &[
     scalar("asinh", (1, 1), real, |l, c, _| plain(l, c, "asinh")),
     scalar("acosh", (1, 1), real, |l, c, _| guarded(l, c, "acosh({})", ">= 1")),
     scalar("atanh", (1, 1), real, |l, c, _| guarded(l, c, "atanh({})", "BETWEEN -0.9999999999999999 AND 0.9999999999999999")),
-    Function { name: "min", args: (1, 255), star: false, kind: FunctionKind::Extreme, result: extreme_type, lower: |l, c, e| extreme(l, c, e, "min", "least") },
-    Function { name: "max", args: (1, 255), star: false, kind: FunctionKind::Extreme, result: extreme_type, lower: |l, c, e| extreme(l, c, e, "max", "greatest") },
+    Function {
+        name: "min",
+        args: (1, 255),
+        star: false,
+        kind: FunctionKind::Extreme,
+        result: extreme_type,
+        lower: |l, c, e| extreme(l, c, e, "min", "least"),
+    },
+    Function {
+        name: "max",
+        args: (1, 255),
+        star: false,
+        kind: FunctionKind::Extreme,
+        result: extreme_type,
+        lower: |l, c, e| extreme(l, c, e, "max", "greatest"),
+    },
 ];
 
 /// The type of a predicate.

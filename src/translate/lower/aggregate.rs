@@ -108,7 +108,9 @@ impl Lower<'_> {
             }
             let term = match item.result {
                 Some(at) if ordinals => Frag::text((at + 1).to_string()),
-                None if ordinals => return Err(ClientError::refused("ORDER BY an expression that is no result column, with DISTINCT or a compound SELECT")),
+                None if ordinals => {
+                    return Err(ClientError::refused("ORDER BY an expression that is no result column, with DISTINCT or a compound SELECT"));
+                }
                 _ => self.order_key(&item.expr)?,
             };
             // A plain direction on what cannot be NULL lets a plain index serve.

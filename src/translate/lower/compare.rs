@@ -34,7 +34,9 @@ impl Lower<'_> {
             // A boolean column against 0, 1 or a parameter stays a boolean, so its index serves.
             (Class::Bool, _) if matches!(left.kind, Kind::Column(_)) => self.boolean(op, left, right),
             (_, Class::Bool) if matches!(right.kind, Kind::Column(_)) => self.boolean(op.flipped(), right, left),
-            (Class::Native(of), other) | (other, Class::Native(of)) if of != 0 && self.comparable(of, left, right, other) => self.native(op, left, right, of),
+            (Class::Native(of), other) | (other, Class::Native(of)) if of != 0 && self.comparable(of, left, right, other) => {
+                self.native(op, left, right, of)
+            }
             (Class::Integer, Class::Real) if right.constant().is_some() => self.integer_with_real(op, left, right),
             (a, b) if a.is_number() && b.is_number() => self.numbers(op, left, right),
             (Class::Param, Class::Param) => self.same(op, Class::Text, left, right),
@@ -92,7 +94,9 @@ impl Lower<'_> {
     fn integer_with_real(&mut self, op: CompareOp, left: &Expr, right: &Expr) -> Lowered {
         let Some(Value::Real(x)) = right.constant() else { return self.numbers(op, left, right) };
         let a = self.natural(left)?;
-        let always = |holds: bool, this: &mut Self| this.classes(CompareOp::Eq, left, right, if holds { std::cmp::Ordering::Equal } else { std::cmp::Ordering::Less });
+        let always = |holds: bool, this: &mut Self| {
+            this.classes(CompareOp::Eq, left, right, if holds { std::cmp::Ordering::Equal } else { std::cmp::Ordering::Less })
+        };
         let bound = match op {
             CompareOp::Eq if x.fract() != 0.0 => return always(false, self),
             CompareOp::Ne if x.fract() != 0.0 => return always(true, self),
@@ -101,7 +105,10 @@ impl Lower<'_> {
         };
         if !(-9.2233720368547758e18..9.2233720368547758e18).contains(&bound) {
             let above = bound > 0.0;
-            return always(matches!((op, above), (CompareOp::Lt | CompareOp::Le, true) | (CompareOp::Gt | CompareOp::Ge, false) | (CompareOp::Ne, _)), self);
+            return always(
+                matches!((op, above), (CompareOp::Lt | CompareOp::Le, true) | (CompareOp::Gt | CompareOp::Ge, false) | (CompareOp::Ne, _)),
+                self,
+            );
         }
         let b = constant(&Value::Integer(bound as i64))?;
         Ok(fill(&format!("({{}} {} {{}})", op.text()), &[&a, &b]))
@@ -176,7 +183,9 @@ impl Lower<'_> {
             match &e.kind {
                 Kind::Param(n) => Ok(slot(Source::Client(*n), Demand::Native(of))),
                 Kind::Counter(now) if !this.stored => Ok(slot(now.clone(), Demand::Native(of))),
-                Kind::Literal { value: Value::Text(text) } => Ok(Frag::text(format!("{}::{}", super::literal_text(text), this.type_name(Class::Native(of))))),
+                Kind::Literal { value: Value::Text(text) } => {
+                    Ok(Frag::text(format!("{}::{}", super::literal_text(text), this.type_name(Class::Native(of)))))
+                }
                 _ => this.natural(e),
             }
         };
@@ -294,7 +303,8 @@ pub(super) fn collation_of(left: &Expr, right: &Expr) -> Collation {
 
 /// Does a text name a date or a time of day on a date, so that a native timestamp can be compared with it?
 fn is_calendar_text(text: &str) -> bool {
-    let call = crate::value::datetime::DateCall { function: crate::value::datetime::DateFunction::JulianDay, args: vec![Value::Text(text.to_owned())] };
+    let call =
+        crate::value::datetime::DateCall { function: crate::value::datetime::DateFunction::JulianDay, args: vec![Value::Text(text.to_owned())] };
     text.len() >= 10 && text.as_bytes()[4] == b'-' && !call.reads_now() && call.evaluate(0) != Value::Null
 }
 

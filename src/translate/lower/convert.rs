@@ -144,7 +144,10 @@ impl Lower<'_> {
         if let Some(value) = e.constant() {
             let value = value.to_number();
             let class = Ty::of_value(&value).class;
-            return Ok((if value == Value::Null { Frag::text("NULL::numeric") } else { constant(&value)? }, if class == Class::Null { Class::Number } else { class }));
+            return Ok((
+                if value == Value::Null { Frag::text("NULL::numeric") } else { constant(&value)? },
+                if class == Class::Null { Class::Number } else { class },
+            ));
         }
         if let Kind::Param(n) = &e.kind
             && matches!(e.ty.class, Class::Param | Class::Text | Class::Null)

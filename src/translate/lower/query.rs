@@ -279,6 +279,9 @@ pub fn out_kind(ty: Ty) -> OutKind {
 impl OutKind {
     /// Is the wire type the carrier of the class itself?
     fn carries(self, class: Class) -> bool {
-        matches!((self, class), (OutKind::Integer, Class::Integer) | (OutKind::Real, Class::Real) | (OutKind::Text, Class::Text) | (OutKind::Blob, Class::Blob))
+        matches!(
+            (self, class),
+            (OutKind::Integer, Class::Integer) | (OutKind::Real, Class::Real) | (OutKind::Text, Class::Text) | (OutKind::Blob, Class::Blob)
+        )
     }
 }

@@ -92,7 +92,9 @@ pub fn next(b: &[u8], at: &mut usize) -> Option<Token> {
             b'"' | b'`' => (Kind::Quoted, quoted(b, start, c)),
             b'[' => (Kind::Quoted, memchr::memchr(b']', &b[start..]).map_or(b.len(), |n| start + n + 1)),
             b'x' | b'X' if peek(1) == b'\'' => (Kind::Blob, quoted(b, start + 1, b'\'')),
-            b'0' if matches!(peek(1), b'x' | b'X') && peek(2).is_ascii_hexdigit() => (Kind::Integer, run(start + 2, &|c| c.is_ascii_hexdigit() || c == b'_')),
+            b'0' if matches!(peek(1), b'x' | b'X') && peek(2).is_ascii_hexdigit() => {
+                (Kind::Integer, run(start + 2, &|c| c.is_ascii_hexdigit() || c == b'_'))
+            }
             b'0'..=b'9' => number(b, start),
             b'.' if peek(1).is_ascii_digit() => number(b, start),
             b'?' => (Kind::Placeholder, run(start + 1, &|c| c.is_ascii_digit())),
@@ -142,8 +144,11 @@ fn number(b: &[u8], start: usize) -> (Kind, usize) {
 }
 
 fn operator(b: &[u8]) -> usize {
-    const LONG: [&[u8]; 17] = [b"->>", b"#>>", b"!~*", b"::", b"||", b"->", b"#>", b"<<", b">>", b"<=", b">=", b"<>", b"!=", b"==", b"@>", b"<@", b"!~"];
-    LONG.iter().find(|op| b.starts_with(op)).map_or_else(|| std::str::from_utf8(&b[..b.len().min(4)]).map_or(1, |s| s.chars().next().map_or(1, char::len_utf8)), |op| op.len())
+    const LONG: [&[u8]; 17] =
+        [b"->>", b"#>>", b"!~*", b"::", b"||", b"->", b"#>", b"<<", b">>", b"<=", b">=", b"<>", b"!=", b"==", b"@>", b"<@", b"!~"];
+    LONG.iter()
+        .find(|op| b.starts_with(op))
+        .map_or_else(|| std::str::from_utf8(&b[..b.len().min(4)]).map_or(1, |s| s.chars().next().map_or(1, char::len_utf8)), |op| op.len())
 }
 
 /// The places of the statements, without their semicolons; a trigger's body (BEGIN … END) belongs to its statement.

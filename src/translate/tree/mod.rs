@@ -394,7 +394,14 @@ impl Expr {
     pub fn operands(&self) -> Vec<&Expr> {
         match &self.kind {
             Kind::Literal { .. } | Kind::Param(_) | Kind::Column(_) | Kind::Subquery(_) | Kind::Exists(_) | Kind::Counter(_) => Vec::new(),
-            Kind::Negate(e) | Kind::BitNot(e) | Kind::Not(e) | Kind::IsNull(e, _) | Kind::Cast(e) | Kind::NativeCast(e, _) | Kind::Collate(e) | Kind::NumericAffinity(e) => vec![e],
+            Kind::Negate(e)
+            | Kind::BitNot(e)
+            | Kind::Not(e)
+            | Kind::IsNull(e, _)
+            | Kind::Cast(e)
+            | Kind::NativeCast(e, _)
+            | Kind::Collate(e)
+            | Kind::NumericAffinity(e) => vec![e],
             Kind::IsTruth { expr, .. } => vec![expr],
             Kind::Binary(_, a, b) | Kind::Compare(_, a, b) | Kind::Glob(a, b) | Kind::NativeOp(_, a, b) => vec![a, b],
             Kind::Like { text, pattern, .. } => vec![text, pattern],

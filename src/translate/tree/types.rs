@@ -133,6 +133,11 @@ impl Ty {
     /// One type for two arms.
     pub fn unify(self, other: Ty) -> Ty {
         let affinity = if self.affinity == other.affinity { self.affinity } else { None };
-        Ty { class: self.class.unify(other.class), affinity, collation: self.collation.or(other.collation), nullable: self.nullable || other.nullable }
+        Ty {
+            class: self.class.unify(other.class),
+            affinity,
+            collation: self.collation.or(other.collation),
+            nullable: self.nullable || other.nullable,
+        }
     }
 }

@@ -110,7 +110,8 @@ impl Write<'_, '_> {
     }
 
     fn query_rows(&mut self, query: &Query, columns: &[usize]) -> Bound<Frag> {
-        let classes: Vec<Class> = query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
+        let classes: Vec<Class> =
+            query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
         let inner = self.lower.query_as(query, &classes)?;
         let mut cells = Vec::new();
         for (i, (at, class)) in columns.iter().zip(&classes).enumerate() {
@@ -134,7 +135,8 @@ impl Write<'_, '_> {
         let mut text = Frag::default();
         let table = self.table;
         let keys = unique_keys(table, columns);
-        let replace_all = conflict == Conflict::Replace && (keys.len() > 1 || keys.iter().any(|k| k.parts.iter().any(|p| matches!(p, IndexPart::Expression(_)))));
+        let replace_all =
+            conflict == Conflict::Replace && (keys.len() > 1 || keys.iter().any(|k| k.parts.iter().any(|p| matches!(p, IndexPart::Expression(_)))));
         let source = match rows {
             Rows::Default => Frag::text("DEFAULT VALUES"),
             Rows::Query(query) => query,
@@ -208,7 +210,11 @@ impl Write<'_, '_> {
     /// REPLACE over one key: the row in the way gets every column anew.
     fn replace_one(&self, key: &Index, columns: &[usize]) -> Frag {
         let in_key = |c: &usize| key.parts.contains(&IndexPart::Column(*c));
-        let target: Vec<String> = key.parts.iter().filter_map(|p| if let IndexPart::Column(c) = p { Some(quote_ident(&self.table.columns[*c].name)) } else { None }).collect();
+        let target: Vec<String> = key
+            .parts
+            .iter()
+            .filter_map(|p| if let IndexPart::Column(c) = p { Some(quote_ident(&self.table.columns[*c].name)) } else { None })
+            .collect();
         let sets: Vec<String> = (0..self.table.columns.len())
             .filter(|c| !in_key(c) && !self.table.columns[*c].generated)
             .map(|c| {
@@ -259,9 +265,14 @@ impl Write<'_, '_> {
             None => {
                 if matches!(on.action, OnConflictAction::DoUpdate(_)) {
                     let keys: Vec<&Index> = self.table.indexes.iter().filter(|i| i.unique && !self.is_hidden_key(i)).collect();
-                    let [key] = keys.as_slice() else { return Err(ClientError::refused("ON CONFLICT DO UPDATE without a target on a table with several unique keys")) };
-                    let columns: Vec<String> =
-                        key.parts.iter().map(|p| if let IndexPart::Column(c) = p { quote_ident(&self.table.columns[*c].name) } else { String::new() }).collect();
+                    let [key] = keys.as_slice() else {
+                        return Err(ClientError::refused("ON CONFLICT DO UPDATE without a target on a table with several unique keys"));
+                    };
+                    let columns: Vec<String> = key
+                        .parts
+                        .iter()
+                        .map(|p| if let IndexPart::Column(c) = p { quote_ident(&self.table.columns[*c].name) } else { String::new() })
+                        .collect();
                     out.push(&format!(" ({})", columns.join(", ")));
                 }
             }

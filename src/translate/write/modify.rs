@@ -121,7 +121,8 @@ impl Write<'_, '_> {
                 (target, _) => return Err(ClientError::refused(format!("SET {target} = …"))),
             }
         }
-        let pieces: Vec<Frag> = sets.iter().map(|(at, piece)| fill(&format!("{} = {{}}", quote_ident(&self.table.columns[*at].name)), &[piece])).collect();
+        let pieces: Vec<Frag> =
+            sets.iter().map(|(at, piece)| fill(&format!("{} = {{}}", quote_ident(&self.table.columns[*at].name)), &[piece])).collect();
         Ok(Frag::join(&pieces, ", "))
     }
 }

@@ -19,7 +19,9 @@ pub(super) fn store(lower: &mut Lower, table: &Relation, column: &Column, e: &Ex
         Kind::Param(n) if matches!((e.ty.class, class), (Class::Native(_), Class::Native(_)) | (Class::Text, Class::Native(_) | Class::Bool)) => {
             Ok(slot(Source::Client(*n), demand(class)))
         }
-        Kind::Counter(source) if matches!(class, Class::Native(of) if Class::Native(of).is_time()) && !lower.stored => Ok(slot(source.clone(), demand(class))),
+        Kind::Counter(source) if matches!(class, Class::Native(of) if Class::Native(of).is_time()) && !lower.stored => {
+            Ok(slot(source.clone(), demand(class)))
+        }
         _ => {
             let inner = if matches!(e.ty.class, Class::Param) { lower.text(e)? } else { lower.natural(e)? };
             stored(lower, column, class, &inner, e.ty.class)
@@ -91,7 +93,8 @@ fn constant(lower: &mut Lower, table: &Relation, column: &Column, class: Class, 
     let misfit = || {
         let name = column.declared.clone().unwrap_or_else(|| column.type_name.to_uppercase());
         let message = format!("cannot store {} value in {name} column {}.{}", value.class_name().to_uppercase(), table.name, column.name);
-        ClientError::new(SqlState::INVALID_TEXT, message).hint("SQLite would keep the value as it is; the column's type at the backend cannot hold it.")
+        ClientError::new(SqlState::INVALID_TEXT, message)
+            .hint("SQLite would keep the value as it is; the column's type at the backend cannot hold it.")
     };
     match (class, &applied) {
         (Class::Integer, Value::Integer(_)) | (Class::Number, Value::Integer(_) | Value::Real(_)) | (Class::Blob, Value::Blob(_)) => {
@@ -101,15 +104,21 @@ fn constant(lower: &mut Lower, table: &Relation, column: &Column, class: Class, 
         }
         (Class::Real, Value::Integer(n)) => lower.natural(&Expr::literal(Value::Real(*n as f64))),
         (Class::Real, Value::Real(_)) | (Class::Text, Value::Text(_)) => lower.natural(&Expr::literal(applied.clone())),
-        (Class::Text, Value::Integer(_) | Value::Real(_)) => lower.natural(&Expr::literal(Value::Text(value.text().unwrap_or_default().into_owned()))),
+        (Class::Text, Value::Integer(_) | Value::Real(_)) => {
+            lower.natural(&Expr::literal(Value::Text(value.text().unwrap_or_default().into_owned())))
+        }
         (Class::Bool, Value::Integer(n)) => Ok(Frag::text((*n != 0).to_string())),
         (Class::Bool, Value::Text(text)) => Ok(Frag::text(format!("{}::bool", literal_text(text)))),
         (Class::Dynamic, _) => {
             let literal = Expr::literal(applied.clone());
             lower.carried(&literal, Class::Dynamic)
         }
-        (Class::Native(oid::DATE | oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::TIME), Value::Integer(_) | Value::Real(_) | Value::Blob(_)) => Err(misfit()),
-        (Class::Native(_), value) => Ok(Frag::text(format!("{}::{}", literal_text(&value.text().unwrap_or_default().into_owned()), column.type_name))),
+        (Class::Native(oid::DATE | oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::TIME), Value::Integer(_) | Value::Real(_) | Value::Blob(_)) => {
+            Err(misfit())
+        }
+        (Class::Native(_), value) => {
+            Ok(Frag::text(format!("{}::{}", literal_text(&value.text().unwrap_or_default().into_owned()), column.type_name)))
+        }
         _ => Err(misfit()),
     }
 }

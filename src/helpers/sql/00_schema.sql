@@ -1,0 +1,45 @@
+-- The helper schema: the registry and the dynamic carrier.  Everything here may be run again at any time, and needs no superuser.
+-- The lock lets several proxies install at once; it lasts as long as the transaction that this script runs in.
+DO $$ BEGIN
+  PERFORM pg_advisory_xact_lock(x'6c697465'::int, 0);
+END $$;
+
+CREATE SCHEMA IF NOT EXISTS litewire;
+
+-- Settings of the database: `helpers` (the version of this schema), user_version, application_id, foreign_keys, …
+CREATE TABLE IF NOT EXISTS litewire.meta (
+  key   text COLLATE "C" PRIMARY KEY,
+  value text
+);
+
+-- What SQLite's DDL made, by the oid of the relation; rows whose relation is gone are ignored.
+CREATE TABLE IF NOT EXISTS litewire.objects (
+  relid    oid PRIMARY KEY,
+  kind     text,
+  name     text,
+  tbl_name text,
+  sql      text
+);
+
+-- What SQLite's DDL said about a column that PostgreSQL does not keep.
+CREATE TABLE IF NOT EXISTS litewire.columns (
+  relid     oid,
+  name      text COLLATE "C",
+  declared  text,
+  "collation" text,
+  hidden    bool NOT NULL DEFAULT false,
+  PRIMARY KEY (relid, name)
+);
+
+-- Always empty: BEGIN IMMEDIATE locks it, so that SQLite's writers follow one another.
+CREATE TABLE IF NOT EXISTS litewire.writer ();
+
+-- A value of any storage class; 60_dynamic.sql says how it is written.
+DO $$ BEGIN
+  CREATE DOMAIN litewire."any" AS jsonb;
+EXCEPTION WHEN duplicate_object THEN NULL;
+END $$;
+
+GRANT USAGE ON SCHEMA litewire TO PUBLIC;
+GRANT USAGE ON TYPE litewire."any" TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE, DELETE ON litewire.meta, litewire.objects, litewire.columns, litewire.writer TO PUBLIC;
