@@ -28,6 +28,13 @@ async fn connect(port: u16, rest: &str) -> Result<tokio_postgres::Client, tokio_
     Ok(client)
 }
 
+async fn refused(port: u16, rest: &str) -> tokio_postgres::Error {
+    match connect(port, rest).await {
+        Ok(_) => panic!("let in: {rest}"),
+        Err(error) => error,
+    }
+}
+
 async fn value(client: &tokio_postgres::Client, sql: &str) -> Result<String, tokio_postgres::Error> {
     let messages = client.simple_query(sql).await?;
     let row = messages.iter().find_map(|m| if let SimpleQueryMessage::Row(row) = m { row.get(0) } else { None });
@@ -54,7 +61,7 @@ async fn who_may_come_in_and_where_to() {
         ("user=alice password=secret dbname=postgres options='-x'", "42601"),
         ("user=alice password=secret dbname=postgres options='-c litewire.dialect=cobol'", "22023"),
     ] {
-        let error = connect(port, rest).await.err().expect("refused");
+        let error = refused(port, rest).await;
         assert_eq!(code(&error), expected, "{rest}: {error:?}");
     }
 }
@@ -79,7 +86,7 @@ async fn a_backend_may_come_and_go() {
     let mut postgres = Postgres::start();
     postgres.stop();
     let port = start(config(&format!("[backend]\nurl = '{}'", postgres.url("postgres"))));
-    let error = connect(port, "user=any dbname=postgres").await.err().expect("the backend is down");
+    let error = refused(port, "user=any dbname=postgres").await;
     assert_eq!(code(&error), "57P03", "{error:?}");
 
     postgres.resume();

@@ -180,9 +180,11 @@ impl Target {
         request.put_i32(pid);
         request.put_slice(key);
         stream.write_all(&request).await?;
-        // The server closes the connection once it has sent the signal.
-        stream.read(&mut [0; 1]).await?;
-        Ok(())
+        // The server closes the connection, unanswered, once it has sent the signal.
+        match stream.read_u8().await {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     async fn start(&self, mut io: Stream) -> Result<Link, ConnectError> {

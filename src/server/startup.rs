@@ -162,11 +162,8 @@ async fn authenticate(socket: &mut Socket, shared: &Shared, startup: &Startup) -
 
 /// Protocol 3.x: a minor version or a protocol option (`_pq_.…`) that is not known is answered by what is.
 async fn negotiate_version(socket: &mut Socket, message: &startup::Startup) -> Result<(), Ended> {
-    let (major, minor) = (message.protocol_number_major, message.protocol_number_minor);
-    if major != 3 {
-        let text = format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.2");
-        return Err(refuse(SqlState::FEATURE_NOT_SUPPORTED, text));
-    }
+    // pgwire let no other major version in.
+    let minor = message.protocol_number_minor;
     let version = if minor >= 2 { ProtocolVersion::PROTOCOL3_2 } else { ProtocolVersion::PROTOCOL3_0 };
     let unknown: Vec<String> = message.parameters.keys().filter(|name| name.starts_with("_pq_.")).cloned().collect();
     if version.version_number().1 != minor || !unknown.is_empty() {
