@@ -198,3 +198,38 @@ async fn the_registry_says_what_sqlite_declared() {
     assert!(!catalog.relation("s").expect("there").is_sqlite(), "its row is stale");
     assert_eq!(catalog.meta.get("user_version").map(String::as_str), Some("7"));
 }
+
+#[tokio::test]
+async fn without_an_event_trigger_foreign_ddl_is_found_by_polling() {
+    let postgres = Postgres::start();
+    let direct = postgres.connect().await;
+    direct
+        .batch_execute("CREATE ROLE plain LOGIN; GRANT ALL ON SCHEMA public TO plain; GRANT CREATE ON DATABASE postgres TO plain")
+        .await
+        .expect("done");
+    let config = config(&format!("[backend]\nurl = '{}'", postgres.url("postgres").replace("user=postgres", "user=plain")));
+    let pool = Pools::new(Arc::new(config)).get("any", "postgres").await.expect("reachable");
+    assert_eq!(pool.catalog().helpers, Some(litewire::helpers::VERSION));
+    direct.batch_execute("CREATE TABLE late (a int)").await.expect("done");
+    tokio::time::timeout(Duration::from_secs(6), async {
+        while pool.catalog().relation("late").is_none() {
+            drop(pool.checkout().await.expect("free"));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .expect("noticed");
+    assert!(!pool.catalog().relation("late").expect("there").may_select, "it belongs to another role");
+}
+
+#[tokio::test]
+async fn idle_links_are_closed() {
+    let postgres = Postgres::start();
+    let config = config(&format!("[backend]\nurl = '{}'\n[pool]\nidle_timeout = '300ms'", postgres.url("postgres")));
+    let pool = Pools::new(Arc::new(config)).get("any", "postgres").await.expect("reachable");
+    drop((pool.checkout().await.expect("free"), pool.checkout().await.expect("free")));
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    let direct = postgres.connect().await;
+    let row = direct.query_one("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'litewire'", &[]).await.expect("answered");
+    assert_eq!(row.get::<_, i64>(0), 0);
+}
