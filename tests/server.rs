@@ -4,21 +4,22 @@ mod postgres;
 
 use litewire::config::Config;
 use litewire::pool::Pools;
-use litewire::server::Server;
+use litewire::server;
 use postgres::Postgres;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 fn config(text: &str) -> Config {
-    Config::parse(&format!("[server]\nlisten = '127.0.0.1:0'\n{text}"), "test").expect("a valid configuration")
+    Config::parse(text, "test").expect("a valid configuration")
 }
 
 /// A proxy on a port of its own.
-fn start(config: Config) -> u16 {
-    let server = Server::bind(config).expect("a free port");
-    let port = server.address().expect("bound").port();
-    tokio::spawn(server.run(std::future::pending()));
+async fn start(config: Config) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(server::serve(listener, config, std::future::pending()));
     port
 }
 
@@ -51,7 +52,8 @@ async fn who_may_come_in_and_where_to() {
     let verifier = litewire::config::ScramVerifier::of_password("secret");
     let url = postgres.url("");
     let port =
-        start(config(&format!("[backend]\nurl = '{url}'\n[auth]\nmethod = 'scram-sha-256'\n[[user]]\nname = 'alice'\nverifier = '{verifier}'")));
+        start(config(&format!("[backend]\nurl = '{url}'\n[auth]\nmethod = 'scram-sha-256'\n[[user]]\nname = 'alice'\nverifier = '{verifier}'")))
+            .await;
     let client = connect(port, "user=alice password=secret dbname=postgres").await.expect("let in");
     assert_eq!(value(&client, "SHOW TimeZone").await.expect("answered"), "UTC");
     for (rest, expected) in [
@@ -69,7 +71,7 @@ async fn who_may_come_in_and_where_to() {
 #[tokio::test]
 async fn a_running_statement_can_be_cancelled() {
     let postgres = Postgres::start();
-    let port = start(config(&format!("[backend]\nurl = '{}'", postgres.url("postgres"))));
+    let port = start(config(&format!("[backend]\nurl = '{}'", postgres.url("postgres")))).await;
     let client = connect(port, "user=any dbname=postgres").await.expect("let in");
     let token = client.cancel_token();
     tokio::spawn(async move {
@@ -85,7 +87,7 @@ async fn a_running_statement_can_be_cancelled() {
 async fn a_backend_may_come_and_go() {
     let mut postgres = Postgres::start();
     postgres.stop();
-    let port = start(config(&format!("[backend]\nurl = '{}'", postgres.url("postgres"))));
+    let port = start(config(&format!("[backend]\nurl = '{}'", postgres.url("postgres")))).await;
     let error = refused(port, "user=any dbname=postgres").await;
     assert_eq!(code(&error), "57P03", "{error:?}");
 

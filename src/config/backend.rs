@@ -1,5 +1,6 @@
 use serde::Deserialize;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// `[backend]`: the PostgreSQL behind.
@@ -8,6 +9,9 @@ use std::str::FromStr;
 pub struct Backend {
     /// A URL or a libpq connection string. If it names a database, that one is served; if not, the one each client asks for.
     pub url: Option<BackendUrl>,
+    /// The roots, PEM, that must have signed a backend's certificate, which must also be for its host (libpq's `verify-full`).
+    /// Without, TLS is as the URL's `sslmode` says, and unverified.
+    pub tls_ca: Option<PathBuf>,
 }
 
 /// `[[database]]`: a database that lives elsewhere.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Embedded {
-    /// Where its data, its log and (if they were provisioned) its binaries live.
+    /// Where its data and its log live.
     pub data_dir: PathBuf,
     /// Off: faster, and a crash of the machine may lose or damage data. For tests.
     pub fsync: bool,

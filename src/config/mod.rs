@@ -29,6 +29,7 @@ use serde::Deserialize;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use tokio_postgres::config::{Host, SslMode};
 
 /// Everything that can be configured, valid as a whole.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -198,12 +199,14 @@ impl Config {
     /// None: there is no such database (3D000).
     pub fn target(&self, database: &str) -> Option<tokio_postgres::Config> {
         let entry = |name: &str| self.databases.iter().find(|d| d.name == name).map(|d| &d.url);
-        if let Some(url) = entry(database).or_else(|| entry("*")) {
-            return Some(url.for_database(database));
+        let serves = |url: &&BackendUrl| url.get().get_dbname().is_none_or(|named| named == database);
+        let url = entry(database).or_else(|| entry("*")).or_else(|| self.backend.url.as_ref().filter(serves))?;
+        let mut target = url.for_database(database);
+        // A root to verify against is worth nothing while plain text is taken too. A socket has no TLS to verify.
+        if self.backend.tls_ca.is_some() && target.get_hosts().iter().all(|host| matches!(host, Host::Tcp(_))) {
+            target.ssl_mode(SslMode::Require);
         }
-        let url = self.backend.url.as_ref()?;
-        let serves = url.get().get_dbname().is_none_or(|named| named == database);
-        serves.then(|| url.for_database(database))
+        Some(target)
     }
 
     /// The entry of a client's user.

@@ -21,7 +21,7 @@ fn the_documented_file_names_every_key_and_its_examples_parse() {
     }
     let everything: String = DOCUMENTED.lines().map(|l| format!("{}\n", l.strip_prefix("#: ").unwrap_or(l))).collect();
     let config = Config::parse(&everything, "config.toml").expect("the examples parse");
-    assert!(config.server.tls_cert.is_some() && config.backend.url.is_some() && config.embedded.pg_bin.is_some());
+    assert!(config.server.tls_cert.is_some() && config.backend.url.is_some() && config.backend.tls_ca.is_some() && config.embedded.pg_bin.is_some());
     let user = config.users.first().expect("a user is shown");
     assert!(user.verifier.is_some() && user.backend_user.is_some() && user.backend_password.is_some());
     assert!(!config.databases.is_empty() && !config.dialect.rules.is_empty());
@@ -74,6 +74,16 @@ fn databases_are_found_by_name_then_star_then_backend() {
     assert_eq!(name(&entries, "a").as_deref(), Some("real"));
     assert_eq!(name(&entries, "b").as_deref(), Some("b"));
     assert!(!entries.needs_embedded() && Config::default().needs_embedded());
+}
+
+#[test]
+fn a_root_certificate_rules_plain_text_out() {
+    let mode = |url: &str| {
+        let text = format!("[backend]\nurl = \"{url}\"\ntls_ca = \"ca.pem\"");
+        Config::parse(&text, "t").expect("valid").target("d").expect("served").get_ssl_mode()
+    };
+    assert_eq!(mode("postgres://u@h"), SslMode::Require);
+    assert_eq!(mode("postgres://u@%2Frun"), SslMode::Prefer);
 }
 
 #[test]

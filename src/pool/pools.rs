@@ -29,7 +29,8 @@ impl Pools {
         let pool = match known {
             Some(pool) => pool,
             None => {
-                let target = Target::new(target, &TlsTrust::default())
+                let trust = self.config.backend.tls_ca.clone().map_or(TlsTrust::Any, TlsTrust::Full);
+                let target = Target::new(target, &trust)
                     .map_err(|e| ClientError::new(SqlState::CANNOT_CONNECT_NOW, format!("TLS towards the backend cannot be set up: {e}")))?;
                 Pool::new(target, &self.config.pool, self.config.limits.plan_cache.get())
             }

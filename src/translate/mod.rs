@@ -42,3 +42,8 @@ pub fn split(_sql: &str) -> Vec<StatementRange> {
 pub fn translate(_sql: &str, _params: &[ParamClass], _catalog: &Catalog, _options: &Options) -> Result<Plan, ClientError> {
     todo!()
 }
+
+/// A catalog of what SQLite's DDL would create. Errors carry a byte position into `ddl`.
+pub fn catalog_from_ddl(_ddl: &str) -> Result<Catalog, ClientError> {
+    todo!()
+}

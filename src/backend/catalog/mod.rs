@@ -4,4 +4,5 @@ mod load;
 mod refresh;
 mod sql;
 
+pub use load::load;
 pub use refresh::Keeper;

@@ -1,0 +1,147 @@
+use super::CliError;
+use crate::config::{AuthMethod, BackendUrl, Config, Embedded, Overrides};
+use crate::embedded::{self, Cluster};
+use crate::observe;
+use crate::server;
+use indicatif::ProgressBar;
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task;
+
+/// Serve clients, until SIGINT or SIGTERM.
+///
+/// Without a backend, a PostgreSQL of Litewire's own is started in the data directory (found on this machine, else fetched);
+/// the database and the role there are both named litewire.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  litewire serve
+  litewire serve --config litewire.toml
+  litewire serve --listen 127.0.0.1:7000 --data-dir /srv/litewire
+  litewire serve --backend postgres://app:secret@db.example.com:5432/app")]
+pub(super) struct Args {
+    /// The configuration; the config.toml of the sources shows every key with its default.
+    #[arg(long, value_name = "FILE", env = "LITEWIRE_CONFIG")]
+    config: Option<PathBuf>,
+    /// The address and port for clients [default: 127.0.0.1:6543].
+    #[arg(long, value_name = "ADDR", env = "LITEWIRE_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// The PostgreSQL to serve from. Without a database in the URL, each client gets the one it asks for.
+    #[arg(long, value_name = "URL", env = "LITEWIRE_BACKEND", hide_env_values = true)]
+    backend: Option<BackendUrl>,
+    /// Where the PostgreSQL of Litewire's own lives [default: .litewire].
+    #[arg(long, value_name = "DIR", env = "LITEWIRE_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
+    let overrides = Overrides { listen: args.listen, backend: args.backend, data_dir: args.data_dir };
+    let config = Config::load(args.config.as_deref(), overrides)?;
+    observe::start_log(&config.log)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let served = runtime.block_on(serve(config));
+    // A start that was broken off may still be fetching PostgreSQL: its child processes end with this one.
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(mut config: Config) -> Result<(), CliError> {
+    // From here on a signal stops in order, however far the start has come.
+    let mut signals = Signals::new()?;
+    let address = config.server.listen;
+    // Before the cluster: a port that is taken is known at once.
+    let listener = TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })?;
+    let address = listener.local_addr()?;
+    let cluster = if config.needs_embedded() {
+        let cluster = tokio::select! {
+            cluster = start_cluster(&config.embedded) => cluster?,
+            () = signals.stop() => return Ok(()),
+        };
+        let url = cluster.url(embedded::DATABASE, embedded::ROLE);
+        config.backend.url = Some(url.parse().expect("the cluster's URL is one"));
+        Some(cluster)
+    } else {
+        None
+    };
+    let (user, database) = example_client(&config);
+    // Whoever started us may have closed our output; the service goes on.
+    let _ = writeln!(io::stdout(), "Litewire listens on {address}. Connect with:\n\n    {}\n", psql(address, &user, &database));
+    let served = server::serve(listener, config, async move { signals.stop().await }).await;
+    if let Some(cluster) = cluster {
+        task::spawn_blocking(|| cluster.stop()).await.map_err(io::Error::other)??;
+    }
+    Ok(served?)
+}
+
+async fn start_cluster(embedded: &Embedded) -> Result<Cluster, CliError> {
+    let is_default = *embedded.data_dir == *Embedded::default().data_dir;
+    let data_dir = Cluster::data_dir(&embedded.data_dir, is_default)?;
+    if is_default && !data_dir.ends_with(&embedded.data_dir) {
+        tracing::warn!("{} is below a directory that is root's alone; the data is in {}", embedded.data_dir.display(), data_dir.display());
+    }
+    let spinner = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let shown = spinner.clone();
+    let progress = Box::new(move |step: &str| if shown.is_hidden() { tracing::info!("{step}") } else { shown.set_message(format!("{step} …")) });
+    let options = embedded::Options { data_dir, fsync: embedded.fsync, pg_bin: embedded.pg_bin.clone(), progress };
+    let cluster = task::spawn_blocking(|| Cluster::start(options)).await.map_err(io::Error::other)?;
+    spinner.finish_and_clear();
+    Ok(cluster?)
+}
+
+/// A user and a database that the configuration lets in.
+fn example_client(config: &Config) -> (String, String) {
+    let url = config.backend.url.as_ref().map(BackendUrl::get);
+    let named = config.databases.iter().map(|d| d.name.as_str()).find(|name| *name != "*");
+    let database = named.or_else(|| url?.get_dbname()).unwrap_or("postgres");
+    let user = match config.auth.method {
+        AuthMethod::ScramSha256 => config.users.first().map(|u| u.name.as_str()),
+        AuthMethod::Trust => url.and_then(|u| u.get_user()).or_else(|| config.databases.iter().find_map(|d| d.url.get().get_user())),
+    };
+    (user.unwrap_or("postgres").to_owned(), database.to_owned())
+}
+
+fn psql(address: SocketAddr, user: &str, database: &str) -> String {
+    let host = match address.ip() {
+        ip if !ip.is_unspecified() => ip.to_string(),
+        ip if ip.is_ipv6() => "::1".to_owned(),
+        _ => "127.0.0.1".to_owned(),
+    };
+    format!("psql -h {host} -p {} -U {user} {database}", address.port())
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => tracing::info!("SIGINT: stopping"),
+            _ = self.terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_psql_line_can_be_used() {
+        let config = Config::parse("[backend]\nurl = \"postgres://ann@h/app\"", "t").expect("valid");
+        let (user, database) = example_client(&config);
+        let address = "0.0.0.0:6543".parse().expect("an address");
+        assert_eq!(psql(address, &user, &database), "psql -h 127.0.0.1 -p 6543 -U ann app");
+        assert_eq!(psql("[::1]:1".parse().expect("an address"), "u", "d"), "psql -h ::1 -p 1 -U u d");
+    }
+}
