@@ -113,7 +113,6 @@ async fn greet(socket: &mut Socket, shared: &Shared) -> Result<Option<Admitted>,
     }
     let pool = shared.pools.get(&startup.user, &startup.database).await.map_err(Ended::Refused)?;
     let options = session_options(&shared.config, &mut startup).map_err(Ended::Refused)?;
-    let parameters = pool.prepare().await.map_err(Ended::Refused)?;
 
     // A 3.0 client takes keys of four bytes only.
     let key = match socket.protocol_version() {
@@ -122,7 +121,7 @@ async fn greet(socket: &mut Socket, shared: &Shared) -> Result<Option<Admitted>,
     };
     let cancel = shared.cancels.register(key.clone(), pool.target().clone());
     socket.feed(PgWireBackendMessage::Authentication(Authentication::Ok)).await?;
-    for (name, value) in parameters {
+    for (name, value) in pool.parameters() {
         let value = match name.as_str() {
             "application_name" => &startup.application_name,
             "session_authorization" => &startup.user,
