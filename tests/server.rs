@@ -4,21 +4,22 @@ mod postgres;
 
 use litewire::config::Config;
 use litewire::pool::Pools;
-use litewire::server::Server;
+use litewire::server;
 use postgres::Postgres;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 fn config(text: &str) -> Config {
-    Config::parse(&format!("[server]\nlisten = '127.0.0.1:0'\n{text}"), "test").expect("a valid configuration")
+    Config::parse(text, "test").expect("a valid configuration")
 }
 
 /// A proxy on a port of its own.
-fn start(config: Config) -> u16 {
-    let server = Server::bind(config).expect("a free port");
-    let port = server.address().expect("bound").port();
-    tokio::spawn(server.run(std::future::pending()));
+async fn start(config: Config) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(server::serve(listener, config, std::future::pending()));
     port
 }
 
@@ -26,6 +27,13 @@ async fn connect(port: u16, rest: &str) -> Result<tokio_postgres::Client, tokio_
     let (client, connection) = tokio_postgres::connect(&format!("host=127.0.0.1 port={port} {rest}"), NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
+}
+
+async fn refused(port: u16, rest: &str) -> tokio_postgres::Error {
+    match connect(port, rest).await {
+        Ok(_) => panic!("let in: {rest}"),
+        Err(error) => error,
+    }
 }
 
 async fn value(client: &tokio_postgres::Client, sql: &str) -> Result<String, tokio_postgres::Error> {
@@ -44,7 +52,8 @@ async fn who_may_come_in_and_where_to() {
     let verifier = litewire::config::ScramVerifier::of_password("secret");
     let url = postgres.url("");
     let port =
-        start(config(&format!("[backend]\nurl = '{url}'\n[auth]\nmethod = 'scram-sha-256'\n[[user]]\nname = 'alice'\nverifier = '{verifier}'")));
+        start(config(&format!("[backend]\nurl = '{url}'\n[auth]\nmethod = 'scram-sha-256'\n[[user]]\nname = 'alice'\nverifier = '{verifier}'")))
+            .await;
     let client = connect(port, "user=alice password=secret dbname=postgres").await.expect("let in");
     assert_eq!(value(&client, "SHOW TimeZone").await.expect("answered"), "UTC");
     for (rest, expected) in [
@@ -54,7 +63,7 @@ async fn who_may_come_in_and_where_to() {
         ("user=alice password=secret dbname=postgres options='-x'", "42601"),
         ("user=alice password=secret dbname=postgres options='-c litewire.dialect=cobol'", "22023"),
     ] {
-        let error = connect(port, rest).await.err().expect("refused");
+        let error = refused(port, rest).await;
         assert_eq!(code(&error), expected, "{rest}: {error:?}");
     }
 }
@@ -62,7 +71,7 @@ async fn who_may_come_in_and_where_to() {
 #[tokio::test]
 async fn a_running_statement_can_be_cancelled() {
     let postgres = Postgres::start();
-    let port = start(config(&format!("[backend]\nurl = '{}'", postgres.url("postgres"))));
+    let port = start(config(&format!("[backend]\nurl = '{}'", postgres.url("postgres")))).await;
     let client = connect(port, "user=any dbname=postgres").await.expect("let in");
     let token = client.cancel_token();
     tokio::spawn(async move {
@@ -78,8 +87,8 @@ async fn a_running_statement_can_be_cancelled() {
 async fn a_backend_may_come_and_go() {
     let mut postgres = Postgres::start();
     postgres.stop();
-    let port = start(config(&format!("[backend]\nurl = '{}'", postgres.url("postgres"))));
-    let error = connect(port, "user=any dbname=postgres").await.err().expect("the backend is down");
+    let port = start(config(&format!("[backend]\nurl = '{}'", postgres.url("postgres")))).await;
+    let error = refused(port, "user=any dbname=postgres").await;
     assert_eq!(code(&error), "57P03", "{error:?}");
 
     postgres.resume();
@@ -190,4 +199,39 @@ async fn the_registry_says_what_sqlite_declared() {
     assert_eq!(t.columns[1].collation, litewire::catalog::Collation::NoCase);
     assert!(!catalog.relation("s").expect("there").is_sqlite(), "its row is stale");
     assert_eq!(catalog.meta.get("user_version").map(String::as_str), Some("7"));
+}
+
+#[tokio::test]
+async fn without_an_event_trigger_foreign_ddl_is_found_by_polling() {
+    let postgres = Postgres::start();
+    let direct = postgres.connect().await;
+    direct
+        .batch_execute("CREATE ROLE plain LOGIN; GRANT ALL ON SCHEMA public TO plain; GRANT CREATE ON DATABASE postgres TO plain")
+        .await
+        .expect("done");
+    let config = config(&format!("[backend]\nurl = '{}'", postgres.url("postgres").replace("user=postgres", "user=plain")));
+    let pool = Pools::new(Arc::new(config)).get("any", "postgres").await.expect("reachable");
+    assert_eq!(pool.catalog().helpers, Some(litewire::helpers::VERSION));
+    direct.batch_execute("CREATE TABLE late (a int)").await.expect("done");
+    tokio::time::timeout(Duration::from_secs(6), async {
+        while pool.catalog().relation("late").is_none() {
+            drop(pool.checkout().await.expect("free"));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .expect("noticed");
+    assert!(!pool.catalog().relation("late").expect("there").may_select, "it belongs to another role");
+}
+
+#[tokio::test]
+async fn idle_links_are_closed() {
+    let postgres = Postgres::start();
+    let config = config(&format!("[backend]\nurl = '{}'\n[pool]\nidle_timeout = '300ms'", postgres.url("postgres")));
+    let pool = Pools::new(Arc::new(config)).get("any", "postgres").await.expect("reachable");
+    drop((pool.checkout().await.expect("free"), pool.checkout().await.expect("free")));
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    let direct = postgres.connect().await;
+    let row = direct.query_one("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'litewire'", &[]).await.expect("answered");
+    assert_eq!(row.get::<_, i64>(0), 0);
 }

@@ -5,7 +5,9 @@ use bytes::{BufMut, BytesMut};
 use postgres_protocol::authentication::{md5_hash, sasl};
 use postgres_protocol::message::{backend, frontend};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -34,12 +36,50 @@ pub struct Target {
     connector: Option<Connector>,
 }
 
+/// One host of a URL.
+enum Place {
+    /// The socket's path.
+    Unix(PathBuf),
+    /// `name` for certificates and messages, `address` (the same, or its `hostaddr`) to connect to.
+    Tcp { name: String, address: String, port: u16 },
+}
+
+impl Place {
+    async fn connect(&self) -> io::Result<Stream> {
+        match self {
+            Place::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
+            Place::Tcp { address, port, .. } => {
+                let socket = TcpStream::connect((address.as_str(), *port)).await?;
+                socket.set_nodelay(true)?;
+                socket2::SockRef::from(&socket).set_keepalive(true)?;
+                Ok(Stream::Tcp(socket))
+            }
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Place::Unix(_) => "",
+            Place::Tcp { name, .. } => name,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Unix(path) => write!(f, "{}", path.display()),
+            Place::Tcp { name, port, .. } => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
 /// A `TlsConnector` that has Debug.
 #[derive(Clone)]
 struct Connector(TlsConnector);
 
-impl std::fmt::Debug for Connector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TlsConnector")
     }
 }
@@ -111,44 +151,42 @@ impl Target {
 
     /// A socket to the first host that takes one, with TLS as the URL's `sslmode` says.
     pub async fn open(&self) -> Result<Stream, ConnectError> {
-        let (hosts, addresses, ports) = (self.config.get_hosts(), self.config.get_hostaddrs(), self.config.get_ports());
-        let mut failure = ConnectError::Unreachable { address: "the backend".to_owned(), source: io::Error::other("its URL names no host") };
-        for at in 0..hosts.len().max(addresses.len()) {
-            let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
-            let host = match (hosts.get(at), addresses.get(at)) {
-                (Some(Host::Unix(directory)), _) => Err(directory.join(format!(".s.PGSQL.{port}"))),
-                (Some(Host::Tcp(name)), None) => Ok((name.clone(), name.clone())),
-                (Some(Host::Tcp(name)), Some(address)) => Ok((name.clone(), address.to_string())),
-                (None, address) => address.map(|a| Ok((a.to_string(), a.to_string()))).unwrap_or_else(|| Ok(Default::default())),
-            };
-            let limit = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
-            let attempt = async {
-                match &host {
-                    Err(path) => UnixStream::connect(path).await.map(Stream::Unix),
-                    Ok((_, address)) => {
-                        let socket = TcpStream::connect((address.as_str(), port)).await?;
-                        socket.set_nodelay(true)?;
-                        socket2::SockRef::from(&socket).set_keepalive(true)?;
-                        Ok(Stream::Tcp(socket))
-                    }
-                }
-            };
-            let opened = tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-            match (opened, host) {
-                (Ok(Stream::Tcp(socket)), Ok((name, _))) => {
-                    return tokio::time::timeout(limit, self.secure(socket, name)).await.map_err(timed_out)?;
-                }
-                (Ok(stream), _) => return Ok(stream),
-                (Err(source), host) => {
-                    let address = host.map_or_else(|path| path.display().to_string(), |(name, _)| format!("{name}:{port}"));
-                    failure = ConnectError::Unreachable { address, source };
-                }
+        let limit = self.limit();
+        let mut failure = None;
+        for place in self.places() {
+            match tokio::time::timeout(limit, place.connect()).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(Stream::Tcp(socket)) => return tokio::time::timeout(limit, self.secure(socket, place.name())).await.map_err(timed_out)?,
+                Ok(stream) => return Ok(stream),
+                Err(source) => failure = Some(ConnectError::Unreachable { address: place.to_string(), source }),
             }
         }
-        Err(failure)
+        Err(failure.unwrap_or_else(|| ConnectError::Io(io::Error::other("the backend's URL names no host"))))
     }
 
-    async fn secure(&self, mut socket: TcpStream, host: String) -> Result<Stream, ConnectError> {
+    /// The hosts of the URL, in their order.
+    fn places(&self) -> Vec<Place> {
+        let (hosts, addresses, ports) = (self.config.get_hosts(), self.config.get_hostaddrs(), self.config.get_ports());
+        let place = |at: usize| {
+            let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+            let address = addresses.get(at).map(ToString::to_string);
+            match hosts.get(at) {
+                Some(Host::Unix(directory)) => Place::Unix(directory.join(format!(".s.PGSQL.{port}"))),
+                Some(Host::Tcp(name)) => Place::Tcp { name: name.clone(), address: address.unwrap_or_else(|| name.clone()), port },
+                None => {
+                    let address = address.unwrap_or_default();
+                    Place::Tcp { name: address.clone(), address, port }
+                }
+            }
+        };
+        (0..hosts.len().max(addresses.len())).map(place).collect()
+    }
+
+    /// For each step on the way to a connection.
+    fn limit(&self) -> Duration {
+        self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT)
+    }
+
+    async fn secure(&self, mut socket: TcpStream, host: &str) -> Result<Stream, ConnectError> {
         let Some(connector) = &self.connector else { return Ok(Stream::Tcp(socket)) };
         let mut request = BytesMut::new();
         frontend::ssl_request(&mut request);
@@ -156,7 +194,7 @@ impl Target {
         // One byte and no more: what follows it must not be taken for part of the handshake (CVE-2021-23222).
         match (socket.read_u8().await?, self.config.get_ssl_mode()) {
             (b'S', _) => {
-                let name = rustls_pki_types::ServerName::try_from(host).map_err(io::Error::other)?;
+                let name = rustls_pki_types::ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
                 Ok(Stream::Tls(Box::new(connector.0.connect(name, socket).await?)))
             }
             (_, SslMode::Prefer) => Ok(Stream::Tcp(socket)),
@@ -167,8 +205,7 @@ impl Target {
     /// A link, authenticated and idle.
     pub async fn link(&self) -> Result<Link, ConnectError> {
         let stream = self.open().await?;
-        let limit = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
-        tokio::time::timeout(limit, self.start(stream)).await.map_err(timed_out)?
+        tokio::time::timeout(self.limit(), self.start(stream)).await.map_err(timed_out)?
     }
 
     /// Asks the server to cancel what the backend `pid` does. Whether it did shows on that backend's own connection.
@@ -180,9 +217,11 @@ impl Target {
         request.put_i32(pid);
         request.put_slice(key);
         stream.write_all(&request).await?;
-        // The server closes the connection once it has sent the signal.
-        stream.read(&mut [0; 1]).await?;
-        Ok(())
+        // The server closes the connection, unanswered, once it has sent the signal.
+        match stream.read_u8().await {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     async fn start(&self, mut io: Stream) -> Result<Link, ConnectError> {

@@ -121,7 +121,7 @@ impl Control {
                     Ok(AsyncMessage::Notification(_)) => changed.notify_one(),
                     Ok(_) => {}
                     Err(error) => {
-                        tracing::warn!(%error, "the control connection was lost");
+                        tracing::warn!(reason = %detail(&error), "the control connection was lost");
                         break;
                     }
                 }

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task;
 
@@ -51,6 +52,10 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
 async fn serve(mut config: Config) -> Result<(), CliError> {
     // From here on a signal stops in order, however far the start has come.
     let mut signals = Signals::new()?;
+    let address = config.server.listen;
+    // Before the cluster: a port that is taken is known at once.
+    let listener = TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })?;
+    let address = listener.local_addr()?;
     let cluster = if config.needs_embedded() {
         let cluster = tokio::select! {
             cluster = start_cluster(&config.embedded) => cluster?,
@@ -63,20 +68,13 @@ async fn serve(mut config: Config) -> Result<(), CliError> {
         None
     };
     let (user, database) = example_client(&config);
-    let served = run_server(config, &user, &database, async move { signals.stop().await }).await;
+    // Whoever started us may have closed our output; the service goes on.
+    let _ = writeln!(io::stdout(), "Litewire listens on {address}. Connect with:\n\n    {}\n", psql(address, &user, &database));
+    let served = server::serve(listener, config, async move { signals.stop().await }).await;
     if let Some(cluster) = cluster {
         task::spawn_blocking(|| cluster.stop()).await.map_err(io::Error::other)??;
     }
-    served
-}
-
-async fn run_server(config: Config, user: &str, database: &str, stop: impl Future<Output = ()>) -> Result<(), CliError> {
-    let server = server::Server::bind(config)?;
-    let address = server.address()?;
-    // Whoever started us may have closed our output; the service goes on.
-    let _ = writeln!(io::stdout(), "Litewire listens on {address}. Connect with:\n\n    {}\n", psql(address, user, database));
-    server.run(stop).await;
-    Ok(())
+    Ok(served?)
 }
 
 async fn start_cluster(embedded: &Embedded) -> Result<Cluster, CliError> {
@@ -142,8 +140,6 @@ mod tests {
     fn the_psql_line_can_be_used() {
         let config = Config::parse("[backend]\nurl = \"postgres://ann@h/app\"", "t").expect("valid");
         let (user, database) = example_client(&config);
-        let bound = server::Server::bind(config)
-            .and_then(|server| Ok((server.address().map_err(|source| server::ServerError::Listen { address: server.wanted(), source })?, server)));
         let address = "0.0.0.0:6543".parse().expect("an address");
         assert_eq!(psql(address, &user, &database), "psql -h 127.0.0.1 -p 6543 -U ann app");
         assert_eq!(psql("[::1]:1".parse().expect("an address"), "u", "d"), "psql -h ::1 -p 1 -U u d");

@@ -142,14 +142,25 @@ impl Pool {
         Ok(self.keeper.reload().await?)
     }
 
-    /// For a new session: the catalog as it is now, and what a backend announces by ParameterStatus.
-    pub async fn prepare(&self) -> Result<&BTreeMap<String, String>, ClientError> {
+    /// For a new session: sees that the catalog is as the database is now, and that the parameters are known.
+    async fn prepare(&self) -> Result<(), ClientError> {
         self.keeper.check().await?;
-        if let Some(parameters) = self.parameters.get() {
-            return Ok(parameters);
+        if !self.is_prepared() {
+            let parameters = self.checkout().await?.params.clone();
+            // Another session may have been faster, with the same.
+            let _ = self.parameters.set(parameters);
         }
-        let parameters = self.checkout().await?.params.clone();
-        Ok(self.parameters.get_or_init(|| parameters))
+        Ok(())
+    }
+
+    /// Did the backend ever answer?
+    fn is_prepared(&self) -> bool {
+        self.parameters.get().is_some()
+    }
+
+    /// What a backend announces by ParameterStatus when it starts.
+    pub fn parameters(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.parameters.get().into_iter().flatten()
     }
 
     /// A turn for BEGIN IMMEDIATE: whoever waits for it holds no backend.

@@ -3,7 +3,7 @@ use crate::backend::{Target, TlsTrust};
 use crate::config::Config;
 use crate::error::{ClientError, SqlState};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// All pools: one for each database and backend role, made when a client first asks for it.
 #[derive(Debug)]
@@ -25,18 +25,36 @@ impl Pools {
     pub async fn get(&self, user: &str, database: &str) -> Result<Arc<Pool>, ClientError> {
         let target = self.target(user, database)?;
         let key = (database.to_owned(), target.get_user().unwrap_or_default().to_owned());
-        let known = self.pools.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        let pool = match known {
-            Some(pool) => pool,
-            None => {
-                let target = Target::new(target, &TlsTrust::default())
-                    .map_err(|e| ClientError::new(SqlState::CANNOT_CONNECT_NOW, format!("TLS towards the backend cannot be set up: {e}")))?;
-                Pool::new(target, &self.config.pool, self.config.limits.plan_cache.get())
+        let pool = self.pool(&key, target)?;
+        match pool.prepare().await {
+            Ok(()) => Ok(pool),
+            Err(error) => {
+                // Names that the backend does not know must not pile up.
+                let mut pools = self.lock();
+                if !pool.is_prepared() && pools.get(&key).is_some_and(|known| Arc::ptr_eq(known, &pool)) {
+                    pools.remove(&key);
+                }
+                Err(error)
             }
-        };
-        pool.prepare().await?;
-        // Only now: names that the backend does not know must not pile up.
-        Ok(self.pools.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(pool).clone())
+        }
+    }
+
+    /// The pool of that key, made if there is none.
+    fn pool(&self, key: &(String, String), target: tokio_postgres::Config) -> Result<Arc<Pool>, ClientError> {
+        let mut pools = self.lock();
+        if let Some(pool) = pools.get(key) {
+            return Ok(pool.clone());
+        }
+        let trust = self.config.backend.tls_ca.clone().map_or(TlsTrust::Any, TlsTrust::Full);
+        let target = Target::new(target, &trust)
+            .map_err(|e| ClientError::new(SqlState::CANNOT_CONNECT_NOW, format!("TLS towards the backend cannot be set up: {e}")))?;
+        let pool = Pool::new(target, &self.config.pool, self.config.limits.plan_cache.get());
+        pools.insert(key.clone(), pool.clone());
+        Ok(pool)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Arc<Pool>>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the database lives, with the role and its password: the user's own entry, else the URL's, else the user's name.

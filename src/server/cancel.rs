@@ -42,7 +42,7 @@ impl Cancels {
         if let Some(entry) = self.lock().get_mut(&pid)
             && entry.held.as_ref().is_some_and(|held| held.0 == backend)
         {
-            entry.under_way -= 1;
+            entry.under_way = entry.under_way.saturating_sub(1);
         }
     }
 
@@ -74,6 +74,7 @@ impl CancelHandle {
 
     /// From now on a CancelRequest goes nowhere. True: one is still under way and may hit whoever has the backend next, so that
     /// the backend must be marked broken instead of being returned.
+    #[must_use = "a backend that a CancelRequest may still hit must not be returned"]
     pub fn release(&self) -> bool {
         let mut clients = self.cancels.lock();
         clients.get_mut(&self.pid).is_some_and(|entry| entry.held.take().is_some() && std::mem::take(&mut entry.under_way) > 0)

@@ -16,7 +16,6 @@ use crate::observe::counters;
 use crate::pool::Pools;
 use auth::Authenticator;
 use cancel::Cancels;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,32 +24,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// Connections that the kernel keeps for us until they are accepted.
-const BACKLOG: i32 = 1024;
 /// After an `accept` that failed for want of resources.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// A proxy that cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; choose another address with --listen or [server] listen")]
-    Listen {
-        /// `[server] listen`
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// Its certificate or key is of no use.
-    #[error(transparent)]
-    Tls(#[from] ServerTlsError),
-}
-
-/// A proxy that listens.
-pub struct Server {
-    listener: TcpListener,
-    shared: Arc<Shared>,
-}
 
 /// What all connections share.
 struct Shared {
@@ -63,52 +38,46 @@ struct Shared {
     places: Arc<Semaphore>,
 }
 
-impl Server {
-    /// Listens. Backends are not needed yet: one that is down shows when a client asks for it.
-    pub fn bind(config: Config) -> Result<Self, ServerError> {
-        let address = config.server.listen;
-        let listener = listen(address).map_err(|source| ServerError::Listen { address, source })?;
+/// Serves clients of `listener` until `stop` completes; then none is accepted any more, and those that are there may end
+/// their transactions for `[server] shutdown_timeout`. Backends are not needed yet: one that is down shows when a client
+/// asks for it.
+pub async fn serve(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> Result<(), ServerTlsError> {
+    let shared = Arc::new(Shared::new(config)?);
+    let (stopping, stopped) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((socket, peer)) => {
+                    connections.spawn(connection(socket, peer, shared.clone(), stopped.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(ended) = connections.join_next() => report(ended),
+        }
+    }
+    drop(listener);
+    shutdown::drain(&stopping, connections, shared.config.server.shutdown_timeout).await;
+    Ok(())
+}
+
+impl Shared {
+    fn new(config: Config) -> Result<Self, ServerTlsError> {
         let tls = tls::acceptor(&config.server)?;
         let config = Arc::new(config);
-        let shared = Shared {
+        Ok(Shared {
             pools: Pools::new(config.clone()),
             tls,
             authenticator: Authenticator::new(&config),
             cancels: Arc::default(),
             places: Arc::new(Semaphore::new(config.server.max_clients.min(Semaphore::MAX_PERMITS))),
             config,
-        };
-        Ok(Server { listener, shared: Arc::new(shared) })
-    }
-
-    /// The address that is listened on; tells the port when `listen` asked for a free one.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// Serves until `stop` completes; then no client is accepted any more, and those that are there may end their
-    /// transactions for `[server] shutdown_timeout`.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
-        let (stopping, stopped) = watch::channel(false);
-        let mut connections = JoinSet::new();
-        tokio::pin!(stop);
-        loop {
-            tokio::select! {
-                () = &mut stop => break,
-                accepted = self.listener.accept() => match accepted {
-                    Ok((socket, peer)) => {
-                        connections.spawn(connection(socket, peer, self.shared.clone(), stopped.clone()));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                Some(ended) = connections.join_next() => report(ended),
-            }
-        }
-        drop(self.listener);
-        shutdown::drain(&stopping, connections, self.shared.config.server.shutdown_timeout).await;
+        })
     }
 }
 
@@ -118,15 +87,6 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     {
         tracing::error!(%error, "a connection's task failed");
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
 }
 
 /// One connection from its first byte to its last.

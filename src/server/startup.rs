@@ -113,7 +113,6 @@ async fn greet(socket: &mut Socket, shared: &Shared) -> Result<Option<Admitted>,
     }
     let pool = shared.pools.get(&startup.user, &startup.database).await.map_err(Ended::Refused)?;
     let options = session_options(&shared.config, &mut startup).map_err(Ended::Refused)?;
-    let parameters = pool.prepare().await.map_err(Ended::Refused)?;
 
     // A 3.0 client takes keys of four bytes only.
     let key = match socket.protocol_version() {
@@ -122,7 +121,7 @@ async fn greet(socket: &mut Socket, shared: &Shared) -> Result<Option<Admitted>,
     };
     let cancel = shared.cancels.register(key.clone(), pool.target().clone());
     socket.feed(PgWireBackendMessage::Authentication(Authentication::Ok)).await?;
-    for (name, value) in parameters {
+    for (name, value) in pool.parameters() {
         let value = match name.as_str() {
             "application_name" => &startup.application_name,
             "session_authorization" => &startup.user,
@@ -162,11 +161,8 @@ async fn authenticate(socket: &mut Socket, shared: &Shared, startup: &Startup) -
 
 /// Protocol 3.x: a minor version or a protocol option (`_pq_.…`) that is not known is answered by what is.
 async fn negotiate_version(socket: &mut Socket, message: &startup::Startup) -> Result<(), Ended> {
-    let (major, minor) = (message.protocol_number_major, message.protocol_number_minor);
-    if major != 3 {
-        let text = format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.2");
-        return Err(refuse(SqlState::FEATURE_NOT_SUPPORTED, text));
-    }
+    // pgwire let no other major version in.
+    let minor = message.protocol_number_minor;
     let version = if minor >= 2 { ProtocolVersion::PROTOCOL3_2 } else { ProtocolVersion::PROTOCOL3_0 };
     let unknown: Vec<String> = message.parameters.keys().filter(|name| name.starts_with("_pq_.")).cloned().collect();
     if version.version_number().1 != minor || !unknown.is_empty() {

@@ -46,7 +46,7 @@ struct Registry {
     meta: HashMap<String, String>,
 }
 
-/// Reads the whole catalog. Version 0: the keeper numbers it. Runs in the caller's transaction, so that all of it is of one moment.
+/// Reads the whole catalog. Version 0: the keeper numbers it. In a repeatable-read transaction all of it is of one moment.
 pub async fn load(client: &Client) -> Result<Catalog, Error> {
     let database = client.query_one(sql::DATABASE, &[]).await?;
     let path: Vec<String> = database.get(0);
