@@ -191,17 +191,27 @@ impl Drop for Serve {
     }
 }
 
-#[test]
-fn the_death_of_the_manager_takes_postgres_along_and_leaves_the_data() {
+#[tokio::test]
+async fn rows_survive_the_death_of_the_manager_and_postgres_does_not() {
     let dir = directory();
+    let mut socket = tokio_postgres::Config::new();
+    socket.host_path(dir.path().join("run")).user(ROLE).dbname(DATABASE);
+
     let mut serve = Serve::start(dir.path());
+    let (client, connection) = socket.connect(NoTls).await.expect("the socket is there");
+    tokio::spawn(connection);
+    client.batch_execute("CREATE TABLE t (a text); INSERT INTO t VALUES ('kept')").await.expect("writes");
     let server = postmaster(dir.path()).expect("it runs");
     serve.process.kill().expect("kill -9");
     serve.process.wait().expect("ends");
     wait_for_end(server);
-    // A second one opens the same directory.
-    let cluster = Cluster::start(quick(dir.path())).unwrap_or_else(|e| panic!("{e}"));
-    cluster.stop().expect("stops");
+
+    // The next manager does not wait for the end of what the last one left behind.
+    let mut serve = Serve::start(dir.path());
+    serve.process.kill().expect("kill -9");
+    serve.process.wait().expect("ends");
+    let cluster = start(&dir).await;
+    assert_eq!(text(&connect(&cluster.url(DATABASE, ROLE)).await, "SELECT a FROM t").await, "kept");
 }
 
 #[test]

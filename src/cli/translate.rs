@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "backend")]
     schema: Option<PathBuf>,
     /// Take the tables from this database.
-    #[arg(long, value_name = "URL", env = "LITEWIRE_BACKEND", hide_env_values = true)]
+    #[arg(long, value_name = "URL")]
     backend: Option<BackendUrl>,
 }
 

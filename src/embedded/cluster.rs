@@ -121,11 +121,14 @@ fn supervise(
         child::stop_orphan(&server.place.data()).await;
         server.init(&options.progress).await?;
         let mut child = server.start().await?;
-        bootstrap::run(&server.maintenance()).await?;
-        // The starter may have gone; then `stopped` says so.
-        let _ = report.send(());
-        server.keep_up(&mut child, stopped).await;
-        child::stop(&mut child).await
+        let set_up = bootstrap::run(&server.maintenance()).await;
+        if set_up.is_ok() {
+            // The starter may have gone; then `stopped` says so.
+            let _ = report.send(());
+            server.keep_up(&mut child, stopped).await;
+        }
+        child::stop(&mut child).await?;
+        Ok(set_up?)
     })
 }
 
