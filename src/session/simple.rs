@@ -23,8 +23,8 @@ pub(super) struct Script {
     sql: Arc<str>,
     statements: Vec<Range<usize>>,
     next: usize,
-    /// The last statement was tried once with a catalog that may have been stale.
-    tried: bool,
+    /// The last statement's own ReadyForQuery is the client's.
+    ready: bool,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
@@ -55,7 +55,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return Ok(());
         }
-        self.script = Some(Script { sql: sql.into(), statements, next: 0, tried: false });
+        self.script = Some(Script { sql: sql.into(), statements, next: 0, ready: false });
         Ok(())
     }
 
@@ -94,11 +94,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         let Some(mut script) = self.script.take() else { return Ok(()) };
         let Some(range) = script.statements.get(script.next).cloned() else {
-            self.ready_here();
+            if !script.ready {
+                self.ready_here();
+            }
             return Ok(());
         };
         script.next += 1;
-        script.tried = false;
         let sql = script.sql.clone();
         let last = script.next == script.statements.len();
         self.script = Some(script);
@@ -156,17 +157,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 shape.change = settings::change(sql);
                 encode::query(&mut self.bout, &text);
                 self.expect.push_back(Expect::Query { shape: Arc::new(shape), ready: last });
-                if last {
+                if let Some(script) = self.script.as_mut() {
                     // The script stays while its last statement may have to be tried again.
-                    self.finish_script(retry);
+                    script.ready = last;
                 }
                 self.transaction.used();
                 self.unnamed_here = false;
             }
             Action::Transaction(control) => {
                 self.control(control, last).await?;
-                if last {
-                    self.script = None;
+                if let Some(script) = self.script.as_mut() {
+                    script.ready = last;
                 }
             }
             _ => {
@@ -175,12 +176,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
         }
         Ok(())
-    }
-
-    fn finish_script(&mut self, retry: bool) {
-        if !retry {
-            self.script = None;
-        }
     }
 
     /// The text of a statement, its slots as literals.

@@ -192,9 +192,11 @@ fn native(sql: &str, tokens: &[Token]) -> Plan {
 /// Does a query read nothing but PostgreSQL's own catalogs (psql, drivers)?
 fn reads_system_catalog(sql: &str, tokens: &[Token], catalog: &Catalog) -> bool {
     let mut system = false;
-    for token in tokens.iter().filter(|t| matches!(t.kind, Kind::Word | Kind::Quoted)) {
+    for (at, token) in tokens.iter().enumerate().filter(|(_, t)| matches!(t.kind, Kind::Word | Kind::Quoted)) {
         let word = scan::unquote(token.text(sql)).to_ascii_lowercase();
-        if catalog.by_name.contains_key(&word) {
+        // An alias may well be named as a table is; what is read stands behind FROM or JOIN.
+        let read = at > 0 && ["FROM", "JOIN", "INTO", "UPDATE"].iter().any(|w| tokens[at - 1].is(sql, w));
+        if read && catalog.by_name.contains_key(&word) {
             return false;
         }
         system |= word.starts_with("pg_") || word == "information_schema";
