@@ -27,7 +27,7 @@ pub fn sqlite_schema(catalog: &Catalog) -> Query {
         for index in &relation.indexes {
             let hidden = matches!(index.parts.as_slice(), [IndexPart::Column(c)] if relation.columns[*c].hidden);
             let is_rowid = index.primary && relation.rowid().is_some_and(|(r, _)| index.parts == [IndexPart::Column(r)]);
-            if hidden || is_rowid {
+            if hidden || is_rowid || (index.primary && relation.without_rowid) {
                 continue;
             }
             if index.constraint {

@@ -151,6 +151,9 @@ fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: 
     use ast::Statement as S;
     match statement {
         S::Query(query) => {
+            if let ast::SetExpr::Insert(write) | ast::SetExpr::Update(write) | ast::SetExpr::Delete(write) = &*query.body {
+                return with_write(query, write, binder, lower);
+            }
             let bound = binder.named_query(query, &scan::result_items(binder.sql, false))?;
             let (text, columns) = lower.output(&bound)?;
             let columns = if lower.options.native_results { Columns::Backend } else { Columns::Shaped(columns) };
@@ -168,16 +171,36 @@ fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: 
     }
 }
 
+/// WITH in front of an INSERT, UPDATE or DELETE.
+fn with_write<'a>(
+    query: &ast::Query,
+    statement: &ast::Statement,
+    binder: &mut bind::Binder<'a>,
+    lower: &mut lower::Lower<'a>,
+) -> Result<Action, ClientError> {
+    let (ctes, recursive) = binder.common_tables(query)?;
+    let mut written = write::write(statement, binder, lower)?;
+    let mut text = lower.with(&ctes, recursive)?.into_template();
+    if matches!(written.template.parts.first(), Some(Part::Text(first)) if first.starts_with("WITH ")) {
+        return Err(ClientError::refused("WITH in front of a REPLACE into a table with several unique keys"));
+    }
+    text.append(&written.template);
+    written.template = text;
+    Ok(Action::Execute(Box::new(written)))
+}
+
 /// A statement of PostgreSQL's own, `$n` its only holes.
 fn native(sql: &str, tokens: &[Token]) -> Plan {
     let mut template = Template::default();
+    let number = |t: &Token| t.text(sql).strip_prefix('$').and_then(|n| n.parse::<usize>().ok());
+    let highest = tokens.iter().filter(|t| t.kind == Kind::Placeholder).filter_map(number).max().unwrap_or(0);
+    // In the order of their numbers, so that the backend's own description of them is the client's.
+    template.slots = (1..=highest).map(|n| Slot { source: Source::Client(n), demand: Demand::Native(0) }).collect();
     let mut last = 0;
-    let mut highest = 0;
     for token in tokens.iter().filter(|t| t.kind == Kind::Placeholder) {
-        let Some(number) = token.text(sql).strip_prefix('$').and_then(|n| n.parse::<usize>().ok()) else { continue };
+        let Some(number) = number(token) else { continue };
         template.push(&sql[last..token.at.start]);
         template.slot(Source::Client(number), Demand::Native(0));
-        highest = highest.max(number);
         last = token.at.end;
     }
     template.push(&sql[last..]);

@@ -194,7 +194,9 @@ impl Binder<'_> {
             other => return Err(self.refused(format!("the operator {other}"), whole.span())),
         };
         let (left, right) = (self.expr(left)?, self.expr(right)?);
-        let ty = Ty { nullable: binary_nullable(value_op, &left, &right), ..Ty::plain(binary_class(value_op, left.ty.class, right.ty.class)) };
+        // A text constant is in arithmetic the number that it starts with.
+        let class = |e: &Expr| e.constant().map_or(e.ty.class, |v| Ty::of_value(&v.to_number()).class);
+        let ty = Ty { nullable: binary_nullable(value_op, &left, &right), ..Ty::plain(binary_class(value_op, class(&left), class(&right))) };
         Ok(Expr { kind: Kind::Binary(value_op, Box::new(left), Box::new(right)), ty })
     }
 
@@ -252,6 +254,10 @@ impl Binder<'_> {
             }
             ast::InTarget::Table { name, args: None } => {
                 let query = self.table_query(name)?;
+                if query.columns.len() != left.len() {
+                    let message = format!("sub-select returns {} columns - expected {}", query.columns.len(), left.len());
+                    return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(expr.span())));
+                }
                 Ok(Expr { kind: Kind::InQuery(left, Box::new(query), negated), ty })
             }
             other => Err(self.refused(format!("IN {other}"), expr.span())),
@@ -420,7 +426,7 @@ impl Binder<'_> {
         call.function = Callee::Known(function);
         let aggregate = function.is_aggregate(count) && call.over.is_none();
         if aggregate && !self.scopes.last().is_some_and(|s| s.aggregate_allowed) {
-            return Err(ClientError::new(SqlState::GROUPING_ERROR, format!("misuse of aggregate: {}()", name.to_uppercase())).at(self.at(span)));
+            return Err(ClientError::new(SqlState::GROUPING_ERROR, format!("misuse of aggregate: {name}()")).at(self.at(span)));
         }
         let ty = (function.result)(&call.args);
         Ok(Expr { kind: Kind::Call(Box::new(call)), ty })

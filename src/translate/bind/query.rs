@@ -25,13 +25,7 @@ impl Binder<'_> {
             return Err(self.refused(lock, query.span()));
         }
         let outer = self.ctes.len();
-        let (mut ctes, mut recursive) = (Vec::new(), false);
-        for cte in query.with.iter().flat_map(|w| &w.cte_tables) {
-            let (cte, itself) = self.cte(cte, query.with.as_ref().is_some_and(|w| w.recursive))?;
-            recursive |= itself;
-            self.ctes.push(cte.clone());
-            ctes.push(cte);
-        }
+        let (ctes, recursive) = self.common_tables(query)?;
         let order = match &query.order_by {
             None => &[][..],
             Some(ast::OrderBy { kind: OrderByKind::Expressions(items), .. }) => items,
@@ -45,6 +39,18 @@ impl Binder<'_> {
         bound.ctes.splice(0..0, ctes);
         bound.recursive |= recursive;
         Ok(bound)
+    }
+
+    /// The common tables of a query, in scope from here on, and whether one refers to itself.
+    pub fn common_tables(&mut self, query: &ast::Query) -> Bound<(Vec<Cte>, bool)> {
+        let (mut ctes, mut recursive) = (Vec::new(), false);
+        for cte in query.with.iter().flat_map(|w| &w.cte_tables) {
+            let (cte, itself) = self.cte(cte, query.with.as_ref().is_some_and(|w| w.recursive))?;
+            recursive |= itself;
+            self.ctes.push(cte.clone());
+            ctes.push(cte);
+        }
+        Ok((ctes, recursive))
     }
 
     fn limit(&mut self, query: &ast::Query) -> Bound<(Option<Expr>, Option<Expr>)> {

@@ -8,6 +8,7 @@ use crate::error::{ClientError, SqlState};
 use crate::translate::Action;
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
 use crate::translate::lower::{Lower, literal_text};
+use crate::translate::tree::Class;
 use sqlparser::ast::{self, ColumnOption, IndexColumn, ReferentialAction, TableConstraint};
 
 /// A table while it is made: the catalog's view of it, and the text for the backend.
@@ -377,17 +378,8 @@ pub fn view<'a>(create: &ast::CreateView, binder: &mut Binder<'a>, lower: &mut L
     } else {
         create.columns.iter().map(|c| c.name.value.clone()).collect()
     };
-    let classes: Vec<_> = query
-        .columns
-        .iter()
-        .map(|c| {
-            if matches!(c.ty.class, crate::translate::tree::Class::Null | crate::translate::tree::Class::Param) {
-                crate::translate::tree::Class::Text
-            } else {
-                c.ty.class
-            }
-        })
-        .collect();
+    let classes: Vec<_> =
+        query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
     lower.stored = true;
     let body = lower.query_as(&query, &classes);
     lower.stored = false;
@@ -395,6 +387,10 @@ pub fn view<'a>(create: &ast::CreateView, binder: &mut Binder<'a>, lower: &mut L
     let schema = &catalog.current_schema;
     let printed = qualified(schema, &ident.value);
     let columns: Vec<String> = names.iter().map(|n| quote_ident(n)).collect();
+    // A view's column keeps no domain of an expression's; the carrier is told again, so that the catalog knows it.
+    let cells: Vec<String> =
+        columns.iter().zip(&classes).map(|(n, c)| if *c == Class::Dynamic { format!("{n}::litewire.\"any\" AS {n}") } else { n.clone() }).collect();
+    let body = format!("SELECT {} FROM ({body}) AS \"_v\"({})", cells.join(", "), columns.join(", "));
     let mut steps = vec![format!("CREATE VIEW {printed} ({}) AS {body}", columns.join(", "))];
     steps.push(register(schema, "view", &ident.value, &ident.value, binder.sql));
     for (name, column) in names.iter().zip(&query.columns) {

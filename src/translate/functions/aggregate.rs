@@ -34,10 +34,13 @@ fn sum_type(args: &[Expr]) -> Ty {
 }
 
 /// Opens a call whose arguments are lowered outside the group.
-fn call(lower: &mut Lower, call: &Call, name: &str, args: impl FnOnce(&mut Lower) -> Lowered) -> Lowered {
+fn call(lower: &mut Lower, of: &Call, name: &str, args: impl FnOnce(&mut Lower) -> Lowered) -> Lowered {
+    if of.args.first().is_some_and(Expr::folds) && (of.distinct || matches!(name, "min" | "max")) {
+        return Err(ClientError::refused(format!("{name}() of a column under NOCASE or RTRIM")));
+    }
     let args = lower.ungrouped(args)?;
-    let mut out = fill(&format!("{name}({}{{}}", if call.distinct { "DISTINCT " } else { "" }), &[&args]);
-    lower.call_tail(&mut out, call)?;
+    let mut out = fill(&format!("{name}({}{{}}", if of.distinct { "DISTINCT " } else { "" }), &[&args]);
+    lower.call_tail(&mut out, of)?;
     Ok(out)
 }
 

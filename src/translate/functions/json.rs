@@ -65,27 +65,27 @@ fn document(lower: &mut Lower, e: &Expr) -> Lowered {
 /// json_extract(): the element with its storage class.
 fn extract(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     let document = document(lower, &call.args[0])?;
-    let path = match call.args[1].constant() {
-        Some(Value::Text(path)) => compiled_path(path)?,
+    let element = match call.args[1].constant() {
+        Some(Value::Text(path)) => follow(document, &steps(path)?),
         _ => {
             let path = lower.text(&call.args[1])?;
-            lower.call("j_path", &[&path])?
+            let path = lower.call("j_path", &[&path])?;
+            fill("({} #> {})", &[&document, &path])
         }
     };
-    let element = fill("({} #> {})", &[&document, &path]);
     lower.call("j_any", &[&element])
 }
 
 /// `->` and `->>`: a label or index stands for a path.
 pub fn arrow(lower: &mut Lower, left: &Expr, right: &Expr, value: bool) -> Lowered {
     let document = document(lower, left)?;
-    let path = match right.constant() {
-        Some(Value::Integer(n)) => Frag::text(format!("ARRAY['{n}']")),
-        Some(Value::Text(path)) if path.starts_with('$') => compiled_path(path)?,
-        Some(Value::Text(label)) => Frag::text(format!("ARRAY[{}]", literal_text(label))),
+    let steps = match right.constant() {
+        Some(Value::Integer(n)) => vec![Step::Index(*n)],
+        Some(Value::Text(path)) if path.starts_with('$') => steps(path)?,
+        Some(Value::Text(label)) => vec![Step::Key(label.clone())],
         _ => return Err(ClientError::refused("-> with a path that is no constant")),
     };
-    let element = fill("({} #> {})", &[&document, &path]);
+    let element = follow(document, &steps);
     if value {
         return lower.call("j_any", &[&element]);
     }
@@ -93,35 +93,50 @@ pub fn arrow(lower: &mut Lower, left: &Expr, right: &Expr, value: bool) -> Lower
     lower.call("j_min", &[&text])
 }
 
-/// `$.a.b[0]` as a text array; `[#-1]` counts from the end.
-fn compiled_path(path: &str) -> Lowered {
+/// A step of a path: PostgreSQL's `->` takes a key only of an object and an index only of an array, as SQLite does.
+enum Step {
+    Key(String),
+    Index(i64),
+}
+
+fn follow(document: Frag, steps: &[Step]) -> Frag {
+    steps.iter().fold(document, |at, step| match step {
+        Step::Key(key) => fill(&format!("({{}} -> {}::text)", literal_text(key)), &[&at]),
+        Step::Index(n) => fill(&format!("({{}} -> ({n})::int)"), &[&at]),
+    })
+}
+
+/// The steps of `$.a.b[0]`; `[#-1]` counts from the end.
+fn steps(path: &str) -> Result<Vec<Step>, ClientError> {
     let bad = || ClientError::new(crate::error::SqlState::INVALID_PARAMETER_VALUE, format!("bad JSON path: {}", literal_text(path)));
     let mut rest = path.strip_prefix('$').ok_or_else(bad)?;
-    let mut keys = Vec::new();
+    let mut steps = Vec::new();
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix(".\"") {
             let (key, tail) = after.split_once('"').ok_or_else(bad)?;
-            keys.push(key.to_owned());
+            steps.push(Step::Key(key.to_owned()));
             rest = tail;
         } else if let Some(after) = rest.strip_prefix('.') {
             let end = after.find(['.', '[']).unwrap_or(after.len());
             if end == 0 {
                 return Err(bad());
             }
-            keys.push(after[..end].to_owned());
+            steps.push(Step::Key(after[..end].to_owned()));
             rest = &after[end..];
         } else {
             let (index, tail) = rest.strip_prefix('[').and_then(|r| r.split_once(']')).ok_or_else(bad)?;
-            let key = index.strip_prefix('#').unwrap_or(index);
-            if key.is_empty() || key.parse::<i64>().is_err() {
-                return Err(bad());
-            }
-            keys.push(key.to_owned());
+            let number: i32 = match index.strip_prefix('#') {
+                // `#` is one behind the last element, where nothing is.
+                Some("") => i32::MAX,
+                Some(back) if back.starts_with('-') => back.parse().map_err(|_| bad())?,
+                Some(_) => return Err(bad()),
+                None => index.parse().ok().filter(|n| *n >= 0).ok_or_else(bad)?,
+            };
+            steps.push(Step::Index(i64::from(number)));
             rest = tail;
         }
     }
-    let keys: Vec<String> = keys.iter().map(|k| literal_text(k)).collect();
-    Ok(Frag::text(format!("ARRAY[{}]::text[]", keys.join(", "))))
+    Ok(steps)
 }
 
 /// A value as JSON text.

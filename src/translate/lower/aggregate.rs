@@ -33,7 +33,8 @@ impl Lower<'_> {
         if let Kind::Column(column) = &mut local.kind {
             column.depth = 0;
         }
-        if group.keys.contains(&local) {
+        // Under NOCASE or RTRIM a key stands for several texts, one of which is chosen as for a bare column.
+        if group.keys.contains(&local) && !local.folds() {
             let out = self.without_group(at, |this| this.natural(e))?;
             return Ok(Some(out));
         }
@@ -126,7 +127,7 @@ impl Lower<'_> {
         Ok(Frag::join(&terms, ", "))
     }
 
-    fn order_key(&mut self, e: &Expr) -> Lowered {
+    pub(super) fn order_key(&mut self, e: &Expr) -> Lowered {
         use crate::catalog::Collation;
         use crate::translate::tree::Class;
         let key = self.natural(e)?;

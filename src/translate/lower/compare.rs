@@ -38,6 +38,7 @@ impl Lower<'_> {
                 self.native(op, left, right, of)
             }
             (Class::Integer, Class::Real) if right.constant().is_some() => self.integer_with_real(op, left, right),
+            (Class::Real, Class::Integer) if right.constant().is_some() => self.real_with_integer(op, left, right),
             (a, b) if a.is_number() && b.is_number() => self.numbers(op, left, right),
             (Class::Param, Class::Param) => self.same(op, Class::Text, left, right),
             (Class::Param, b) => self.same(op, b, left, right),
@@ -111,6 +112,25 @@ impl Lower<'_> {
             );
         }
         let b = constant(&Value::Integer(bound as i64))?;
+        Ok(fill(&format!("({{}} {} {{}})", op.text()), &[&a, &b]))
+    }
+
+    /// A real against an integer constant that no real equals: the comparison is exact in SQLite (datatype3.html §4.2).
+    fn real_with_integer(&mut self, op: CompareOp, left: &Expr, right: &Expr) -> Lowered {
+        let Some(Value::Integer(n)) = right.constant() else { return self.numbers(op, left, right) };
+        let nearest = *n as f64;
+        let op = match (nearest as i128).cmp(&i128::from(*n)) {
+            std::cmp::Ordering::Equal => op,
+            _ if matches!(op, CompareOp::Eq | CompareOp::Ne) => {
+                let order = std::cmp::Ordering::Less;
+                return self.classes(op, left, right, order);
+            }
+            std::cmp::Ordering::Greater if matches!(op, CompareOp::Lt | CompareOp::Le) => CompareOp::Lt,
+            std::cmp::Ordering::Greater => CompareOp::Ge,
+            std::cmp::Ordering::Less if matches!(op, CompareOp::Lt | CompareOp::Le) => CompareOp::Le,
+            std::cmp::Ordering::Less => CompareOp::Gt,
+        };
+        let (a, b) = (self.natural(left)?, constant(&Value::Real(nearest))?);
         Ok(fill(&format!("({{}} {} {{}})", op.text()), &[&a, &b]))
     }
 

@@ -215,6 +215,9 @@ impl Lower<'_> {
     }
 
     fn in_query(&mut self, left: &[Expr], query: &crate::translate::tree::Query, negated: bool) -> Lowered {
+        if left.iter().any(Expr::folds) || query.columns.iter().any(|c| crate::translate::tree::folds(c.ty)) {
+            return Err(ClientError::refused("IN (SELECT …) under NOCASE or RTRIM"));
+        }
         let mut pieces = Vec::new();
         let mut wants = Vec::new();
         for (e, column) in left.iter().zip(&query.columns) {

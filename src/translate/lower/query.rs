@@ -4,7 +4,7 @@ use super::{Frag, Lower, Lowered, fill};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::quote_ident;
 use crate::translate::plan::{OutColumn, OutKind};
-use crate::translate::tree::{Body, Class, Expr, From, Kind, Query, Select, Ty};
+use crate::translate::tree::{Body, Class, Cte, Expr, From, Kind, Query, Select, Ty, folds};
 use crate::value::Value;
 
 /// How the items of a result list are printed.
@@ -48,9 +48,26 @@ impl Lower<'_> {
     }
 
     fn query(&mut self, query: &Query, items: Items) -> Lowered {
+        let mut out = self.with(&query.ctes, query.recursive)?;
+        match &query.body {
+            Body::Select(select) => out.append(&self.select(query, select, items)?),
+            body => {
+                out.append(&self.body(query, body, items)?);
+                if !query.order.is_empty() {
+                    let order = self.order_by(&query.order, true)?;
+                    out.append(&fill(" ORDER BY {}", &[&order]));
+                }
+            }
+        }
+        out.append(&self.limit(query)?);
+        Ok(out)
+    }
+
+    /// WITH, with a space behind it; nothing without common tables.
+    pub fn with(&mut self, ctes: &[Cte], recursive: bool) -> Lowered {
         let mut out = Frag::default();
-        for (i, cte) in query.ctes.iter().enumerate() {
-            out.push(match (i, query.recursive) {
+        for (i, cte) in ctes.iter().enumerate() {
+            out.push(match (i, recursive) {
                 (0, true) => "WITH RECURSIVE ",
                 (0, false) => "WITH ",
                 _ => ", ",
@@ -65,20 +82,9 @@ impl Lower<'_> {
             };
             out.append(&fill(&format!("{}({}) AS{materialized} ({{}})", cte.name, columns.join(", ")), &[&body]));
         }
-        if !query.ctes.is_empty() {
+        if !ctes.is_empty() {
             out.push(" ");
         }
-        match &query.body {
-            Body::Select(select) => out.append(&self.select(query, select, items)?),
-            body => {
-                out.append(&self.body(query, body, items)?);
-                if !query.order.is_empty() {
-                    let order = self.order_by(&query.order, true)?;
-                    out.append(&fill(" ORDER BY {}", &[&order]));
-                }
-            }
-        }
-        out.append(&self.limit(query)?);
         Ok(out)
     }
 
@@ -98,6 +104,9 @@ impl Lower<'_> {
                 fill("VALUES {}", &[&Frag::join(&rows, ", ")])
             }
             Body::Compound(op, left, right) => {
+                if *op != "UNION ALL" && query.columns.iter().any(|c| folds(c.ty)) {
+                    return Err(ClientError::refused(format!("{op} of columns under NOCASE or RTRIM")));
+                }
                 let (left, right) = (self.arm(left, &classes)?, self.arm(right, &classes)?);
                 fill(&format!("{{}} {op} {{}}"), &[&left, &right])
             }
@@ -121,6 +130,9 @@ impl Lower<'_> {
     fn select(&mut self, query: &Query, select: &Select, items: Items) -> Lowered {
         let group = select.aggregate.then_some((select.group.as_slice(), &select.bare));
         self.within(group, |this| {
+            if select.distinct {
+                refuse_folding(&select.items, "DISTINCT")?;
+            }
             let mut out = Frag::text(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
             let mut cells = Vec::new();
             for (i, item) in select.items.iter().enumerate() {
@@ -158,7 +170,7 @@ impl Lower<'_> {
     }
 
     fn group_key(&mut self, key: &Expr) -> Lowered {
-        let piece = self.natural(key)?;
+        let piece = if key.folds() { self.order_key(key)? } else { self.natural(key)? };
         // A bare number would be read as an ordinal; a constant groups nothing.
         Ok(if key.constant().is_some() { fill("({})", &[&piece]) } else { piece })
     }
@@ -259,6 +271,11 @@ impl Lower<'_> {
             other => self.text_of(inner, other),
         }
     }
+}
+
+/// What compares whole values knows no collation: it would keep apart what SQLite takes for the same.
+fn refuse_folding(items: &[Expr], construct: &str) -> Result<(), ClientError> {
+    if items.iter().any(Expr::folds) { Err(ClientError::refused(format!("{construct} of a column under NOCASE or RTRIM"))) } else { Ok(()) }
 }
 
 /// The class a column without a known one is carried in.

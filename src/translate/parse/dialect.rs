@@ -1,6 +1,6 @@
 //! SQLite's grammar on sqlparser: its operators' precedence (lang_expr.html), names and quotes.
 
-use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
+use sqlparser::ast::{BinaryOperator, Expr, Statement, UnaryOperator};
 use sqlparser::dialect::{Dialect, Precedence, SQLiteDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -110,6 +110,10 @@ impl Dialect for Sqlite {
             Precedence::And => AND,
             Precedence::Or => OR,
         }
+    }
+
+    fn parse_statement(&self, parser: &mut Parser) -> Option<Result<Statement, ParserError>> {
+        SQLiteDialect {}.parse_statement(parser)
     }
 
     // `- + ~` bind tighter than everything but COLLATE and `::`; sqlparser's own levels differ per operator.
@@ -258,6 +262,11 @@ impl Dialect for Sqlite {
 
     fn supports_string_literal_column_alias(&self, _explicit: bool) -> bool {
         true
+    }
+
+    // INDEXED and NOT begin index hints; the rest of SQLite's keywords that may follow a table are no aliases either.
+    fn is_table_factor_alias(&self, explicit: bool, kw: &Keyword, parser: &mut Parser) -> bool {
+        explicit || !matches!(kw, Keyword::INDEXED | Keyword::NOT) && SQLiteDialect {}.is_table_factor_alias(explicit, kw, parser)
     }
 
     fn supports_values_as_table_factor(&self) -> bool {

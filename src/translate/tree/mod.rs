@@ -422,8 +422,19 @@ impl Expr {
         test(self) || self.operands().into_iter().any(|e| e.any(test))
     }
 
+    /// Is it text under a collation that takes different texts for the same?
+    pub fn folds(&self) -> bool {
+        folds(self.ty)
+    }
+
     /// Is it an aggregate call (no window)?
     pub fn is_aggregate(&self) -> bool {
         matches!(&self.kind, Kind::Call(call) if call.over.is_none() && matches!(call.function, Callee::Known(f) if f.is_aggregate(call.args.len())))
     }
+}
+
+/// Does a type's collation take different texts for the same?
+pub fn folds(ty: Ty) -> bool {
+    use crate::catalog::Collation;
+    ty.class == Class::Text && ty.collation.is_some_and(|(c, _)| c != Collation::Binary)
 }

@@ -137,15 +137,19 @@ impl Write<'_, '_> {
         let keys = unique_keys(table, columns);
         let replace_all =
             conflict == Conflict::Replace && (keys.len() > 1 || keys.iter().any(|k| k.parts.iter().any(|p| matches!(p, IndexPart::Expression(_)))));
+        let is_default = matches!(rows, Rows::Default);
         let source = match rows {
             Rows::Default => Frag::text("DEFAULT VALUES"),
             Rows::Query(query) => query,
-            Rows::Values(rows) => {
+            Rows::Values(mut rows) => {
+                if replace_all || conflict == Conflict::Ignore {
+                    // DEFAULT stands only where the INSERT's own VALUES do.
+                    self.spell_out_defaults(&mut rows, columns);
+                }
                 let rows: Vec<Frag> = rows.iter().map(|r| fill("({})", &[&Frag::join(r, ", ")])).collect();
                 fill("VALUES {}", &[&Frag::join(&rows, ", ")])
             }
         };
-        let is_default = source == Frag::text("DEFAULT VALUES");
         if replace_all {
             text.append(&self.delete_conflicting(&keys, columns, &names, &source)?);
         }
@@ -201,10 +205,11 @@ impl Write<'_, '_> {
             self.table.columns.iter().enumerate().all(|(i, c)| columns.contains(&i) || !named(c))
         };
         tests.extend(self.table.checks.iter().filter(|(_, c)| given(c)).map(|(_, c)| format!("({c}) IS NOT FALSE")));
-        if tests.is_empty() || source.clone().into_fixed().is_some_and(|s| s.contains("DEFAULT")) {
+        if tests.is_empty() {
             return source.clone();
         }
-        fill(&format!("SELECT * FROM ({{}}) AS \"_v\"({}) WHERE {}", names.join(", "), tests.join(" AND ")), &[source])
+        let typed = self.typed(columns);
+        fill(&format!("SELECT {} FROM ({{}}) AS \"_v\"({}) WHERE {}", typed.join(", "), names.join(", "), tests.join(" AND ")), &[source])
     }
 
     /// REPLACE over one key: the row in the way gets every column anew.
@@ -240,23 +245,39 @@ impl Write<'_, '_> {
             IndexPart::Expression(e) => e.clone(),
         };
         let conflicts: Vec<String> = keys.iter().map(|k| format!("({})", k.parts.iter().map(same).collect::<Vec<_>>().join(" AND "))).collect();
-        let source = if source.clone().into_fixed().is_some_and(|s| s.contains("DEFAULT")) {
-            return Err(ClientError::refused("REPLACE of a NULL rowid into a table with several unique keys"));
-        } else {
-            source
-        };
-        // NULLs of a VALUES list have no type of their own; the table's columns lend it.
-        let types: Vec<String> = columns.iter().zip(names).map(|(c, n)| format!("{n}::{}", self.table.columns[*c].type_name)).collect();
         Ok(fill(
             &format!(
                 "WITH \"_raw\"({}) AS ({{}}), \"_new\" AS (SELECT {} FROM \"_raw\"), \"_old\" AS (DELETE FROM {} USING \"_new\" WHERE {} RETURNING 1) ",
                 names.join(", "),
-                columns.iter().zip(&types).zip(names).map(|((_, t), n)| format!("{t} AS {n}")).collect::<Vec<_>>().join(", "),
+                self.typed(columns).join(", "),
                 self.target(),
                 conflicts.join(" OR ")
             ),
             &[source],
         ))
+    }
+
+    /// The columns of a list of rows with their types: a list of nothing but NULLs has none of its own. No length is given,
+    /// for a cast would cut silently what the column refuses.
+    fn typed(&self, columns: &[usize]) -> Vec<String> {
+        let typed = |c: &usize| {
+            let column = &self.table.columns[*c];
+            let name = quote_ident(&column.name);
+            let ty = if column.type_name.starts_with("character") { "text" } else { &column.type_name };
+            format!("{name}::{ty} AS {name}")
+        };
+        columns.iter().map(typed).collect()
+    }
+
+    fn spell_out_defaults(&self, rows: &mut [Vec<Frag>], columns: &[usize]) {
+        for row in rows {
+            for (cell, at) in row.iter_mut().zip(columns) {
+                if *cell == Frag::text("DEFAULT") {
+                    let sequence = self.table.columns[*at].sequence.as_deref().unwrap_or_default();
+                    *cell = Frag::text(format!("nextval({})", crate::translate::lower::literal_text(sequence)));
+                }
+            }
+        }
     }
 
     fn on_conflict(&mut self, on: &OnConflict) -> Bound<Frag> {

@@ -68,11 +68,6 @@ impl<'a, 'b> Write<'a, 'b> {
         Err(ClientError::new(SqlState::UNDEFINED_COLUMN, message).at(self.binder.at(name.span)))
     }
 
-    /// The table's column as an expression.
-    fn column_expr(&self, at: usize) -> Expr {
-        self.binder.scopes[0].sources[0].column(0, at)
-    }
-
     /// RETURNING: the client's columns, then the hidden ones.
     fn returning(&mut self, items: Option<&[SelectItem]>, hidden: Vec<(Frag, Hidden)>, out: &mut Statement, text: &mut Frag) -> Bound<()> {
         let mut cells = Vec::new();
