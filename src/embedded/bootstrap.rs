@@ -19,7 +19,8 @@ pub(super) async fn run(maintenance: &Config) -> Result<(), Error> {
     let row = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1), EXISTS (SELECT FROM pg_database WHERE datname = $2)";
     let row = client.query_one(row, &[&ROLE, &DATABASE]).await?;
     if !row.get::<_, bool>(0) {
-        client.batch_execute(&format!("CREATE ROLE {ROLE} LOGIN")).await?;
+        // The role's name is the helper schema's: its own tables must not go there.
+        client.batch_execute(&format!("CREATE ROLE {ROLE} LOGIN; ALTER ROLE {ROLE} SET search_path = public")).await?;
     }
     if !row.get::<_, bool>(1) {
         client.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {ROLE}")).await?;

@@ -2,7 +2,7 @@
 
 /// Everything that is true of the database as a whole: schemas on the path that exist, helper registry, byte order.
 pub(super) const DATABASE: &str = "
-SELECT current_schemas(false)::text[], current_schema()::text,
+SELECT array_remove(current_schemas(false), 'litewire')::text[], (array_remove(current_schemas(false), 'litewire'))[1]::text,
     EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = 'litewire' AND c.relname = 'meta' AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')),
     coalesce(to_jsonb(d)->>'datlocprovider', 'c') IN ('c', 'b') AND

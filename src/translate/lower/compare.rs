@@ -25,7 +25,7 @@ impl Lower<'_> {
     /// A comparison whose constant, if it has one, stands on the right.
     fn ordered(&mut self, op: CompareOp, left: &Expr, right: &Expr) -> Lowered {
         if let CompareOp::Is | CompareOp::IsNot = op {
-            return self.is(op == CompareOp::IsNot, left, right);
+            return self.is(op == CompareOp::IsNot, left, right, false);
         }
         if right.constant() == Some(&Value::Null) {
             return Ok(Frag::text("NULL::bool"));
@@ -213,8 +213,14 @@ impl Lower<'_> {
         Ok(fill(&format!("({{}} {} {{}})", op.text()), &[&a, &b]))
     }
 
+    /// IS where NULL counts as false: without the tests that would lose an index.
+    pub(super) fn is_positive(&mut self, left: &Expr, right: &Expr) -> Lowered {
+        let (left, right) = with_affinity(left, right);
+        if left.constant().is_some() { self.is(false, &right, &left, true) } else { self.is(false, &left, &right, true) }
+    }
+
     /// IS and IS NOT: equality that takes NULL for a value.
-    fn is(&mut self, negated: bool, left: &Expr, right: &Expr) -> Lowered {
+    fn is(&mut self, negated: bool, left: &Expr, right: &Expr, positive: bool) -> Lowered {
         let equal = self.ordered(CompareOp::Eq, left, right)?;
         let null = |this: &mut Self, e: &Expr| -> Result<Option<Frag>, crate::error::ClientError> {
             Ok(match e.constant() {
@@ -226,8 +232,10 @@ impl Lower<'_> {
         };
         let form = match (null(self, left)?, null(self, right)?) {
             (None, None) => equal,
+            (Some(_), None) | (None, Some(_)) if positive => equal,
             (Some(_), None) | (None, Some(_)) if !negated => fill("({} IS TRUE)", &[&equal]),
             (Some(_), None) | (None, Some(_)) => return Ok(fill("({} IS NOT TRUE)", &[&equal])),
+            (Some(a), Some(b)) if positive => fill("({} OR ({} AND {}))", &[&equal, &a, &b]),
             // OR keeps an index on either side usable; IS NOT DISTINCT FROM does not.
             (Some(a), Some(b)) => fill("(({} IS TRUE) OR ({} AND {}))", &[&equal, &a, &b]),
         };
