@@ -73,7 +73,10 @@ fn indexes_stay_usable() {
         let (mut client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("PostgreSQL answers");
         tokio::spawn(connection);
         client.batch_execute(litewire::helpers::SQL).await.expect("the helper schema");
-        client.batch_execute(&format!("INSERT INTO litewire.meta VALUES ('helpers', '{}') ON CONFLICT DO NOTHING", litewire::helpers::VERSION)).await.expect("its version");
+        client
+            .batch_execute(&format!("INSERT INTO litewire.meta VALUES ('helpers', '{}') ON CONFLICT DO NOTHING", litewire::helpers::VERSION))
+            .await
+            .expect("its version");
         client.batch_execute(NATIVE).await.expect("the native schema");
         for ddl in SQLITE {
             let catalog = load(&mut client).await;
@@ -116,7 +119,8 @@ async fn explained(client: &Client, number: usize, rule: &str, catalog: &Catalog
             declared.push(client.query_one(&format!("SELECT ({name})::text"), &[]).await.expect("a type").get::<_, String>(0));
         }
         client.batch_execute(&format!("PREPARE p{number} ({}) AS {text}", declared.join(", "))).await.unwrap_or_else(|e| panic!("{text}: {e}"));
-        let values: Vec<String> = declared.iter().map(|t| if t.contains("timestamp") { "'2022-04-13'".to_owned() } else { "'5'".to_owned() }).collect();
+        let values: Vec<String> =
+            declared.iter().map(|t| if t.contains("timestamp") { "'2022-04-13'".to_owned() } else { "'5'".to_owned() }).collect();
         format!("EXPLAIN EXECUTE p{number} ({})", values.join(", "))
     };
     let rows = client.query(&explain, &[]).await.unwrap_or_else(|e| panic!("{explain}: {e}"));

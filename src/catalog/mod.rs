@@ -247,4 +247,6 @@ pub struct ForeignKey {
     pub on_update: String,
     /// See `on_update`.
     pub on_delete: String,
+    /// DEFERRABLE INITIALLY DEFERRED.
+    pub deferred: bool,
 }

@@ -7,6 +7,7 @@ use super::shape::Shape;
 use super::simple::{now_ms, pins, shape_columns};
 use super::statement::{self, Portal, Prepared, Shared};
 use super::{Ended, Session};
+use crate::config::UntypedParams;
 use crate::error::{ClientError, SqlState};
 use crate::reply;
 use crate::translate::{Action, Columns, Demand, OutColumn, OutKind, ParamClass, Plan, Source};
@@ -112,7 +113,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.unnamed_here = true;
             self.unsynced = true;
         } else {
-            let shared = statement::shared(parse.sql.to_owned(), parse.types.clone());
+            let shared = statement::shared(parse.sql.to_owned(), parse.types.clone(), 0);
             if !self.prepare(&shared, true) {
                 let mut out = BytesMut::new();
                 encode::empty(&mut out, b'1');
@@ -129,7 +130,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let catalog = self.catalog().await?;
         let plan = self.pool.plans().extended(&prepared.sql, &prepared.classes(), &catalog, &self.translation())?;
         prepared.version = catalog.version;
-        prepared.shared = statement::of_plan(&plan).map(statement::shared_of);
+        prepared.shared = statement::of_plan(&plan).map(|s| statement::shared_of(s, catalog.version));
         prepared.plan = Some(plan);
         Ok(())
     }
@@ -210,11 +211,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(());
         };
         let failed = |e: ClientError| Failed::Client(e, Some(prepared.sql.clone()));
-        let (plan, slots) = match self.slots(&plan, &values).map_err(failed)? {
+        let infer = self.options.untyped_params == UntypedParams::Infer && values.iter().any(|v| !v.declared);
+        let first = if infer { None } else { self.slots(&plan, &values).map_err(failed)? };
+        let (plan, slots) = match first {
             Some(slots) => (plan, slots),
             None => {
                 // A value is of another class than its context takes for granted: a variant that knows all classes.
-                let classes = values.iter().map(Bound::class).collect::<Result<Vec<ParamClass>, _>>().map_err(failed)?;
+                let class = |v: &Bound| if infer { v.class_by_looks() } else { v.class() };
+                let classes = values.iter().map(class).collect::<Result<Vec<ParamClass>, _>>().map_err(failed)?;
                 let catalog = self.catalog().await?;
                 let variant = self.pool.plans().extended(&prepared.sql, &classes, &catalog, &self.translation()).map_err(failed)?;
                 let slots = self.slots(&variant, &values).map_err(failed)?;
@@ -225,9 +229,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
         };
         let Action::Execute(statement) = &plan.action else { return Err(failed(ClientError::refused("this statement with these parameters"))) };
+        self.pragmas.extend(statement.sets.map(|(name, value)| (name, value.to_owned())));
         let mut shape = Shape::of(statement, &bind.result_formats, prepared.described);
         shape.change = settings::change(&prepared.sql);
-        let shared = statement::shared_of(statement);
+        let shared = statement::shared_of(statement, self.pool.catalog().version);
         self.ensure_link().await?;
         self.protect(statement.guard);
         self.prepare(&shared, false);

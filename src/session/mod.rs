@@ -328,8 +328,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             foreign_keys: match self.options.foreign_keys {
                 ForeignKeys::On => true,
                 ForeignKeys::Off => false,
-                ForeignKeys::FirstPragma => on("foreign_keys"),
+                // Per database, as PostgreSQL's are: one session's word holds for all.
+                ForeignKeys::FirstPragma => on("foreign_keys") || self.pool.catalog().meta.get("foreign_keys").is_some_and(|v| v == "1"),
             },
+            foreign_keys_by_pragma: self.options.foreign_keys == ForeignKeys::FirstPragma,
         }
     }
 

@@ -83,13 +83,13 @@ impl Bound<'_> {
 
     /// What is known of its class once it is bound.
     pub fn class(&self) -> Result<ParamClass, ClientError> {
-        Ok(match self.value()? {
-            Value::Null => ParamClass::Null,
-            Value::Integer(_) => ParamClass::Integer,
-            Value::Real(_) => ParamClass::Real,
-            Value::Text(_) => ParamClass::Text,
-            Value::Blob(_) => ParamClass::Blob,
-        })
+        Ok(class_of(&self.value()?))
+    }
+
+    /// The class that untyped text looks like: a number where it is one from end to end (`untyped_params = "infer"`).
+    pub fn class_by_looks(&self) -> Result<ParamClass, ClientError> {
+        let value = self.value()?;
+        Ok(class_of(&if self.declared { value } else { value.apply(Affinity::Numeric) }))
     }
 
     /// The value as a slot demands it. `exact`: its class is known already, and nothing fits better.
@@ -108,6 +108,16 @@ impl Bound<'_> {
         }
         let value = self.value()?;
         Ok(convert(value, demand))
+    }
+}
+
+fn class_of(value: &Value) -> ParamClass {
+    match value {
+        Value::Null => ParamClass::Null,
+        Value::Integer(_) => ParamClass::Integer,
+        Value::Real(_) => ParamClass::Real,
+        Value::Text(_) => ParamClass::Text,
+        Value::Blob(_) => ParamClass::Blob,
     }
 }
 

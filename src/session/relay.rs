@@ -310,6 +310,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         } else {
             message.extend_from_slice(whole);
         }
+        if state == "0A000" && memchr::memmem::find(body, b"cached plan must not change result type").is_some() {
+            // What is prepared there is of an older schema: the next checkout gets a backend that knows nothing.
+            if let Some(link) = self.link.as_mut() {
+                link.broken = true;
+            }
+        }
         self.transaction.failed();
         match self.expect.front_mut() {
             Some(Expect::Own { tag: None, .. }) => return,

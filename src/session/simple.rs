@@ -149,6 +149,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     return Err(translate::unbound(*n));
                 }
                 let text = self.printed(statement, &found.literals)?;
+                self.pragmas.extend(statement.sets.map(|(name, value)| (name, value.to_owned())));
                 self.ensure_link().await?;
                 self.protect(statement.guard);
                 self.pinned |= statement.pins || pins(sql);

@@ -87,15 +87,16 @@ const KNOWN: NonZeroUsize = NonZeroUsize::new(16 * 1024).expect("not zero");
 
 struct Registry {
     last: u64,
-    known: LruCache<(String, Vec<u32>), Arc<Shared>>,
+    known: LruCache<(String, Vec<u32>, u64), Arc<Shared>>,
 }
 
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(|| Mutex::new(Registry { last: 0, known: LruCache::new(KNOWN) }));
 
-/// The shared statement of a text and its parameters' types.
-pub fn shared(sql: String, types: Vec<u32>) -> Arc<Shared> {
+/// The shared statement of a text and its parameters' types. The catalog's version goes in, so that a backend's cached plan never
+/// outlives the schema it was made for; 0 where text passes as it is.
+pub fn shared(sql: String, types: Vec<u32>, version: u64) -> Arc<Shared> {
     let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (sql, types);
+    let key = (sql, types, version);
     if let Some(found) = registry.known.get(&key) {
         return found.clone();
     }
@@ -105,7 +106,7 @@ pub fn shared(sql: String, types: Vec<u32>) -> Arc<Shared> {
     made
 }
 
-/// The shared statement of a plan.
-pub fn shared_of(statement: &Statement) -> Arc<Shared> {
-    shared(statement.template.numbered(), statement.template.slots.iter().map(|s| s.demand.oid()).collect())
+/// The shared statement of a plan, made with a version of the catalog.
+pub fn shared_of(statement: &Statement, version: u64) -> Arc<Shared> {
+    shared(statement.template.numbered(), statement.template.slots.iter().map(|s| s.demand.oid()).collect(), version)
 }

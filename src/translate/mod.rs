@@ -37,6 +37,8 @@ pub struct Options {
     pub case_sensitive_like: bool,
     /// Foreign keys of new tables become real constraints.
     pub foreign_keys: bool,
+    /// PRAGMA foreign_keys = ON makes the recorded foreign keys of all tables real (`[dialect] foreign_keys = "first-pragma"`).
+    pub foreign_keys_by_pragma: bool,
 }
 
 /// Verbs of PostgreSQL's own: the text is forwarded as it came.
@@ -118,7 +120,7 @@ pub fn translate(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &
     let second = tokens.get(1).map_or(String::new(), |t| t.text(sql).to_ascii_uppercase());
     let plain = |action| Ok(Plan { action, params: Vec::new() });
     match verb.as_str() {
-        "PRAGMA" => return plain(pragma::pragma(sql, &tokens, catalog)?),
+        "PRAGMA" => return plain(pragma::pragma(sql, &tokens, catalog, options)?),
         "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
             return plain(Action::Transaction(transaction::control(sql, &tokens)?));
         }

@@ -49,6 +49,8 @@ pub struct Statement {
     pub guard: bool,
     /// Does it pin the backend to the client (LISTEN, temporary tables, …)?
     pub pins: bool,
+    /// A PRAGMA's value that the connection has once the statement is sent.
+    pub sets: Option<(&'static str, &'static str)>,
     /// What the proxy did that the client may want to know: printed by `litewire translate`, sent as nothing on the wire.
     pub notes: Vec<String>,
 }

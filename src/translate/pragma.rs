@@ -2,7 +2,7 @@
 
 use super::introspect::declared_type;
 use super::parse::scan::{self, Kind, Token};
-use super::{Action, Answer, OutColumn, OutKind, Setting, Statement, Template};
+use super::{Action, Answer, Options, OutColumn, OutKind, Setting, Statement, Template};
 use crate::catalog::{Catalog, Collation, Index, IndexPart, Relation};
 use crate::error::ClientError;
 use crate::value::Value;
@@ -35,7 +35,7 @@ pub fn settings() -> impl Iterator<Item = &'static str> {
 }
 
 /// Translates a PRAGMA.
-pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog) -> Result<Action, ClientError> {
+pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog, options: &Options) -> Result<Action, ClientError> {
     let mut words = tokens[1..].iter();
     let mut name = words.next().ok_or_else(|| ClientError::new(crate::error::SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len()))?;
     let mut rest: Vec<&Token> = words.collect();
@@ -47,6 +47,13 @@ pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog) -> Result<Action, 
     let argument = argument(sql, &rest)?;
     if let Some((name, default, answers, boolean)) = SETTINGS.iter().find(|s| s.0 == name_text) {
         let value = argument.map(|v| if *boolean { truth(&v) } else { v.to_ascii_lowercase() });
+        if *name == "foreign_keys"
+            && options.foreign_keys_by_pragma
+            && value.as_deref() == Some("1")
+            && let Some(statement) = super::ddl::enforce_foreign_keys(catalog)
+        {
+            return Ok(Action::Execute(Box::new(Statement { sets: Some(("foreign_keys", "1")), ..statement })));
+        }
         // A change of the file's format has no meaning here; the value in force is told.
         let value = if matches!(*name, "journal_mode" | "page_size" | "auto_vacuum") { None } else { value };
         let answers = *answers || value.is_none() && rest.is_empty() || *name == "journal_mode";

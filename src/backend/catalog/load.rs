@@ -186,6 +186,7 @@ fn constraint(relation: &mut Relation, row: &Row) {
         target_columns: row.get::<_, Option<_>>(5).unwrap_or_default(),
         on_update: action(row.get(6)).to_owned(),
         on_delete: action(row.get(7)).to_owned(),
+        deferred: row.get(9),
     });
 }
 

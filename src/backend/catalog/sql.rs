@@ -68,7 +68,7 @@ SELECT k.conrelid, k.conname::text, k.contype::text, t.relname::text,
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number),
     (SELECT array_agg(a.attname::text ORDER BY u.at) FROM unnest(k.confkey) WITH ORDINALITY u(number, at)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number),
-    k.confupdtype::text, k.confdeltype::text, pg_catalog.pg_get_expr(k.conbin, k.conrelid)
+    k.confupdtype::text, k.confdeltype::text, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.condeferred
 FROM pg_catalog.pg_constraint k
 LEFT JOIN pg_catalog.pg_class t ON t.oid = k.confrelid
 WHERE k.conrelid = ANY($1::oid[]) AND k.contype IN ('f', 'c')

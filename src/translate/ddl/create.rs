@@ -275,20 +275,12 @@ impl Making {
             target_columns: foreign.referred_columns.iter().map(|c| c.value.clone()).collect(),
             on_update: action(&foreign.on_update),
             on_delete: action(&foreign.on_delete),
+            deferred: foreign.characteristics.as_ref().is_some_and(|c| c.initially == Some(ast::DeferrableInitial::Deferred)),
         };
         // Recorded in the table's text; a real constraint only where foreign keys are enforced (foreignkeys.html §2).
         if binder.options.foreign_keys {
-            let list = |names: &[String]| names.iter().map(|n| quote_ident(n)).collect::<Vec<_>>().join(", ");
-            let target_name = binder.catalog.relation(&key.target).map_or_else(|| quote_ident(&key.target), |r| qualified(&r.schema, &r.name));
-            let columns = if key.target_columns.is_empty() { String::new() } else { format!(" ({})", list(&key.target_columns)) };
-            let deferred = foreign.characteristics.as_ref().is_some_and(|c| c.initially == Some(ast::DeferrableInitial::Deferred));
-            self.parts.push(format!(
-                "FOREIGN KEY ({}) REFERENCES {target_name}{columns} ON UPDATE {} ON DELETE {} DEFERRABLE INITIALLY {}",
-                list(&key.columns),
-                key.on_update,
-                key.on_delete,
-                if deferred { "DEFERRED" } else { "IMMEDIATE" }
-            ));
+            let target = binder.catalog.relation(&key.target).map_or_else(|| quote_ident(&key.target), |r| qualified(&r.schema, &r.name));
+            self.parts.push(super::foreign::constraint(&key, &target));
         }
         self.relation.foreign_keys.push(key);
         Ok(())

@@ -56,7 +56,9 @@ impl Lower<'_> {
             return Ok(grouped);
         }
         match &e.kind {
-            Kind::Compare(CompareOp::Is, left, right) if positive && left.constant().is_none_or(|c| *c != Value::Null) => self.is_positive(left, right),
+            Kind::Compare(CompareOp::Is, left, right) if positive && left.constant().is_none_or(|c| *c != Value::Null) => {
+                self.is_positive(left, right)
+            }
             Kind::Compare(op, left, right) => self.comparison(*op, left, right),
             Kind::CompareRows(op, left, right) => self.rows(*op, left, right),
             Kind::Logic(and, operands) => {

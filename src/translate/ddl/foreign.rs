@@ -1,0 +1,50 @@
+//! Foreign keys: recorded in a table's text, and made real when a session asks for it (foreignkeys.html §2).
+
+use super::create::relation_of;
+use super::{block, qualified};
+use crate::catalog::{Catalog, ForeignKey, Relation};
+use crate::translate::bind::{Binder, quote_ident};
+use crate::translate::lower::Lower;
+use crate::translate::{Options, Statement, parse};
+use sqlparser::ast;
+
+/// A foreign key as a constraint of its table; `target` is the other table as printed.
+pub(super) fn constraint(key: &ForeignKey, target: &str) -> String {
+    let list = |names: &[String]| names.iter().map(|n| quote_ident(n)).collect::<Vec<_>>().join(", ");
+    let columns = if key.target_columns.is_empty() { String::new() } else { format!(" ({})", list(&key.target_columns)) };
+    format!(
+        "FOREIGN KEY ({}) REFERENCES {target}{columns} ON UPDATE {} ON DELETE {} DEFERRABLE INITIALLY {}",
+        list(&key.columns),
+        key.on_update,
+        key.on_delete,
+        if key.deferred { "DEFERRED" } else { "IMMEDIATE" }
+    )
+}
+
+/// The statement that makes every recorded foreign key real; None when all are. Rows that break one already are tolerated,
+/// as SQLite tolerates them; a key that nothing unique answers to stays recorded.
+pub fn enforce_foreign_keys(catalog: &Catalog) -> Option<Statement> {
+    catalog.helpers?;
+    let mut steps =
+        vec!["INSERT INTO litewire.meta (key, value) VALUES ('foreign_keys', '1') ON CONFLICT (key) DO UPDATE SET value = excluded.value".to_owned()];
+    for relation in &catalog.relations {
+        for key in recorded(relation, catalog).unwrap_or_default() {
+            let real = |r: &ForeignKey| r.columns == key.columns && r.target.eq_ignore_ascii_case(&key.target);
+            let Some(target) = catalog.relation(&key.target).filter(|_| !relation.foreign_keys.iter().any(real)) else { continue };
+            let constraint = constraint(&key, &qualified(&target.schema, &target.name));
+            let table = qualified(&relation.schema, &relation.name);
+            steps.push(format!("BEGIN ALTER TABLE {table} ADD {constraint} NOT VALID; EXCEPTION WHEN invalid_foreign_key THEN NULL; END"));
+        }
+    }
+    (steps.len() > 1).then(|| block(&steps, "PRAGMA"))
+}
+
+/// The foreign keys that a table's own text names.
+fn recorded(relation: &Relation, catalog: &Catalog) -> Option<Vec<ForeignKey>> {
+    let sql = relation.sql.as_deref()?;
+    let ast::Statement::CreateTable(create) = parse::parse(sql).ok()? else { return None };
+    let options = Options::default();
+    let mut binder = Binder::new(sql, &[], catalog, &options);
+    let mut lower = Lower::new(catalog, &options);
+    Some(relation_of(&create, &mut binder, &mut lower).ok()?.foreign_keys)
+}
