@@ -179,6 +179,7 @@ fn column_list(columns: &[OutColumn]) -> String {
         OutKind::Real => "REAL".to_owned(),
         OutKind::Text => "TEXT".to_owned(),
         OutKind::Blob => "BLOB".to_owned(),
+        OutKind::Dynamic(_) => "as its values".to_owned(),
         OutKind::Native(oid) => type_name(oid),
     };
     let columns: Vec<String> = columns.iter().map(|c| format!("{} {}", c.name, kind(c.kind))).collect();

@@ -4,4 +4,4 @@ mod error;
 mod row;
 
 pub use error::shape_error;
-pub use row::{describe, shape_row, value_bytes};
+pub use row::{describe, shape_field, shape_row, value_bytes};

@@ -20,7 +20,11 @@ pub fn shape_row(out: &mut BytesMut, shape: &Shape, fields: &[Option<&[u8]>]) {
 }
 
 /// A field as SQLite prints it; NaN is NULL.
-fn shape_field<'a>(column: &Column, field: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+pub fn shape_field<'a>(column: &Column, field: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    if let OutKind::Dynamic(carrier) = column.kind {
+        let value = crate::session::carried_value(field, carrier).ok()?;
+        return value_bytes(&value, column).map(Cow::Owned);
+    }
     if column.kind != OutKind::Real || column.format != 0 {
         return Some(Cow::Borrowed(field));
     }

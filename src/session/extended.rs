@@ -39,12 +39,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     pub(super) async fn extended(&mut self, tag: u8, whole: &[u8]) -> Result<(), Ended> {
         let body = &whole[frame::HEADER..];
         if tag == b'S' {
+            self.settle_description(tag, body);
             self.sync();
             return Ok(());
         }
         if self.skipping {
             return Ok(());
         }
+        self.settle_description(tag, body);
         let done = match tag {
             b'P' => self.parse(body).await,
             b'B' => self.bind(body).await,
@@ -381,6 +383,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.unsynced = true;
             return Ok(());
         }
+        if portal.shape.is_dynamic() && !self.dynamic_text {
+            self.undescribed = Some(name.to_owned());
+            return Ok(());
+        }
         let mut out = BytesMut::new();
         let columns = portal.plan.as_ref().and_then(|p| self.result_columns(p));
         match (&portal.shape.columns, columns) {
@@ -390,6 +396,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         self.inject(out);
         Ok(())
+    }
+
+    /// A description that waited for its portal's Execute: it goes with the rows if that comes now, else all dynamic columns are text.
+    fn settle_description(&mut self, tag: u8, body: &[u8]) {
+        let Some(name) = self.undescribed.take() else { return };
+        let Some(portal) = self.portals.get_mut(&name) else { return };
+        if tag == b'E' && frontend::execute(body).is_ok_and(|(n, limit)| n == name && limit == 0) {
+            let shape = Arc::make_mut(&mut portal.shape);
+            shape.held = true;
+            return;
+        }
+        let mut out = BytesMut::new();
+        reply::describe(&mut out, portal.shape.columns.as_deref().unwrap_or_default());
+        self.inject(out);
     }
 
     fn portal(&self, name: &str) -> Result<Portal, ClientError> {
@@ -465,7 +485,9 @@ fn backend_formats(shape: &Shape) -> Vec<i16> {
     if columns.iter().all(|c| c.format == 0) {
         return Vec::new();
     }
-    columns.iter().map(|c| c.format).chain(shape.hidden.iter().map(|_| 0)).collect()
+    // Dynamic values are always taken as text, and shaped here.
+    let format = |c: &super::Column| if matches!(c.kind, OutKind::Dynamic(_)) { 0 } else { c.format };
+    columns.iter().map(format).chain(shape.hidden.iter().map(|_| 0)).collect()
 }
 
 fn put_formats(out: &mut BytesMut, formats: &[i16]) {

@@ -6,6 +6,7 @@
 mod counters;
 mod expect;
 mod extended;
+mod held;
 mod link;
 mod params;
 mod relay;
@@ -15,6 +16,7 @@ mod simple;
 mod statement;
 mod transaction;
 
+pub use held::value as carried_value;
 pub use shape::{Column, Shape};
 
 use crate::catalog::Catalog;
@@ -151,6 +153,14 @@ struct Session<IO> {
     rolled_back: bool,
     /// An error that a fresh catalog may mend: kept back until that was tried.
     held_error: Option<BytesMut>,
+    /// The rows of the result under way whose types are still to be told.
+    held: Option<held::Held>,
+    /// The result under way has failed here: what is left of it is dropped.
+    dropping: bool,
+    /// A portal whose description waits for its Execute.
+    undescribed: Option<String>,
+    /// `SET litewire.dynamic = 'text'`: dynamic columns are always text.
+    dynamic_text: bool,
     /// The unnamed statement that the backend at hand has parsed (postgres dialect).
     unnamed_here: bool,
 }
@@ -196,6 +206,10 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         pinned: false,
         rolled_back: false,
         held_error: None,
+        held: None,
+        dropping: false,
+        undescribed: None,
+        dynamic_text: false,
         unnamed_here: false,
     };
     let ended = session.turn().await;

@@ -1,9 +1,11 @@
 //! Both sockets at once: what the client is owed goes out, what the backend says is looked at by its header alone.
 
 use super::expect::Expect;
+use super::held::Held;
 use super::shape::Shape;
 use super::{Ended, Session};
 use crate::backend::Link;
+use crate::error::ClientError;
 use crate::reply;
 use crate::wire::{backend, encode, frame};
 use bytes::{Buf, BytesMut};
@@ -250,6 +252,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         match self.shape() {
             Some(shape) if shape.raw => self.cout.extend_from_slice(whole),
+            Some(shape) if shape.held => self.held = Some(Held::default()),
             Some(shape) if tag == b'T' => {
                 if let Some(columns) = &shape.columns {
                     reply::describe(&mut self.cout, columns);
@@ -266,14 +269,50 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             let first = fields.len().saturating_sub(shape.hidden.len());
             self.counters.row(&shape.hidden, &fields[first..]);
         }
-        if !shape.swallows_rows() {
+        if shape.held {
+            let held = self.held.get_or_insert_default();
+            if !self.dropping
+                && let Err(error) = held.row(body, &shape, &mut self.cout)
+            {
+                self.drop_result(&error);
+            }
+        } else if !shape.swallows_rows() {
             reply::shape_row(&mut self.cout, &shape, &fields);
         }
         Ok(())
     }
 
+    /// A result that cannot go on: the client gets an error instead of the rest.
+    fn drop_result(&mut self, error: &ClientError) {
+        encode::error(&mut self.cout, error, "");
+        self.dropping = true;
+        self.script = None;
+        if let Some(Expect::Query { ready, .. }) = self.expect.front_mut() {
+            *ready = true;
+        }
+    }
+
     fn complete(&mut self, tag: u8, whole: &[u8]) {
         let Some(shape) = self.shape() else { return };
+        if shape.silent {
+            self.expect.pop_front();
+            return;
+        }
+        if shape.held && !self.dropping {
+            let mut held = self.held.take().unwrap_or_default();
+            if let Err(error) = held.tell(&shape, &mut self.cout) {
+                self.drop_result(&error);
+            }
+        }
+        self.held = None;
+        if std::mem::take(&mut self.dropping) {
+            if matches!(self.expect.front(), Some(Expect::Execute(_))) {
+                self.expect.pop_front();
+                // As after any error, what follows up to Sync gets no answer; the backend has answered it all the same.
+                self.expect.iter_mut().take_while(|e| !matches!(e, Expect::Sync)).for_each(Expect::silence);
+            }
+            return;
+        }
         let body = &whole[frame::HEADER..];
         if tag == b'C' {
             let (text, rows) = backend::tag(body);
@@ -317,6 +356,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
         }
         self.transaction.failed();
+        self.held = None;
+        self.dropping = false;
         match self.expect.front_mut() {
             Some(Expect::Own { tag: None, .. }) => return,
             Some(Expect::Own { tag, ready }) => {

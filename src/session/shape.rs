@@ -1,12 +1,14 @@
 //! How a statement's replies are shaped before the client gets them.
 
 use super::settings::Change;
-use crate::translate::{Columns, Hidden, OutKind, Statement};
+use crate::translate::{Carrier, Columns, Hidden, OutKind, Statement};
 use crate::wire::frontend::format_at;
 
 /// The shape of a statement's replies.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Shape {
+    /// Nothing of it reaches the client: an error took its place.
+    pub silent: bool,
     /// Rows and RowDescription pass as they are.
     pub raw: bool,
     /// The client's columns; None when it gets no rows.
@@ -21,6 +23,8 @@ pub struct Shape {
     pub schema_change: bool,
     /// A setting of the session that it changes.
     pub change: Option<Change>,
+    /// Is RowDescription made from the rows (dynamic columns)? Otherwise such columns are text.
+    pub held: bool,
     /// May it be tried again with a fresh catalog, should an error say that the one used is stale?
     pub retry: bool,
 }
@@ -36,6 +40,8 @@ pub struct Column {
     pub format: i16,
     /// Is a whole number announced as int8 (a statement's Describe said so)?
     pub wide: bool,
+    /// What a dynamic column came in, once its kind is settled.
+    pub carrier: Option<Carrier>,
 }
 
 impl Shape {
@@ -48,11 +54,16 @@ impl Shape {
     pub fn of(statement: &Statement, formats: &[i16], wide: bool) -> Self {
         let columns = match &statement.columns {
             Columns::Shaped(columns) => Some(
-                columns.iter().enumerate().map(|(i, c)| Column { name: c.name.clone(), kind: c.kind, format: format_at(formats, i), wide }).collect(),
+                columns
+                    .iter()
+                    .enumerate()
+                    .map(|(i, c)| Column { name: c.name.clone(), kind: c.kind, format: format_at(formats, i), wide, carrier: None })
+                    .collect(),
             ),
             Columns::None | Columns::Backend => None,
         };
         Shape {
+            silent: false,
             raw: statement.columns == Columns::Backend,
             columns,
             hidden: statement.hidden.clone(),
@@ -60,6 +71,7 @@ impl Shape {
             counts: statement.counts,
             schema_change: statement.schema_change,
             change: None,
+            held: false,
             retry: false,
         }
     }
@@ -67,6 +79,11 @@ impl Shape {
     /// Can its rows pass as bytes?
     pub fn passes_rows(&self) -> bool {
         self.raw || (self.hidden.is_empty() && self.columns.as_ref().is_some_and(|c| c.iter().all(Column::passes)))
+    }
+
+    /// Has it a column whose type only the values tell?
+    pub fn is_dynamic(&self) -> bool {
+        self.columns.as_ref().is_some_and(|c| c.iter().any(|c| matches!(c.kind, OutKind::Dynamic(_))))
     }
 
     /// Are its rows kept from the client?
@@ -77,7 +94,7 @@ impl Shape {
 
 impl Column {
     fn passes(&self) -> bool {
-        !(self.kind == OutKind::Real && self.format == 0)
+        !matches!((self.kind, self.format), (OutKind::Real, 0) | (OutKind::Dynamic(_), _))
     }
 
     /// The type that the client is told.
@@ -85,6 +102,7 @@ impl Column {
         use crate::catalog::oid;
         match self.kind {
             OutKind::Integer if self.format == 0 && !self.wide => oid::INT4,
+            OutKind::Dynamic(_) => oid::TEXT,
             kind => kind.backend_oid(),
         }
     }

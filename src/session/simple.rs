@@ -154,6 +154,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.protect(statement.guard);
                 self.pinned |= statement.pins || pins(sql);
                 let mut shape = Shape::of(statement, &[], false);
+                shape.held = shape.is_dynamic() && !self.dynamic_text;
                 shape.retry = retry;
                 shape.change = settings::change(sql);
                 encode::query(&mut self.bout, &text);
@@ -305,7 +306,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// SET and SHOW of Litewire's own settings; true when the statement was one.
     pub(super) fn own_setting(&mut self, sql: &str) -> bool {
-        let known = |name: &str| matches!(name, "litewire.dialect" | "litewire.results");
+        let known = |name: &str| matches!(name, "litewire.dialect" | "litewire.results" | "litewire.dynamic");
         let trimmed = sql.trim_start();
         let head = trimmed.as_bytes().get(..4).map(|b| b.to_ascii_uppercase());
         if !matches!(head.as_deref(), Some(b"SET " | b"SHOW" | b"RESE")) {
@@ -318,6 +319,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 match (name.as_str(), value.as_str()) {
                     ("litewire.dialect", "sqlite") => self.options.dialect = DialectKind::Sqlite,
                     ("litewire.dialect", "postgres") => self.options.dialect = DialectKind::Postgres,
+                    ("litewire.dynamic", "auto" | "text") => self.dynamic_text = value == "text",
                     ("litewire.results", "sqlite") => self.options.results = ResultProfile::Sqlite,
                     ("litewire.results", "native") => self.options.results = ResultProfile::Native,
                     _ => {
@@ -338,6 +340,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let value = match name {
                     "litewire.dialect" if self.is_sqlite() => "sqlite",
                     "litewire.dialect" => "postgres",
+                    "litewire.dynamic" if self.dynamic_text => "text",
+                    "litewire.dynamic" => "auto",
                     _ if self.options.results == ResultProfile::Native => "native",
                     _ => "sqlite",
                 };
@@ -368,7 +372,7 @@ pub(super) fn shape_columns(columns: &[OutColumn], formats: &[i16], wide: bool) 
     columns
         .iter()
         .enumerate()
-        .map(|(i, c)| super::Column { name: c.name.clone(), kind: c.kind, format: frontend::format_at(formats, i), wide })
+        .map(|(i, c)| super::Column { name: c.name.clone(), kind: c.kind, format: frontend::format_at(formats, i), wide, carrier: None })
         .collect()
 }
 

@@ -98,6 +98,9 @@ pub enum OutKind {
     Text,
     /// Backend bytea. Client: 17.
     Blob,
+    /// Backend: the dynamic carrier (jsonb), or numeric whose scale tells INTEGER from REAL. Client: the type of the one storage
+    /// class that the values have; text where they differ, or where the type had to be told before the rows.
+    Dynamic(Carrier),
     /// Any type, passed as it is with this OID (results = native, or an opaque column).
     Native(u32),
 }
@@ -110,9 +113,20 @@ impl OutKind {
             OutKind::Real => oid::FLOAT8,
             OutKind::Text => oid::TEXT,
             OutKind::Blob => oid::BYTEA,
+            OutKind::Dynamic(Carrier::Any) => oid::JSONB,
+            OutKind::Dynamic(Carrier::Number) => oid::NUMERIC,
             OutKind::Native(oid) => oid,
         }
     }
+}
+
+/// What carries a value whose storage class is known at run time only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// Any class: jsonb.
+    Any,
+    /// INTEGER or REAL: numeric, its scale 0 for an INTEGER.
+    Number,
 }
 
 /// Fixed rows.

@@ -54,6 +54,14 @@ fn count(lower: &mut Lower, of: &Call, _: &Expr) -> Lowered {
 /// min() and max() of a column.
 pub(super) fn simple(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lowered {
     let class = if arg.ty.class == Class::Bool { Class::Integer } else { arg.ty.class };
+    if class == Class::Dynamic && of.over.is_none() {
+        // The carrier has an order, but no max() of its own.
+        let value = lower.ungrouped(|l| l.natural(arg))?;
+        let mut out = fill(&format!("(array_agg({{}} ORDER BY {{}}{} NULLS LAST", if name == "max" { " DESC" } else { "" }), &[&value, &value]);
+        lower.call_tail(&mut out, of)?;
+        out.push(")[1]");
+        return Ok(out);
+    }
     if matches!(class, Class::Dynamic | Class::Native(_)) && !class.is_time() {
         return Err(ClientError::refused(format!("{name}() of a value whose class is not known")));
     }

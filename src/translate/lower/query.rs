@@ -3,7 +3,7 @@
 use super::{Frag, Lower, Lowered, fill};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::quote_ident;
-use crate::translate::plan::{OutColumn, OutKind};
+use crate::translate::plan::{Carrier, OutColumn, OutKind};
 use crate::translate::tree::{Body, Class, Cte, Expr, From, Kind, Query, Select, Ty, folds};
 use crate::value::Value;
 
@@ -268,6 +268,8 @@ impl Lower<'_> {
         match class {
             Class::Bool => self.recarry(inner, class, Class::Integer),
             Class::Integer | Class::Real | Class::Text | Class::Blob | Class::Param => Ok(inner.clone()),
+            // Dynamic values go out in their carrier: the session finds the class of each.
+            Class::Dynamic | Class::Number => Ok(inner.clone()),
             other => self.text_of(inner, other),
         }
     }
@@ -289,6 +291,8 @@ pub fn out_kind(ty: Ty) -> OutKind {
         Class::Bool | Class::Integer => OutKind::Integer,
         Class::Real => OutKind::Real,
         Class::Blob => OutKind::Blob,
+        Class::Dynamic => OutKind::Dynamic(Carrier::Any),
+        Class::Number => OutKind::Dynamic(Carrier::Number),
         _ => OutKind::Text,
     }
 }
@@ -298,7 +302,11 @@ impl OutKind {
     fn carries(self, class: Class) -> bool {
         matches!(
             (self, class),
-            (OutKind::Integer, Class::Integer) | (OutKind::Real, Class::Real) | (OutKind::Text, Class::Text) | (OutKind::Blob, Class::Blob)
+            (OutKind::Dynamic(_), _)
+                | (OutKind::Integer, Class::Integer)
+                | (OutKind::Real, Class::Real)
+                | (OutKind::Text, Class::Text)
+                | (OutKind::Blob, Class::Blob)
         )
     }
 }

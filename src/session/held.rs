@@ -1,0 +1,153 @@
+//! Columns whose type only their values tell: rows are held back until the RowDescription can name it.
+
+use super::shape::{Column, Shape};
+use crate::error::{ClientError, SqlState};
+use crate::reply;
+use crate::translate::{Carrier, OutKind};
+use crate::value::Value;
+use crate::wire::{backend, encode};
+use bytes::BytesMut;
+
+/// Bytes of rows that are held back at most.
+const LIMIT: usize = 64 * 1024;
+
+/// The rows of one result with dynamic columns.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Rows that wait, as the backend sent them.
+    rows: Vec<BytesMut>,
+    bytes: usize,
+    /// The columns with the types that were told; None while rows wait.
+    told: Option<Vec<Column>>,
+}
+
+impl Held {
+    /// A row came: it waits, or goes out in the types that were told.
+    pub fn row(&mut self, body: &[u8], shape: &Shape, out: &mut BytesMut) -> Result<(), ClientError> {
+        if let Some(columns) = &self.told {
+            return put_row(body, columns, out);
+        }
+        self.bytes += body.len();
+        self.rows.push(body.into());
+        if self.bytes > LIMIT { self.tell(shape, out) } else { Ok(()) }
+    }
+
+    /// The last row was seen, or enough of them: the types are told, and what waited goes out.
+    pub fn tell(&mut self, shape: &Shape, out: &mut BytesMut) -> Result<(), ClientError> {
+        if self.told.is_some() {
+            return Ok(());
+        }
+        let mut columns = shape.columns.clone().unwrap_or_default();
+        let mut classes: Vec<Option<OutKind>> = vec![None; columns.len()];
+        for row in &self.rows {
+            let fields = fields(row)?;
+            for ((column, class), field) in columns.iter().zip(&mut classes).zip(&fields) {
+                if let (OutKind::Dynamic(carrier), Some(field)) = (column.kind, field) {
+                    let found = kind_of(&value(field, carrier)?);
+                    *class = Some(if class.is_none_or(|known| known == found) { found } else { OutKind::Text });
+                }
+            }
+        }
+        for (column, class) in columns.iter_mut().zip(classes) {
+            if let OutKind::Dynamic(carrier) = column.kind {
+                column.carrier = Some(carrier);
+                column.kind = class.unwrap_or(OutKind::Text);
+            }
+        }
+        reply::describe(out, &columns);
+        for row in self.rows.drain(..) {
+            put_row(&row, &columns, out)?;
+        }
+        self.told = Some(columns);
+        Ok(())
+    }
+}
+
+/// A row in the types of its columns. A value that its column's type cannot hold, which no earlier row foretold, is an error.
+fn put_row(body: &[u8], columns: &[Column], out: &mut BytesMut) -> Result<(), ClientError> {
+    let fields = fields(body)?;
+    let mut cells = Vec::with_capacity(columns.len());
+    for (column, field) in columns.iter().zip(&fields) {
+        cells.push(match (column.carrier, field) {
+            (Some(carrier), Some(field)) => {
+                let value = value(field, carrier)?;
+                if column.kind != OutKind::Text && kind_of(&value) != column.kind {
+                    let message = format!("column \"{}\" has values of several storage classes", column.name);
+                    return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, message)
+                        .detail("Its type was told from the rows before this one.")
+                        .hint("SET litewire.dynamic = 'text' before the query."));
+                }
+                reply::value_bytes(&value, column)
+            }
+            (None, Some(field)) => reply::shape_field(column, field).map(|f| f.into_owned()),
+            (_, None) => None,
+        });
+    }
+    encode::data_row(out, cells.iter().map(|c| c.as_deref()));
+    Ok(())
+}
+
+fn fields(body: &[u8]) -> Result<Vec<Option<&[u8]>>, ClientError> {
+    backend::data_row(body).map_err(|e| ClientError::new(SqlState::PROTOCOL_VIOLATION, e.to_string()))
+}
+
+fn kind_of(value: &Value) -> OutKind {
+    match value {
+        Value::Integer(_) => OutKind::Integer,
+        Value::Real(_) => OutKind::Real,
+        Value::Blob(_) => OutKind::Blob,
+        Value::Text(_) | Value::Null => OutKind::Text,
+    }
+}
+
+/// The value in a carrier's text.
+pub fn value(field: &[u8], carrier: Carrier) -> Result<Value, ClientError> {
+    let broken = || ClientError::new(SqlState::INVALID_TEXT, "a value of the dynamic carrier is malformed");
+    let text = std::str::from_utf8(field).map_err(|_| broken())?;
+    if carrier == Carrier::Number || !text.starts_with(['[', '{']) {
+        return number(text).ok_or_else(broken);
+    }
+    let json: serde_json::Value = serde_json::from_str(text).map_err(|_| broken())?;
+    match &json {
+        serde_json::Value::Array(items) => items.first().and_then(|t| t.as_str()).map(|t| Value::Text(t.to_owned())).ok_or_else(broken),
+        serde_json::Value::Object(blob) => {
+            let hex = blob.get("b").and_then(|b| b.as_str()).ok_or_else(broken)?;
+            super::params::unhex(hex).map(Value::Blob).ok_or_else(broken)
+        }
+        _ => Err(broken()),
+    }
+}
+
+/// A number of a carrier: an integer has no point. Beyond a real's range it is infinite.
+fn number(text: &str) -> Option<Value> {
+    match text {
+        "NaN" => return Some(Value::Null),
+        "Infinity" => return Some(Value::Real(f64::INFINITY)),
+        "-Infinity" => return Some(Value::Real(f64::NEG_INFINITY)),
+        _ => {}
+    }
+    if !text.contains(['.', 'e', 'E'])
+        && let Ok(n) = text.parse()
+    {
+        return Some(Value::Integer(n));
+    }
+    text.parse().ok().map(Value::Real)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carriers_are_read() {
+        for (text, carrier, wanted) in [
+            ("5", Carrier::Any, Value::Integer(5)),
+            ("5.0", Carrier::Number, Value::Real(5.0)),
+            ("[\"a\\\"b\"]", Carrier::Any, Value::Text("a\"b".to_owned())),
+            ("{\"b\": \"00FF\"}", Carrier::Any, Value::Blob(vec![0, 255])),
+        ] {
+            assert_eq!(value(text.as_bytes(), carrier), Ok(wanted), "{text}");
+        }
+        assert!(value(b"{\"b\": 1}", Carrier::Any).is_err());
+    }
+}
