@@ -409,7 +409,7 @@ impl Binder<'_> {
             return Err(ClientError::new(SqlState::UNDEFINED_FUNCTION, format!("no such function: {name}")).at(self.at(span)));
         };
         let count = call.args.len();
-        if !(call.star && function.star) && !function.takes(count) {
+        if !(function.takes(count) || call.star && function.star) {
             return Err(ClientError::new(SqlState::UNDEFINED_FUNCTION, format!("wrong number of arguments to function {name}()")).at(self.at(span)));
         }
         if let Some(counter) = function.counter() {
@@ -518,5 +518,8 @@ fn number(text: &str) -> Value {
 
 fn unhex(hex: &str) -> Option<Vec<u8>> {
     let digit = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
-    (hex.len() % 2 == 0).then(|| hex.as_bytes().chunks(2).map(|p| Some(digit(p[0])? << 4 | digit(p[1])?)).collect::<Option<Vec<u8>>>()).flatten()
+    hex.len()
+        .is_multiple_of(2)
+        .then(|| hex.as_bytes().chunks(2).map(|p| Some(digit(p[0])? << 4 | digit(p[1])?)).collect::<Option<Vec<u8>>>())
+        .flatten()
 }

@@ -285,7 +285,7 @@ impl Binder<'_> {
         }
         let bare = self.bare(&items, &having, &group);
         let columns = items.iter().map(|(_, name, e)| ResultColumn { name: name.clone(), ty: e.ty }).collect();
-        let many = !(aggregate && group.is_empty()) && !(from.is_none());
+        let many = !(aggregate && group.is_empty()) && from.is_some();
         let items = items.into_iter().map(|(_, _, e)| e).collect();
         let body = Body::Select(Box::new(Select { distinct, items, from, filter, group, aggregate, having, bare }));
         Ok(Query { order, ..plain_query(body, columns, many) })

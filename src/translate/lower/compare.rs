@@ -104,7 +104,7 @@ impl Lower<'_> {
             CompareOp::Lt | CompareOp::Ge => x.ceil(),
             _ => x.floor(),
         };
-        if !(-9.2233720368547758e18..9.2233720368547758e18).contains(&bound) {
+        if !(-9.223_372_036_854_776e18..9.223_372_036_854_776e18).contains(&bound) {
             let above = bound > 0.0;
             return always(
                 matches!((op, above), (CompareOp::Lt | CompareOp::Le, true) | (CompareOp::Gt | CompareOp::Ge, false) | (CompareOp::Ne, _)),

@@ -116,9 +116,7 @@ fn constant(lower: &mut Lower, table: &Relation, column: &Column, class: Class, 
         (Class::Native(oid::DATE | oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::TIME), Value::Integer(_) | Value::Real(_) | Value::Blob(_)) => {
             Err(misfit())
         }
-        (Class::Native(_), value) => {
-            Ok(Frag::text(format!("{}::{}", literal_text(&value.text().unwrap_or_default().into_owned()), column.type_name)))
-        }
+        (Class::Native(_), value) => Ok(Frag::text(format!("{}::{}", literal_text(&value.text().unwrap_or_default()), column.type_name))),
         _ => Err(misfit()),
     }
 }
