@@ -6,7 +6,7 @@ mod scope;
 mod window;
 
 pub use expr::compare;
-pub use query::{plain_query, plain_select};
+pub use query::{plain_query, plain_select, unique};
 pub use scope::{Scope, Source};
 
 use super::parse::Places;

@@ -6,7 +6,7 @@ use super::{done, execute, needs_registry, qualified, register, stored_expressio
 use crate::catalog::{Collation, Column, ForeignKey, Index, IndexPart, Relation};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Action;
-use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
+use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name, unique};
 use crate::translate::lower::{Lower, literal_text};
 use crate::translate::tree::Class;
 use sqlparser::ast::{self, ColumnOption, IndexColumn, ReferentialAction, TableConstraint};
@@ -365,11 +365,10 @@ pub fn view<'a>(create: &ast::CreateView, binder: &mut Binder<'a>, lower: &mut L
         return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(binder.at(ident.span)));
     }
     let query = binder.query(&create.query)?;
-    let names: Vec<String> = if create.columns.is_empty() {
-        query.columns.iter().map(|c| c.name.clone()).collect()
-    } else {
-        create.columns.iter().map(|c| c.name.value.clone()).collect()
-    };
+    let given = create.columns.iter().map(|c| c.name.value.clone());
+    let names: Vec<String> = if create.columns.is_empty() { query.columns.iter().map(|c| c.name.clone()).collect() } else { given.collect() };
+    let names = unique(&names);
+
     let classes: Vec<_> =
         query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
     lower.stored = true;
