@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod tools;
 pub mod wire;
 
 use litewire::embedded::{Cluster, DATABASE, Options, ROLE, SUPERUSER};
