@@ -6,7 +6,7 @@ pub mod tools;
 pub mod wire;
 
 use litewire::embedded::{Cluster, DATABASE, Options, ROLE, SUPERUSER};
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -45,7 +45,8 @@ impl Stack {
         let cluster = Cluster::start(options).unwrap_or_else(|error| panic!("{error}"));
         let file = dir.path().join("litewire.toml");
         std::fs::write(&file, config).expect("the configuration is written");
-        let proxy = Proxy::start(&file, &without_database(&cluster.url(DATABASE, ROLE)));
+        let log = File::create(dir.path().join("litewire.log")).expect("the log is made");
+        let proxy = Proxy::start(&file, &without_database(&cluster.url(DATABASE, ROLE)), log);
         Stack { proxy, cluster, dir, databases: AtomicU32::new(0) }
     }
 
@@ -117,18 +118,28 @@ impl Stack {
     }
 }
 
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Its last words belong to the failure.
+            eprintln!("{}", std::fs::read_to_string(self.dir.path().join("litewire.log")).unwrap_or_default());
+        }
+    }
+}
+
 struct Proxy {
     child: Child,
     address: SocketAddr,
 }
 
 impl Proxy {
-    fn start(config: &Path, backend: &str) -> Proxy {
+    fn start(config: &Path, backend: &str, log: File) -> Proxy {
         let mut child = Command::new(env!("CARGO_BIN_EXE_litewire"))
             .args(["serve", "--listen", "127.0.0.1:0", "--backend", backend, "--config"])
             .arg(config)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("the binary runs");
         let mut output = BufReader::new(child.stdout.take().expect("it is piped"));

@@ -81,9 +81,8 @@ fn sqlite_takes_the_scripts() {
 fn the_oracle_is_the_version_that_is_promised() {
     assert_eq!(rusqlite::version(), "3.54.1");
     let options = Sqlite::open().rows("PRAGMA compile_options");
-    for wanted in ["ENABLE_MATH_FUNCTIONS"] {
-        assert!(options.rows.contains(&vec![Value::Text(wanted.to_owned())]), "SQLite is built without {wanted}: see .cargo/config.toml");
-    }
+    let wanted = Value::Text("ENABLE_MATH_FUNCTIONS".to_owned());
+    assert!(options.rows.iter().any(|row| row.contains(&wanted)), "SQLite is built without the flags of .cargo/config.toml");
 }
 
 fn directory() -> PathBuf {

@@ -23,7 +23,7 @@ impl Sqlite {
         while let Some(mut prepared) = batch.next()? {
             let width = prepared.column_count();
             if width > 0 {
-                out.names = prepared.column_names().into_iter().map(str::to_owned).collect();
+                out.names = prepared.column_names().map(str::to_owned).collect();
             }
             for (i, parameter) in statement.parameters.iter().enumerate().take(prepared.parameter_count()) {
                 prepared.raw_bind_parameter(i + 1, bound(parameter))?;
