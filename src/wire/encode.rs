@@ -41,6 +41,63 @@ pub fn error(out: &mut BytesMut, error: &ClientError, sql: &str) {
     });
 }
 
+/// RowDescription: name, type OID, type size and format of each column, as columns of no table.
+pub fn row_description<'a>(out: &mut BytesMut, columns: impl ExactSizeIterator<Item = (&'a str, u32, i16, i16)>) {
+    frame(out, b'T', |b| {
+        b.put_u16(columns.len() as u16);
+        for (name, oid, size, format) in columns {
+            cstr(b, name);
+            b.put_u32(0);
+            b.put_i16(0);
+            b.put_u32(oid);
+            b.put_i16(size);
+            b.put_i32(-1);
+            b.put_i16(format);
+        }
+    });
+}
+
+/// ParameterDescription.
+pub fn parameter_description(out: &mut BytesMut, oids: &[u32]) {
+    frame(out, b't', |b| {
+        b.put_u16(oids.len() as u16);
+        oids.iter().for_each(|oid| b.put_u32(*oid));
+    });
+}
+
+/// DataRow.
+pub fn data_row<'a>(out: &mut BytesMut, values: impl ExactSizeIterator<Item = Option<&'a [u8]>>) {
+    frame(out, b'D', |b| {
+        b.put_u16(values.len() as u16);
+        values.for_each(|v| value(b, v));
+    });
+}
+
+/// Query.
+pub fn query(out: &mut BytesMut, sql: &str) {
+    frame(out, b'Q', |b| cstr(b, sql));
+}
+
+/// Parse.
+pub fn parse(out: &mut BytesMut, name: &str, sql: &str, oids: impl ExactSizeIterator<Item = u32>) {
+    frame(out, b'P', |b| {
+        cstr(b, name);
+        cstr(b, sql);
+        b.put_u16(oids.len() as u16);
+        oids.for_each(|oid| b.put_u32(oid));
+    });
+}
+
+fn value(out: &mut BytesMut, value: Option<&[u8]>) {
+    match value {
+        None => out.put_i32(-1),
+        Some(bytes) => {
+            out.put_i32(bytes.len() as i32);
+            out.put_slice(bytes);
+        }
+    }
+}
+
 fn field(out: &mut BytesMut, code: u8, text: &str) {
     out.put_u8(code);
     cstr(out, text);
@@ -63,6 +120,26 @@ mod tests {
         error(&mut out, &ClientError::new(SqlState::SYNTAX_ERROR, "m").at(3), "é x");
         assert_eq!(&out[..], b"E\0\0\0\x20SERROR\0VERROR\0C42601\0Mm\0P3\0\0");
         assert_eq!(crate::wire::frame::header(&out).map(|(_, n)| n + 1), Some(out.len()));
+    }
+
+    #[test]
+    fn what_is_built_reads_back() {
+        use crate::wire::{backend, frame::HEADER, frontend};
+        let mut out = BytesMut::new();
+        row_description(&mut out, [("a", 701, 8, 0)].into_iter());
+        assert_eq!(backend::row_description(&out[HEADER..]), Some(vec![backend::Field { name: b"a", oid: 701, format: 0 }]));
+        out.clear();
+        parameter_description(&mut out, &[25, 20]);
+        assert_eq!(backend::parameter_description(&out[HEADER..]), Some(vec![25, 20]));
+        out.clear();
+        data_row(&mut out, [None, Some(&b"x"[..])].into_iter());
+        assert_eq!(backend::data_row(&out[HEADER..]).collect::<Vec<_>>(), [None, Some(&b"x"[..])]);
+        out.clear();
+        query(&mut out, "SELECT 1");
+        assert_eq!(frontend::query(&out[HEADER..]), Ok(&b"SELECT 1"[..]));
+        out.clear();
+        parse(&mut out, "lw1", "SELECT $1", [20].into_iter());
+        assert_eq!(frontend::parse(&out[HEADER..]), Ok(frontend::Parse { name: b"lw1", sql: b"SELECT $1", oids: b"\0\0\0\x14" }));
     }
 
     #[test]
