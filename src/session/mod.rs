@@ -1,1 +1,3 @@
-//! TODO
+//! One client after start-up.
+
+pub mod guard;
