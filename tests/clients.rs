@@ -140,6 +140,22 @@ fn contractors_on_the_schema_from_sqlite() {
     app.accept();
 }
 
+#[test]
+fn contractors_service_on_sqlites_own_types() {
+    let (modules, packages) = (need!(npm(&["pg"])), need!(pip("django", DJANGO)));
+    let stack = Stack::shared();
+    let app = Contractors { database: stack.database(), stack, modules, packages };
+    let file = app.stack.dir().join("faithful.sqlite3");
+    let file = file.to_str().expect("a temporary directory's name is text");
+    run(app.admin(&["migrate"]).env("SQLITE_FILE", file));
+    copy_schema(file, &app);
+    run(&mut app.service(&["seed", "20"]));
+    for task in [["audits", "1"], ["audits", "2"], ["audits", "6"], ["audits", "20"], ["account", "29"]] {
+        run(&mut app.service(&task));
+    }
+    run(&mut app.service(&["sanity"]));
+}
+
 /// Sends the DDL of a SQLite file through the proxy, and what Django noted about its migrations.
 fn copy_schema(file: &str, app: &Contractors) {
     let sqlite = rusqlite::Connection::open(file).expect("Django made it");

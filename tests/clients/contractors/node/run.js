@@ -1,8 +1,20 @@
-// The service's tasks, each a check: run.js sanity | audits N | account N
+// The service's tasks, each a check: run.js seed N | sanity | audits N | account N
 "use strict";
 const assert = require("node:assert/strict");
 const db = require("./db");
 const { runAudit, SOURCES } = require("./audit");
+
+// Contractors for a schema without the admin.
+async function seed(contractors) {
+  const ids = await db.transaction(async (client) => {
+    const ids = [];
+    for (let n = 0; n < contractors; n++) {
+      ids.push(await db.insert("INSERT INTO contractors_contractor (business_name, city, active, created_at) VALUES (?, ?, 1, datetime('now'))", [`Contractor ${n}`, "Tacoma"], client));
+    }
+    return ids;
+  });
+  assert.equal(new Set(ids).size, contractors);
+}
 
 async function sanity() {
   assert.equal(await db.healthCheck(), true);
@@ -46,7 +58,7 @@ async function account(total) {
 }
 
 const [task, number] = process.argv.slice(2);
-({ sanity, audits, account })[task](Number(number))
+({ seed, sanity, audits, account })[task](Number(number))
   .then(() => db.pool.end())
   .catch((error) => {
     console.error(error);
