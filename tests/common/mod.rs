@@ -1,123 +1,173 @@
-//! A PostgreSQL of the test's own, on a Unix socket in a temporary directory.
+//! What the tests around a running Litewire share: an embedded PostgreSQL, the real binary in front of it, databases.
 
-use std::{path::Path, process::Command};
+#![allow(dead_code, reason = "each test binary uses its part")]
 
-/// A running cluster; it stops when dropped.
-pub struct Postgres {
-    directory: tempfile::TempDir,
+pub mod tools;
+pub mod wire;
+
+use litewire::embedded::{Cluster, DATABASE, Options, ROLE, SUPERUSER};
+use std::fs::{File, Permissions};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tempfile::TempDir;
+use tokio_postgres::NoTls;
+
+/// A proxy with its PostgreSQL. Fields drop in order: the proxy, the server, its directory.
+pub struct Stack {
+    proxy: Proxy,
+    cluster: Cluster,
+    dir: TempDir,
+    databases: AtomicU32,
 }
 
-impl Postgres {
-    /// Creates and starts a cluster, with the newest PostgreSQL of the machine.
-    pub fn start() -> Self {
-        let directory = tempfile::Builder::new().prefix("litewire-test").tempdir_in("/tmp").expect("temporary directory");
-        let cluster = Self { directory };
-        let path = cluster.path().display().to_string();
-        if is_root() {
-            run(Command::new("chown").args(["postgres", &path]));
-        }
-        run(&mut tool("initdb", &["-D", &format!("{path}/data"), "-U", "postgres", "--locale=C", "-E", "UTF8", "-A", "trust", "-N"]));
-        let options = format!("-c listen_addresses='' -c fsync=off -k {path}");
-        run(&mut tool("pg_ctl", &["-D", &format!("{path}/data"), "-l", &format!("{path}/log"), "-o", &options, "-w", "start"]));
-        cluster
+impl Stack {
+    /// The one of this test binary; it ends when the last test that holds it ends.
+    pub fn shared() -> Arc<Stack> {
+        static SHARED: Mutex<Weak<Stack>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let stack = Arc::new(Stack::start(""));
+            *shared = Arc::downgrade(&stack);
+            stack
+        })
     }
 
-    fn path(&self) -> &Path {
-        self.directory.path()
+    /// One of its own, with more lines of configuration.
+    pub fn start(config: &str) -> Stack {
+        // Whatever the umask: the account that runs PostgreSQL may pass.
+        let dir = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().expect("a temporary directory");
+        let options = Options { fsync: false, ..Options::new(dir.path().join("cluster")) };
+        let cluster = Cluster::start(options).unwrap_or_else(|error| panic!("{error}"));
+        let file = dir.path().join("litewire.toml");
+        std::fs::write(&file, config).expect("the configuration is written");
+        let log = File::create(dir.path().join("litewire.log")).expect("the log is made");
+        let proxy = Proxy::start(&file, &without_database(&cluster.url(DATABASE, ROLE)), log);
+        Stack { proxy, cluster, dir, databases: AtomicU32::new(0) }
     }
 
-    /// A connection as an ordinary role that owns its database.
-    pub async fn client(&self) -> tokio_postgres::Client {
-        let admin = self.connect("postgres", "postgres").await;
-        admin.batch_execute("CREATE ROLE app LOGIN").await.expect("role");
-        admin.batch_execute("CREATE DATABASE app OWNER app").await.expect("database");
-        self.connect("app", "app").await
+    /// Where clients connect to.
+    pub fn address(&self) -> SocketAddr {
+        self.proxy.address
     }
 
-    async fn connect(&self, user: &str, database: &str) -> tokio_postgres::Client {
-        let mut config = tokio_postgres::Config::new();
-        config.host_path(self.path()).user(user).dbname(database);
-        let (client, connection) = config.connect(tokio_postgres::NoTls).await.expect("connection");
-        tokio::spawn(connection);
-        client
+    /// The proxy's process.
+    pub fn proxy_id(&self) -> u32 {
+        self.proxy.child.id()
     }
-}
 
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        let data = format!("{}/data", self.path().display());
-        let _ = tool("pg_ctl", &["-D", &data, "-m", "immediate", "-w", "stop"]).output();
+    /// A directory that goes with the stack.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
-}
 
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
+    /// The role that owns every database.
+    pub fn role(&self) -> &'static str {
+        ROLE
+    }
 
-/// One of PostgreSQL's programs; as user `postgres` when we are root, which it refuses.
-fn tool(name: &str, args: &[&str]) -> Command {
-    let newest = std::fs::read_dir("/usr/lib/postgresql").ok().and_then(|versions| versions.flatten().map(|v| v.path()).max());
-    let program = newest.map_or_else(|| name.into(), |version| version.join("bin").join(name));
-    let mut command = if is_root() {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
-        command
-    } else {
-        Command::new(program)
-    };
-    command.args(args).current_dir("/tmp");
-    command
-}
+    /// A new, empty database; its name.
+    pub fn database(&self) -> String {
+        let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.admin(DATABASE, &format!("CREATE DATABASE {name} OWNER {ROLE} TEMPLATE template0"));
+        name
+    }
 
-fn run(command: &mut Command) {
-    let output = command.stdout(std::process::Stdio::null()).output().expect("the program starts");
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
+    /// Runs a script in a database as the superuser, past the proxy.
+    pub fn admin(&self, database: &str, sql: &str) {
+        self.admin_rows(database, sql);
+    }
 
-/// Rows of text.
-pub type Rows = Vec<Vec<Option<String>>>;
-
-/// The rows of a query, each value as SQLite's text.
-pub fn sqlite_rows(sqlite: &rusqlite::Connection, sql: &str) -> rusqlite::Result<Rows> {
-    use rusqlite::types::ValueRef;
-    let mut statement = sqlite.prepare(sql)?;
-    let width = statement.column_count();
-    let mut rows = statement.query([])?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        let value = |at| {
-            Ok(match row.get_ref(at)? {
-                ValueRef::Null => None,
-                ValueRef::Integer(i) => Some(i.to_string()),
-                ValueRef::Real(x) => Some(litewire::value::real_text(x)),
-                ValueRef::Text(t) => Some(String::from_utf8_lossy(t).into_owned()),
-                ValueRef::Blob(b) => Some(format!("\\x{}", litewire::value::hex(b).to_lowercase())),
-            })
+    /// The same, and the rows of the last statement as text.
+    pub fn admin_rows(&self, database: &str, sql: &str) -> Vec<Vec<Option<String>>> {
+        let url = self.cluster.url(database, SUPERUSER);
+        let messages = block_on(async {
+            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap_or_else(|error| panic!("{error}"));
+            let connection = tokio::spawn(connection);
+            let messages = client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+            drop(client);
+            connection.await.expect("no panic").expect("ends well");
+            messages
+        });
+        let row = |message: &tokio_postgres::SimpleQueryMessage| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
+            _ => None,
         };
-        all.push((0..width).map(value).collect::<rusqlite::Result<_>>()?);
+        messages.iter().filter_map(row).collect()
     }
-    Ok(all)
+
+    /// A raw connection through the proxy.
+    pub fn connect(&self, database: &str) -> wire::Client {
+        self.connect_with(database, &[])
+    }
+
+    /// The same with start-up parameters.
+    pub fn connect_with(&self, database: &str, parameters: &[(&str, &str)]) -> wire::Client {
+        let mut all = vec![("user", ROLE), ("database", database)];
+        all.extend(parameters);
+        wire::Client::connect(self.address(), &all).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A URL of the proxy, for drivers.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://{ROLE}@{}/{database}", self.address())
+    }
 }
 
-/// The rows of a query, each value as PostgreSQL's text.
-pub async fn postgres_rows(client: &tokio_postgres::Client, sql: &str) -> Result<Rows, String> {
-    let messages = client.simple_query(sql).await.map_err(|e| format!("{e:?}"))?;
-    let row = |message| match message {
-        tokio_postgres::SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect()),
-        _ => None,
-    };
-    Ok(messages.into_iter().filter_map(row).collect())
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Its last words belong to the failure.
+            eprintln!("{}", std::fs::read_to_string(self.dir.path().join("litewire.log")).unwrap_or_default());
+        }
+    }
 }
 
-/// The same rows; numbers may be written differently.
-pub fn agree(a: &Result<Rows, String>, b: &Result<Rows, String>) -> bool {
-    let same = |a: &Option<String>, b: &Option<String>| match (a, b) {
-        (Some(a), Some(b)) => a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b),
-        (a, b) => a == b,
-    };
-    match (a, b) {
-        (Ok(a), Ok(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))),
-        (Err(_), Err(_)) => true,
-        _ => false,
+struct Proxy {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Proxy {
+    fn start(config: &Path, backend: &str, log: File) -> Proxy {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_litewire"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--backend", backend, "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the binary runs");
+        let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("it can be read");
+        let address = line.split_once("listens on ").and_then(|(_, rest)| rest.split_once(". ")).and_then(|(address, _)| address.parse().ok());
+        let Some(address) = address else {
+            let status = child.kill().and_then(|()| child.wait());
+            panic!("litewire did not say where it listens: {line:?}, {status:?}");
+        };
+        Proxy { child, address }
     }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // Gone already, then.
+        let _ = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// The backend's URL that serves whatever database a client asks for.
+fn without_database(url: &str) -> String {
+    let (server, _database) = url.rsplit_once('/').expect("a URL with a database");
+    server.to_owned()
+}
+
+/// Drives a future on a runtime of its own.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
