@@ -182,7 +182,11 @@ impl Making {
                 // AUTOINCREMENT: an identity never gives an id twice.
                 ColumnOption::DialectSpecific(_) => {}
                 ColumnOption::Unique(_) => self.add_key(vec![IndexPart::Column(at)], false),
-                ColumnOption::Check(check) => self.check(check, binder, lower)?,
+                ColumnOption::Check(check) => {
+                    let mut check = check.clone();
+                    check.name = check.name.or_else(|| option.name.clone());
+                    self.check(&check, binder, lower)?;
+                }
                 ColumnOption::ForeignKey(foreign) => {
                     let mut foreign = foreign.clone();
                     foreign.columns = vec![def.name.clone()];

@@ -315,6 +315,8 @@ fn apply(e: &Expr, to: &Expr) -> Expr {
             Expr::literal(value.clone().apply(affinity))
         }
         Kind::Param(_) if e.ty.class == Class::Integer && to.ty.class == Class::Real => Expr { ty: Ty::plain(Class::Param), ..e.clone() },
+        // Declared as text: a number if it looks like one, which is seen when it is bound.
+        Kind::Param(_) if numeric && e.ty.class == Class::Text && e.ty.affinity.is_none() => Expr { ty: Ty::plain(Class::Param), ..e.clone() },
         Kind::Param(_) if !numeric && e.ty.class != Class::Blob && !matches!(to.ty.class, Class::Native(_)) => {
             Expr { ty: Ty::plain(Class::Param), ..e.clone() }
         }

@@ -1,6 +1,6 @@
 //! SQLite's grammar on sqlparser: its operators' precedence (lang_expr.html), names and quotes.
 
-use sqlparser::ast::{BinaryOperator, Expr, Statement, UnaryOperator};
+use sqlparser::ast::{BinaryOperator, DataType, Expr, Statement, UnaryOperator};
 use sqlparser::dialect::{Dialect, Precedence, SQLiteDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -110,6 +110,14 @@ impl Dialect for Sqlite {
             Precedence::And => AND,
             Precedence::Or => OR,
         }
+    }
+
+    fn parse_data_type(&self, parser: &mut Parser) -> Option<Result<DataType, ParserError>> {
+        SQLiteDialect {}.parse_data_type(parser)
+    }
+
+    fn supports_string_literal_column_names(&self) -> bool {
+        true
     }
 
     fn parse_statement(&self, parser: &mut Parser) -> Option<Result<Statement, ParserError>> {
