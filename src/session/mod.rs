@@ -153,6 +153,8 @@ struct Session<IO> {
     rolled_back: bool,
     /// An error that a fresh catalog may mend: kept back until that was tried.
     held_error: Option<BytesMut>,
+    /// The backend was asked to send what it has.
+    flushed: bool,
     /// The rows of the result under way whose types are still to be told.
     held: Option<held::Held>,
     /// The result under way has failed here: what is left of it is dropped.
@@ -206,6 +208,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         pinned: false,
         rolled_back: false,
         held_error: None,
+        flushed: false,
         held: None,
         dropping: false,
         undescribed: None,
@@ -287,6 +290,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if self.must_wait(tag) {
             return Ok(Progress::Wait);
         }
+        if self.needs_replies(tag, length) {
+            // Without a Sync the backend would keep them to itself.
+            if !self.flushed {
+                encode::empty(&mut self.bout, b'H');
+                self.flushed = true;
+            }
+            return Ok(Progress::Wait);
+        }
+        self.flushed = false;
         let taken = self.cin.split_to(length);
         let body = &taken[frame::HEADER..];
         match tag {
@@ -327,6 +339,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
+    /// Does a message of a pipeline depend on replies that are still to come: on the counters, or on a schema that changes?
+    fn needs_replies(&self, tag: u8, length: usize) -> bool {
+        if self.expect.is_empty() || !self.is_sqlite() || self.skipping || !matches!(tag, b'P' | b'B') {
+            return false;
+        }
+        if self.expect.iter().any(|e| matches!(e, Expect::Execute(shape) if shape.schema_change)) {
+            return true;
+        }
+        let Some(body) = self.cin.get(frame::HEADER..length).filter(|_| tag == b'B') else { return false };
+        let mut reader = frame::Reader::new(body);
+        let (Ok(_), Ok(name)) = (reader.cstring(), reader.cstring()) else { return false };
+        let plan = self.statements.get(name).and_then(|s| s.plan.as_deref());
+        plan.and_then(statement::of_plan).is_some_and(|s| s.reads_counters)
+    }
+
     fn is_sqlite(&self) -> bool {
         self.options.dialect == DialectKind::Sqlite
     }
@@ -352,7 +379,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// The catalog to translate with.
     async fn catalog(&mut self) -> Result<Arc<Catalog>, ClientError> {
         if let Some(overlay) = &self.overlay {
-            if self.transaction.is_active() {
+            if self.transaction.is_active() || self.unsynced {
                 return Ok(overlay.clone());
             }
             self.overlay = None;

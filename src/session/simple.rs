@@ -357,7 +357,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// DDL within a transaction: later statements see its effect before anybody else does.
     pub(super) fn note_ddl(&mut self, sql: &str, plan: &Plan, catalog: &Catalog) {
-        if self.transaction.is_active()
+        if (self.transaction.is_active() || self.unsynced)
             && let Action::Execute(statement) = &plan.action
             && statement.schema_change
             && let Some(overlay) = translate::overlay(sql, catalog, &self.translation())
