@@ -232,12 +232,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     async fn turn(&mut self) -> Result<(), Ended> {
         loop {
             loop {
-                if self.script.is_some() {
-                    if !self.expect.is_empty() {
-                        break;
-                    }
+                if self.script.is_some() && self.expect.is_empty() {
                     self.next_statement().await?;
                     continue;
+                }
+                // While a statement of a script runs, the client has a say only in a COPY.
+                if self.script.is_some() && !matches!(self.cin.first(), Some(b'd' | b'c' | b'f')) {
+                    break;
                 }
                 if !self.has_frame() {
                     break;
