@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Postgres, agree, postgres_rows, sqlite_rows};
+use common::oracle::{agree, postgres_rows, sqlite_rows};
+use common::proxy::{Backend, direct};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 /// Helper over `a` and `b` (text), SQLite's expression over the same, and how the inputs look.
@@ -115,8 +116,8 @@ const CASES: &[Case] = &[
 
 #[tokio::test]
 async fn helpers_agree_with_sqlite() {
-    let postgres = Postgres::start();
-    let client = postgres.client().await;
+    let backend = Backend::shared();
+    let client = direct(&backend.url(&backend.database())).await;
     // Twice: what is installed may be installed again.
     for _ in 0..2 {
         client.batch_execute(litewire::helpers::SQL).await.expect("the helper schema installs");
@@ -156,8 +157,8 @@ fn inputs(runner: &mut TestRunner, pattern: &str) -> Vec<String> {
 #[tokio::test]
 async fn constant_globs_agree_with_sqlite() {
     use litewire::value::glob::{Glob, glob};
-    let postgres = Postgres::start();
-    let client = postgres.client().await;
+    let backend = Backend::shared();
+    let client = direct(&backend.url(&backend.database())).await;
     let sqlite = rusqlite::Connection::open_in_memory().expect("in-memory database");
     let mut runner = TestRunner::deterministic();
     let patterns = inputs(&mut runner, "([a-c*?%_.]|\\\\|é|\\[\\^?\\]?[a-c^.-]{0,3}(a-b|c-a)?\\]){0,3}\\[?");
@@ -178,8 +179,8 @@ async fn constant_globs_agree_with_sqlite() {
 
 #[tokio::test]
 async fn sequences_are_only_raised() {
-    let postgres = Postgres::start();
-    let client = postgres.client().await;
+    let backend = Backend::shared();
+    let client = direct(&backend.url(&backend.database())).await;
     client.batch_execute(litewire::helpers::SQL).await.expect("the helper schema installs");
     client.batch_execute("CREATE SEQUENCE \"Odd name\"").await.expect("sequence");
     for (id, next) in [(Some(5i64), 6i64), (Some(2), 7), (None, 8), (Some(20), 21)] {
@@ -195,8 +196,8 @@ async fn sequences_are_only_raised() {
 async fn corpus_agrees_with_sqlite() {
     let Ok(corpus) = std::env::var("LITEWIRE_CORPUS") else { return };
     let corpus = std::fs::read_to_string(corpus).expect("the corpus is readable");
-    let postgres = Postgres::start();
-    let client = postgres.client().await;
+    let backend = Backend::shared();
+    let client = direct(&backend.url(&backend.database())).await;
     client.batch_execute(litewire::helpers::SQL).await.expect("the helper schema installs");
     // The corpus overloads substr(); the helpers have one name per signature.
     let overload = "CREATE FUNCTION litewire.substr(text, int8) RETURNS text LANGUAGE sql AS 'SELECT litewire.substr2($1, $2)'";
