@@ -373,6 +373,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(Expect::Query { ready, shape }) => {
                 let retry = shape.retry && matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
                 if retry {
+                    // Whether it is tried again or told: that brings the client's ReadyForQuery.
+                    *ready = false;
                     self.held_error = Some(message);
                     return;
                 }

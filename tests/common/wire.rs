@@ -106,6 +106,19 @@ impl Wire {
         }
     }
 
+    /// All up to a ReadyForQuery, or until the server hangs up.
+    pub fn rest_or_answer(&mut self) -> Answer {
+        let mut messages = Vec::new();
+        while let Ok(message) = self.message() {
+            let ready = message.tag == b'Z';
+            messages.push(message);
+            if ready {
+                break;
+            }
+        }
+        Answer(messages)
+    }
+
     /// A simple query.
     pub fn query(&mut self, sql: &str) -> Answer {
         self.send(&[query(sql)]);
