@@ -38,11 +38,15 @@ pub(super) struct Args {
     data_dir: Option<PathBuf>,
 }
 
+/// Bytes of a worker's stack; only what is used takes memory.
+const STACK: usize = 16 << 20;
+
 pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     let overrides = Overrides { listen: args.listen, backend: args.backend, data_dir: args.data_dir };
     let config = Config::load(args.config.as_deref(), overrides)?;
     observe::start_log(&config.log)?;
-    let runtime = tokio::runtime::Runtime::new()?;
+    // Translation walks trees as deep as SQLite allows.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?;
     let served = runtime.block_on(serve(config));
     // A start that was broken off may still be fetching PostgreSQL: its child processes end with this one.
     runtime.shutdown_background();

@@ -116,7 +116,7 @@ fn class_of(value: &Value) -> ParamClass {
         Value::Null => ParamClass::Null,
         Value::Integer(_) => ParamClass::Integer,
         Value::Real(_) => ParamClass::Real,
-        Value::Text(_) => ParamClass::Text,
+        Value::Text(_) => ParamClass::OnlyText,
         Value::Blob(_) => ParamClass::Blob,
     }
 }

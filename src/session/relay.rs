@@ -356,6 +356,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
         }
         self.transaction.failed();
+        if self.shape().is_some_and(|shape| shape.counts) {
+            self.counters.changed(0);
+        }
         self.held = None;
         self.dropping = false;
         match self.expect.front_mut() {
@@ -373,8 +376,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(Expect::Query { ready, shape }) => {
                 let retry = shape.retry && matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
                 if retry {
-                    // Whether it is tried again or told: that brings the client's ReadyForQuery.
+                    // What the client gets, and when, is decided once the catalog was read again.
                     *ready = false;
+                    if let Some(script) = self.script.as_mut() {
+                        script.ready = false;
+                    }
                     self.held_error = Some(message);
                     return;
                 }

@@ -24,7 +24,7 @@ pub(super) struct Script {
     statements: Vec<Range<usize>>,
     next: usize,
     /// The last statement's own ReadyForQuery is the client's.
-    ready: bool,
+    pub(super) ready: bool,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {

@@ -269,8 +269,10 @@ pub enum ParamClass {
     Integer,
     /// A real.
     Real,
-    /// Text.
+    /// Text, which a numeric context may still take for a number.
     Text,
+    /// Text of which is known that it is no number.
+    OnlyText,
     /// A blob.
     Blob,
     /// A PostgreSQL type that has no SQLite class (an array, an inet, …): native contexts only.

@@ -15,7 +15,7 @@ const SETTINGS: [(&str, &str, bool, bool); 18] = [
     ("synchronous", "2", false, false),
     ("cache_size", "-2000", false, false),
     ("temp_store", "0", false, false),
-    ("mmap_size", "0", true, false),
+    ("mmap_size", "0", false, false),
     ("locking_mode", "normal", true, false),
     ("page_size", "4096", false, false),
     ("auto_vacuum", "0", false, false),

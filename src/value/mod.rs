@@ -70,6 +70,7 @@ impl Value {
     pub fn to_number(&self) -> Value {
         match self {
             Value::Null | Value::Integer(_) | Value::Real(_) => self.clone(),
+            Value::Text(text) if !number::text_to_number_prefix(text.as_bytes()).integral => number::cast_real(self),
             _ => number::cast_numeric(self),
         }
     }

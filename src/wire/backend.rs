@@ -3,21 +3,6 @@
 use super::WireError;
 use super::frame::Reader;
 
-/// The columns' type OIDs of a RowDescription.
-pub fn row_types(body: &[u8]) -> Result<Vec<u32>, WireError> {
-    let mut reader = Reader::new(body);
-    let count = reader.count()?;
-    (0..count)
-        .map(|_| {
-            reader.cstring()?;
-            reader.bytes(6)?;
-            let oid = reader.int32()? as u32;
-            reader.bytes(8)?;
-            Ok(oid)
-        })
-        .collect()
-}
-
 /// The fields of a DataRow.
 pub fn data_row(body: &[u8]) -> Result<Vec<Option<&[u8]>>, WireError> {
     let mut reader = Reader::new(body);

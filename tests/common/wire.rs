@@ -1,334 +1,307 @@
-//! A client that shows the protocol as it is: messages out, messages in.
+//! A small raw client of PostgreSQL's protocol 3: what comes back is seen as it came, names, type OIDs and bytes.
 
+use std::collections::HashMap;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// One message of the server.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Message {
-    /// Its type.
-    pub tag: u8,
-    /// What follows the length.
-    pub body: Vec<u8>,
-}
+/// No answer for so long is a hang.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A column of a RowDescription.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Column {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub oid: u32,
-    /// 0 is text, 1 binary.
-    pub format: u16,
-}
-
-/// The columns' bytes; None is NULL.
-pub type Row = Vec<Option<Vec<u8>>>;
-
-/// A connection.
-pub struct Wire {
+/// A connection that is ready for queries.
+pub struct Client {
     stream: BufReader<TcpStream>,
-    address: SocketAddr,
-    key: Vec<u8>,
+    /// What ParameterStatus said.
+    pub parameters: HashMap<String, String>,
+    /// For a CancelRequest.
+    pub key: (i32, i32),
+    /// The state of the last ReadyForQuery: `I`, `T` or `E`.
+    pub status: u8,
 }
 
-/// All messages up to a ReadyForQuery.
-#[derive(Debug)]
-pub struct Answer(pub Vec<Message>);
+/// A column of RowDescription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub oid: u32,
+    pub format: i16,
+}
 
-impl Wire {
-    /// Connects and waits until the session is ready.
-    pub fn connect(address: SocketAddr, database: &str, options: &str) -> Wire {
-        let mut wire = Wire::open(address);
+/// An ErrorResponse's or a NoticeResponse's fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    pub state: String,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+    pub position: Option<usize>,
+}
+
+/// What one statement answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// None without a RowDescription.
+    pub columns: Option<Vec<Column>>,
+    pub rows: Vec<Vec<Option<Vec<u8>>>>,
+    /// CommandComplete's; None after an error.
+    pub tag: Option<String>,
+}
+
+/// Everything up to ReadyForQuery.
+#[derive(Debug, Default)]
+pub struct Reply {
+    pub answers: Vec<Answer>,
+    pub error: Option<Report>,
+    pub notices: Vec<Report>,
+    /// ParameterDescription's, of a Describe of a statement.
+    pub parameter_oids: Vec<u32>,
+}
+
+/// A parameter of a Bind.
+#[derive(Debug, Clone, Default)]
+pub struct Parameter {
+    /// 0 leaves the type open.
+    pub oid: u32,
+    pub binary: bool,
+    pub value: Option<Vec<u8>>,
+}
+
+impl Client {
+    /// Connects, and passes the start-up of a server that trusts us.
+    pub fn connect(address: SocketAddr, parameters: &[(&str, &str)]) -> io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        let mut client = Client { stream: BufReader::new(stream), parameters: HashMap::new(), key: (0, 0), status: 0 };
         let mut body = 196_608_i32.to_be_bytes().to_vec();
-        for text in ["user", "litewire", "database", database, "options", options, ""] {
-            put_text(&mut body, text);
+        for (name, value) in parameters {
+            put_text(&mut body, name);
+            put_text(&mut body, value);
         }
-        wire.send(&[untagged(&body)]);
-        let answer = wire.answer();
-        assert_eq!(answer.error(), None);
-        wire.key = answer.0.iter().find(|m| m.tag == b'K').expect("a cancel key").body.clone();
-        wire
+        body.push(0);
+        let mut packet = frame_length(&body).to_vec();
+        packet.extend(body);
+        client.send(&packet)?;
+        let reply = client.reply()?;
+        match reply.error {
+            Some(error) => Err(io::Error::other(format!("{} {}", error.state, error.message))),
+            None => Ok(client),
+        }
     }
 
-    /// Connects and says nothing.
-    pub fn open(address: SocketAddr) -> Wire {
-        let stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time");
-        stream.set_nodelay(true).expect("a socket");
-        Wire { stream: BufReader::new(stream), address, key: Vec::new() }
+    /// One simple query, of one or of several statements.
+    pub fn simple(&mut self, sql: &str) -> io::Result<Reply> {
+        let mut body = Vec::new();
+        put_text(&mut body, sql);
+        self.send(&message(b'Q', &body))?;
+        self.reply()
     }
 
-    /// Sends messages in one piece.
-    pub fn send(&mut self, messages: &[Vec<u8>]) {
-        self.try_send(messages).expect("the server reads");
+    /// Parse, Bind, Describe of the portal, Execute, Sync: as drivers do it for a statement that they use once.
+    pub fn extended(&mut self, sql: &str, parameters: &[Parameter]) -> io::Result<Reply> {
+        let mut packet = parse("", sql, parameters);
+        packet.extend(bind("", parameters));
+        packet.extend(message(b'D', b"P\0"));
+        packet.extend(message(b'E', &[0, 0, 0, 0, 0]));
+        packet.extend(message(b'S', &[]));
+        self.send(&packet)?;
+        self.reply()
     }
 
-    /// Sends messages that the server may not want to read.
-    pub fn try_send(&mut self, messages: &[Vec<u8>]) -> io::Result<()> {
-        self.stream.get_mut().write_all(&messages.concat())
+    /// A named statement: Parse and Describe of the statement in one flight, Bind and Execute in the next, then Close.
+    pub fn prepared(&mut self, sql: &str, parameters: &[Parameter]) -> io::Result<Reply> {
+        let mut packet = parse("s", sql, parameters);
+        packet.extend(message(b'D', b"Ss\0"));
+        packet.extend(message(b'S', &[]));
+        self.send(&packet)?;
+        let mut described = self.reply()?;
+        if described.error.is_some() {
+            return Ok(described);
+        }
+        let mut packet = bind("s", parameters);
+        packet.extend(message(b'E', &[0, 0, 0, 0, 0]));
+        packet.extend(message(b'S', &[]));
+        self.send(&packet)?;
+        let mut reply = self.reply()?;
+        let columns = described.answers.pop().and_then(|answer| answer.columns);
+        if let Some(answer) = reply.answers.last_mut() {
+            answer.columns = columns;
+        }
+        reply.parameter_oids = described.parameter_oids;
+        let mut packet = message(b'C', b"Ss\0");
+        packet.extend(message(b'S', &[]));
+        self.send(&packet)?;
+        self.reply()?;
+        Ok(reply)
     }
 
-    /// The next message; an error if the server hangs up or is silent for long.
-    pub fn message(&mut self) -> io::Result<Message> {
+    /// Bytes as they are.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// The next message: its type and its body.
+    pub fn read(&mut self) -> io::Result<(u8, Vec<u8>)> {
         let mut head = [0; 5];
         self.stream.read_exact(&mut head)?;
         let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
-        let mut body = vec![0; length as usize - 4];
+        let mut body = vec![0; (length as usize).checked_sub(4).ok_or(io::ErrorKind::InvalidData)?];
         self.stream.read_exact(&mut body)?;
-        Ok(Message { tag: head[0], body })
+        Ok((head[0], body))
     }
 
-    /// All up to the next ReadyForQuery.
-    pub fn answer(&mut self) -> Answer {
-        let mut messages = Vec::new();
+    /// Everything up to ReadyForQuery. A FATAL error ends it too.
+    pub fn reply(&mut self) -> io::Result<Reply> {
+        let mut reply = Reply::default();
+        let mut current = Answer::default();
         loop {
-            let message = self.message().unwrap_or_else(|e| panic!("{e} after {messages:?}"));
-            let ready = message.tag == b'Z';
-            messages.push(message);
-            if ready {
-                return Answer(messages);
+            let (kind, body) = match self.read() {
+                Err(_) if reply.error.is_some() => return Ok(reply),
+                read => read?,
+            };
+            let mut body = Body(&body);
+            match kind {
+                b'R' if body.int32()? == 0 => {}
+                b'R' => return Err(io::Error::other("the server asks for a password")),
+                b'S' => {
+                    let name = body.text()?;
+                    self.parameters.insert(name, body.text()?);
+                }
+                b'K' => self.key = (body.int32()?, body.int32()?),
+                b'T' => current.columns = Some(body.columns()?),
+                b't' => reply.parameter_oids = (0..body.int16()?).map(|_| body.int32().map(i32::cast_unsigned)).collect::<io::Result<_>>()?,
+                b'D' => current.rows.push(body.row()?),
+                b'C' => {
+                    current.tag = Some(body.text()?);
+                    reply.answers.push(std::mem::take(&mut current));
+                }
+                b'I' | b's' => reply.answers.push(std::mem::take(&mut current)),
+                b'E' => reply.error = Some(body.report()?),
+                b'N' => reply.notices.push(body.report()?),
+                b'Z' => {
+                    self.status = body.take(1)?[0];
+                    if current != Answer::default() {
+                        reply.answers.push(current);
+                    }
+                    return Ok(reply);
+                }
+                _ => {}
             }
         }
     }
+}
 
-    /// All until the server hangs up.
-    pub fn rest(&mut self) -> Answer {
-        let mut messages = Vec::new();
-        loop {
-            match self.message() {
-                Ok(message) => messages.push(message),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("the server is silent after {messages:?}"),
-                Err(_) => return Answer(messages),
+/// A message with its type and length.
+pub fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut packet = vec![kind];
+    packet.extend(frame_length(body));
+    packet.extend(body);
+    packet
+}
+
+/// A Parse with the parameters' types.
+pub fn parse(name: &str, sql: &str, parameters: &[Parameter]) -> Vec<u8> {
+    let mut body = Vec::new();
+    put_text(&mut body, name);
+    put_text(&mut body, sql);
+    put_count(&mut body, parameters.len());
+    parameters.iter().for_each(|parameter| body.extend(parameter.oid.to_be_bytes()));
+    message(b'P', &body)
+}
+
+/// A Bind of the unnamed portal, results in text.
+pub fn bind(statement: &str, parameters: &[Parameter]) -> Vec<u8> {
+    let mut body = vec![0];
+    put_text(&mut body, statement);
+    put_count(&mut body, parameters.len());
+    parameters.iter().for_each(|parameter| body.extend(u16::from(parameter.binary).to_be_bytes()));
+    put_count(&mut body, parameters.len());
+    for parameter in parameters {
+        match &parameter.value {
+            Some(value) => {
+                body.extend(u32::try_from(value.len()).expect("a test's value is small").to_be_bytes());
+                body.extend(value);
             }
+            None => body.extend((-1_i32).to_be_bytes()),
         }
     }
-
-    /// All up to a ReadyForQuery, or until the server hangs up.
-    pub fn rest_or_answer(&mut self) -> Answer {
-        let mut messages = Vec::new();
-        while let Ok(message) = self.message() {
-            let ready = message.tag == b'Z';
-            messages.push(message);
-            if ready {
-                break;
-            }
-        }
-        Answer(messages)
-    }
-
-    /// A simple query.
-    pub fn query(&mut self, sql: &str) -> Answer {
-        self.send(&[query(sql)]);
-        self.answer()
-    }
-
-    /// A simple query that must work.
-    pub fn run(&mut self, sql: &str) -> Answer {
-        let answer = self.query(sql);
-        assert_eq!(answer.error(), None, "{sql}");
-        answer
-    }
-
-    /// The unnamed statement and portal, all as text: Parse, Bind, Describe, Execute, Sync.
-    pub fn extended(&mut self, sql: &str, oids: &[u32], params: &[Param]) -> Answer {
-        self.send(&[parse("", sql, oids), bind("", "", params, &[]), describe('P', ""), execute("", 0), sync()]);
-        self.answer()
-    }
-
-    /// The first value, as text.
-    pub fn value(&mut self, sql: &str) -> String {
-        let answer = self.run(sql);
-        let rows = answer.rows();
-        let value = rows.first().and_then(|row| row.first()).unwrap_or_else(|| panic!("{sql} gives a row"));
-        text(value.as_deref().unwrap_or(b"NULL"))
-    }
-
-    /// Asks, on a connection of its own, to cancel what runs here.
-    pub fn cancel(&self) {
-        let body = [&80_877_102_i32.to_be_bytes()[..], &self.key].concat();
-        Wire::open(self.address).send(&[untagged(&body)]);
-    }
+    put_count(&mut body, 0);
+    message(b'B', &body)
 }
 
-impl Answer {
-    /// The types of the messages, those that may come at any time left out.
-    pub fn tags(&self) -> String {
-        self.0.iter().map(|m| char::from(m.tag)).filter(|tag| !"NSA".contains(*tag)).collect()
-    }
-
-    /// SQLSTATE and message of the first error.
-    pub fn error(&self) -> Option<(String, String)> {
-        let error = self.0.iter().find(|m| m.tag == b'E')?;
-        Some((field(&error.body, b'C')?, field(&error.body, b'M')?))
-    }
-
-    /// The SQLSTATE of the first error, or nothing.
-    pub fn state(&self) -> String {
-        self.error().map_or_else(String::new, |(state, _)| state)
-    }
-
-    /// The transaction's status at the end.
-    pub fn status(&self) -> char {
-        self.0.last().filter(|m| m.tag == b'Z').map_or('?', |m| char::from(m.body[0]))
-    }
-
-    /// The last RowDescription.
-    pub fn columns(&self) -> Option<Vec<Column>> {
-        let body = &self.0.iter().rfind(|m| m.tag == b'T')?.body;
-        let mut rest = &body[2..];
-        let mut columns = Vec::new();
-        while !rest.is_empty() {
-            let end = rest.iter().position(|b| *b == 0).expect("a name ends");
-            let (name, fixed) = (text(&rest[..end]), &rest[end + 1..]);
-            let oid = u32::from_be_bytes(fixed[6..10].try_into().expect("four bytes"));
-            let format = u16::from_be_bytes(fixed[16..18].try_into().expect("two bytes"));
-            columns.push(Column { name, oid, format });
-            rest = &fixed[18..];
-        }
-        Some(columns)
-    }
-
-    /// The types in the last RowDescription.
-    pub fn oids(&self) -> Vec<u32> {
-        self.columns().unwrap_or_default().iter().map(|c| c.oid).collect()
-    }
-
-    /// All rows.
-    pub fn rows(&self) -> Vec<Row> {
-        self.0.iter().filter(|m| m.tag == b'D').map(|m| row(&m.body)).collect()
-    }
-
-    /// All rows, as text.
-    pub fn texts(&self) -> Vec<Vec<String>> {
-        let value = |value: &Option<Vec<u8>>| text(value.as_deref().unwrap_or(b"NULL"));
-        self.rows().iter().map(|row| row.iter().map(value).collect()).collect()
-    }
-
-    /// The command tags.
-    pub fn commands(&self) -> Vec<String> {
-        self.0.iter().filter(|m| m.tag == b'C').map(|m| text(&m.body[..m.body.len() - 1])).collect()
-    }
-}
-
-fn row(body: &[u8]) -> Row {
-    let mut rest = &body[2..];
-    let mut row = Vec::new();
-    while !rest.is_empty() {
-        let length = i32::from_be_bytes(rest[..4].try_into().expect("four bytes"));
-        let length = usize::try_from(length).ok();
-        rest = &rest[4..];
-        row.push(length.map(|n| rest[..n].to_vec()));
-        rest = &rest[length.unwrap_or(0)..];
-    }
-    row
-}
-
-fn field(body: &[u8], code: u8) -> Option<String> {
-    body.split(|b| *b == 0).find(|f| f.first() == Some(&code)).map(|f| text(&f[1..]))
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A parameter to bind.
-#[derive(Debug, Clone)]
-pub enum Param {
-    /// NULL.
-    Null,
-    /// In text format.
-    Text(String),
-    /// In binary format.
-    Binary(Vec<u8>),
-}
-
-/// A message of any type.
-pub fn tagged(tag: u8, body: &[u8]) -> Vec<u8> {
-    [&[tag][..], &untagged(body)].concat()
-}
-
-fn untagged(body: &[u8]) -> Vec<u8> {
-    let length = i32::try_from(body.len() + 4).expect("short");
-    [&length.to_be_bytes()[..], body].concat()
+fn frame_length(body: &[u8]) -> [u8; 4] {
+    u32::try_from(body.len() + 4).expect("a test's message is small").to_be_bytes()
 }
 
 fn put_text(body: &mut Vec<u8>, text: &str) {
-    body.extend_from_slice(text.as_bytes());
+    body.extend(text.as_bytes());
     body.push(0);
 }
 
 fn put_count(body: &mut Vec<u8>, count: usize) {
-    body.extend_from_slice(&u16::try_from(count).expect("at most 65535").to_be_bytes());
+    body.extend(u16::try_from(count).expect("at most 65535").to_be_bytes());
 }
 
-/// Query.
-pub fn query(sql: &str) -> Vec<u8> {
-    let mut body = Vec::new();
-    put_text(&mut body, sql);
-    tagged(b'Q', &body)
-}
+/// What is left of a message.
+struct Body<'a>(&'a [u8]);
 
-/// Parse.
-pub fn parse(name: &str, sql: &str, oids: &[u32]) -> Vec<u8> {
-    let mut body = Vec::new();
-    put_text(&mut body, name);
-    put_text(&mut body, sql);
-    put_count(&mut body, oids.len());
-    oids.iter().for_each(|oid| body.extend_from_slice(&oid.to_be_bytes()));
-    tagged(b'P', &body)
-}
-
-/// Bind, with the formats of the results.
-pub fn bind(portal: &str, statement: &str, params: &[Param], formats: &[u16]) -> Vec<u8> {
-    let mut body = Vec::new();
-    put_text(&mut body, portal);
-    put_text(&mut body, statement);
-    put_count(&mut body, params.len());
-    for param in params {
-        put_count(&mut body, usize::from(matches!(param, Param::Binary(_))));
+impl Body<'_> {
+    fn take(&mut self, n: usize) -> io::Result<&[u8]> {
+        let (taken, rest) = self.0.split_at_checked(n).ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.0 = rest;
+        Ok(taken)
     }
-    put_count(&mut body, params.len());
-    for param in params {
-        let bytes = match param {
-            Param::Null => {
-                body.extend_from_slice(&(-1_i32).to_be_bytes());
-                continue;
-            }
-            Param::Text(text) => text.as_bytes(),
-            Param::Binary(bytes) => bytes,
+
+    fn int16(&mut self) -> io::Result<i16> {
+        self.take(2).map(|b| i16::from_be_bytes([b[0], b[1]]))
+    }
+
+    fn int32(&mut self) -> io::Result<i32> {
+        self.take(4).map(|b| i32::from_be_bytes([b[0], b[1], b[2], b[3]]))
+    }
+
+    fn text(&mut self) -> io::Result<String> {
+        let end = self.0.iter().position(|b| *b == 0).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let text = String::from_utf8_lossy(self.take(end)?).into_owned();
+        self.take(1)?;
+        Ok(text)
+    }
+
+    fn columns(&mut self) -> io::Result<Vec<Column>> {
+        let column = |body: &mut Self| {
+            let name = body.text()?;
+            body.take(6)?;
+            let oid = body.int32()?.cast_unsigned();
+            body.take(6)?;
+            Ok(Column { name, oid, format: body.int16()? })
         };
-        body.extend_from_slice(&u32::try_from(bytes.len()).expect("short").to_be_bytes());
-        body.extend_from_slice(bytes);
+        (0..self.int16()?).map(|_| column(self)).collect()
     }
-    put_count(&mut body, formats.len());
-    formats.iter().for_each(|format| body.extend_from_slice(&format.to_be_bytes()));
-    tagged(b'B', &body)
-}
 
-/// Describe a statement (`S`) or a portal (`P`).
-pub fn describe(kind: char, name: &str) -> Vec<u8> {
-    tagged(b'D', format!("{kind}{name}\0").as_bytes())
-}
+    fn row(&mut self) -> io::Result<Vec<Option<Vec<u8>>>> {
+        let value = |body: &mut Self| match usize::try_from(body.int32()?) {
+            Ok(length) => body.take(length).map(|value| Some(value.to_vec())),
+            Err(_) => Ok(None),
+        };
+        (0..self.int16()?).map(|_| value(self)).collect()
+    }
 
-/// Close a statement (`S`) or a portal (`P`).
-pub fn close(kind: char, name: &str) -> Vec<u8> {
-    tagged(b'C', format!("{kind}{name}\0").as_bytes())
-}
-
-/// Execute, with a limit of rows; 0 is none.
-pub fn execute(portal: &str, limit: u32) -> Vec<u8> {
-    tagged(b'E', &[portal.as_bytes(), b"\0", &limit.to_be_bytes()].concat())
-}
-
-/// Sync.
-pub fn sync() -> Vec<u8> {
-    tagged(b'S', &[])
-}
-
-/// Flush.
-pub fn flush() -> Vec<u8> {
-    tagged(b'H', &[])
+    fn report(&mut self) -> io::Result<Report> {
+        let mut report = Report::default();
+        loop {
+            let field = self.take(1)?[0];
+            if field == 0 {
+                return Ok(report);
+            }
+            let text = self.text()?;
+            match field {
+                b'C' => report.state = text,
+                b'M' => report.message = text,
+                b'D' => report.detail = Some(text),
+                b'H' => report.hint = Some(text),
+                b'P' => report.position = text.parse().ok(),
+                _ => {}
+            }
+        }
+    }
 }

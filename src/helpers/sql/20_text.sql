@@ -118,8 +118,8 @@ CREATE OR REPLACE FUNCTION litewire.char(VARIADIC a int8[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT coalesce(string_agg(CASE
       WHEN c BETWEEN 1 AND 1114111 AND c NOT BETWEEN 55296 AND 57343 THEN chr(c::int)
-      WHEN coalesce(c,0)=0 THEN chr(0)
       -- PostgreSQL's text holds no NUL: chr(0) says so.
+      WHEN coalesce(c,0)=0 THEN chr(coalesce(c,0)::int)
       ELSE U&'\FFFD' END,'' ORDER BY o),'') FROM unnest(a) WITH ORDINALITY u(c,o)
 $$;
 

@@ -77,6 +77,16 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- A JSON element as json_extract() returns it: NULL, numbers, text; true and false as 1 and 0; objects and arrays as their text.
+-- A dynamic value as NOCASE and RTRIM compare it: its text folded, everything else as it is.
+CREATE OR REPLACE FUNCTION litewire.any_nocase(v jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE jsonb_typeof(v) WHEN 'array' THEN jsonb_build_array(lower((v->>0) COLLATE "C")) ELSE v END
+$$;
+CREATE OR REPLACE FUNCTION litewire.any_rtrim(v jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE jsonb_typeof(v) WHEN 'array' THEN jsonb_build_array(rtrim(v->>0, ' ')) ELSE v END
+$$;
+
 CREATE OR REPLACE FUNCTION litewire.j_any(j json) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN

@@ -194,6 +194,11 @@ impl Binder<'_> {
             other => return Err(self.refused(format!("the operator {other}"), whole.span())),
         };
         let (left, right) = (self.expr(left)?, self.expr(right)?);
+        if let (Some(a), Some(b)) = (left.constant(), right.constant())
+            && let Some(value) = fold(value_op, &a.to_number(), &b.to_number())
+        {
+            return Ok(Expr::literal(value));
+        }
         // A text constant is in arithmetic the number that it starts with.
         let class = |e: &Expr| e.constant().map_or(e.ty.class, |v| Ty::of_value(&v.to_number()).class);
         let ty = Ty { nullable: binary_nullable(value_op, &left, &right), ..Ty::plain(binary_class(value_op, class(&left), class(&right))) };
@@ -420,6 +425,13 @@ impl Binder<'_> {
         {
             return Ok(date_constant(DateCall { function: date, args }));
         }
+        if matches!(name, "printf" | "format")
+            && let Some(args) = call.args.iter().map(|a| a.constant().cloned()).collect::<Option<Vec<_>>>()
+            && let Some(Value::Text(format)) = args.first()
+            && let Some(text) = crate::value::printf::format(format, &args[1..])
+        {
+            return Ok(Expr::literal(text));
+        }
         if let FunctionKind::Refused(why) = function.kind {
             return Err(self.refused(format!("the function {name}() ({why})"), span));
         }
@@ -482,6 +494,39 @@ pub fn logic(and: bool, operands: Vec<Expr>) -> Expr {
 pub fn not(expr: Expr) -> Expr {
     let ty = Ty { nullable: expr.ty.nullable, ..Ty::plain(Class::Bool) };
     Expr { kind: Kind::Not(Box::new(expr)), ty }
+}
+
+/// Arithmetic of constants: an integer result that does not fit is a real, a division by zero NULL (lang_expr.html).
+fn fold(op: BinaryOp, left: &Value, right: &Value) -> Option<Value> {
+    let finite = |x: f64| Some(if x.is_nan() { Value::Null } else { Value::Real(x) });
+    let real = |v: &Value| match v {
+        Value::Integer(n) => Some(*n as f64),
+        Value::Real(x) => Some(*x),
+        _ => None,
+    };
+    if let (Value::Integer(a), Value::Integer(b)) = (left, right) {
+        let checked = match op {
+            BinaryOp::Add => a.checked_add(*b),
+            BinaryOp::Subtract => a.checked_sub(*b),
+            BinaryOp::Multiply => a.checked_mul(*b),
+            BinaryOp::Divide | BinaryOp::Modulo if *b == 0 => return Some(Value::Null),
+            BinaryOp::Divide => a.checked_div(*b),
+            BinaryOp::Modulo => Some(a.wrapping_rem(*b)),
+            _ => return None,
+        };
+        if let Some(n) = checked {
+            return Some(Value::Integer(n));
+        }
+    }
+    let (a, b) = (real(left)?, real(right)?);
+    match op {
+        BinaryOp::Add => finite(a + b),
+        BinaryOp::Subtract => finite(a - b),
+        BinaryOp::Multiply => finite(a * b),
+        BinaryOp::Divide if b == 0.0 => Some(Value::Null),
+        BinaryOp::Divide => finite(a / b),
+        _ => None,
+    }
 }
 
 fn binary_class(op: BinaryOp, left: Class, right: Class) -> Class {

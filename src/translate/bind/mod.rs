@@ -6,7 +6,7 @@ mod scope;
 mod window;
 
 pub use expr::compare;
-pub use query::{plain_query, plain_select};
+pub use query::{plain_query, plain_select, unique};
 pub use scope::{Scope, Source};
 
 use super::parse::Places;
@@ -14,7 +14,7 @@ use super::parse::scan::{self, Kind as TokenKind};
 use super::tree::Class;
 use super::tree::{Cte, Expr, Kind, Ty};
 use super::{Options, ParamClass};
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::{Affinity, Catalog, Relation};
 use crate::error::{ClientError, SqlState};
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 use sqlparser::tokenizer::Span;
@@ -78,11 +78,14 @@ impl<'a> Binder<'a> {
             ParamClass::Unknown | ParamClass::Null => Class::Param,
             ParamClass::Integer => Class::Integer,
             ParamClass::Real => Class::Real,
-            ParamClass::Text => Class::Text,
+            ParamClass::Text | ParamClass::OnlyText => Class::Text,
             ParamClass::Blob => Class::Blob,
             ParamClass::Native(oid) => Class::Native(oid),
         };
-        Ok(Expr { kind: Kind::Param(number), ty: Ty::plain(class) })
+        // No affinity makes a number of what is only text.
+        let only = self.params.get(number - 1) == Some(&ParamClass::OnlyText);
+        let affinity = only.then_some(Affinity::Blob);
+        Ok(Expr { kind: Kind::Param(number), ty: Ty { affinity, ..Ty::plain(class) } })
     }
 
     /// The relation of a name, which may carry a schema.

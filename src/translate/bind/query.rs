@@ -503,6 +503,10 @@ impl Binder<'_> {
         if relation.kind != RelationKind::Table {
             source.rowid = None;
         }
+        // Twice the same name in one FROM: SQLite minds only when a column of it is named.
+        if self.scope().sources.iter().any(|s| s.printed.eq_ignore_ascii_case(&source.printed)) {
+            source.printed = self.alias();
+        }
         let from = From::Table(quote_relation(relation), source.printed.clone());
         self.scope().sources.push(source);
         Ok(from)
@@ -531,7 +535,7 @@ fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
 }
 
 /// Column names of a derived table, made different: PostgreSQL refuses a reference to a name that stands twice.
-fn unique(names: &[String]) -> Vec<String> {
+pub fn unique(names: &[String]) -> Vec<String> {
     let mut out: Vec<String> = Vec::with_capacity(names.len());
     for name in names {
         let mut candidate: String = name.chars().take(60).collect();

@@ -1,7 +1,7 @@
 //! ALTER TABLE (lang_altertable.html): RENAME, RENAME COLUMN, ADD COLUMN, DROP COLUMN.
 
 use super::create::{Making, register_column};
-use super::types::{column, declared};
+use super::types::{added_type, column};
 use super::{execute, needs_registry, qualified};
 use crate::catalog::{Collation, IndexPart};
 use crate::error::{ClientError, SqlState};
@@ -58,8 +58,7 @@ pub fn alter<'a>(alter: &ast::AlterTable, binder: &mut Binder<'a>, lower: &mut L
                 return Err(ClientError::new(SqlState::DUPLICATE_COLUMN, message).at(binder.at(column_def.name.span)));
             }
             let mut relation = table.clone();
-            let mut made =
-                column(&column_def.name.value, relation.columns.len() as i16 + 1, declared(&column_def.data_type), binder.options.native_types);
+            let mut made = column(&column_def.name.value, relation.columns.len() as i16 + 1, added_type(binder.sql), binder.options.native_types);
             for option in &column_def.options {
                 match &option.option {
                     ColumnOption::PrimaryKey(_) => return Err(ClientError::new(SqlState::SYNTAX_ERROR, "Cannot add a PRIMARY KEY column")),

@@ -6,8 +6,9 @@ use super::{done, execute, needs_registry, qualified, register, stored_expressio
 use crate::catalog::{Collation, Column, ForeignKey, Index, IndexPart, Relation};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Action;
-use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
+use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name, unique};
 use crate::translate::lower::{Lower, literal_text};
+use crate::translate::parse::scan;
 use crate::translate::tree::Class;
 use sqlparser::ast::{self, ColumnOption, IndexColumn, ReferentialAction, TableConstraint};
 
@@ -87,12 +88,15 @@ fn make<'a>(create: &ast::CreateTable, name: &str, binder: &mut Binder<'a>, lowe
     let has = |option| create.sqlite_table_options.options.contains(&option);
     relation.without_rowid = has(ast::SqliteTableOption::WithoutRowid);
     relation.strict = has(ast::SqliteTableOption::Strict);
+    let tokens = scan::tokens(binder.sql);
+    let list = tokens.iter().position(|t| t.is_op(binder.sql, "(")).map_or(tokens.len(), |at| at + 1);
+    let mut types = declared(binder.sql, &tokens[list..]).into_iter();
     for (at, def) in create.columns.iter().enumerate() {
         if relation.columns.iter().any(|c| c.name.eq_ignore_ascii_case(&def.name.value)) {
             let message = format!("duplicate column name: {}", def.name.value);
             return Err(ClientError::new(SqlState::DUPLICATE_COLUMN, message).at(binder.at(def.name.span)));
         }
-        let mut made = column(&def.name.value, at as i16 + 1, declared(&def.data_type), native);
+        let mut made = column(&def.name.value, at as i16 + 1, types.next().flatten(), native);
         for option in &def.options {
             if let ColumnOption::Collation(collation) = &option.option {
                 made.collation = collation_named(collation, binder)?;
@@ -182,7 +186,11 @@ impl Making {
                 // AUTOINCREMENT: an identity never gives an id twice.
                 ColumnOption::DialectSpecific(_) => {}
                 ColumnOption::Unique(_) => self.add_key(vec![IndexPart::Column(at)], false),
-                ColumnOption::Check(check) => self.check(check, binder, lower)?,
+                ColumnOption::Check(check) => {
+                    let mut check = check.clone();
+                    check.name = check.name.or_else(|| option.name.clone());
+                    self.check(&check, binder, lower)?;
+                }
                 ColumnOption::ForeignKey(foreign) => {
                     let mut foreign = foreign.clone();
                     foreign.columns = vec![def.name.clone()];
@@ -365,11 +373,10 @@ pub fn view<'a>(create: &ast::CreateView, binder: &mut Binder<'a>, lower: &mut L
         return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(binder.at(ident.span)));
     }
     let query = binder.query(&create.query)?;
-    let names: Vec<String> = if create.columns.is_empty() {
-        query.columns.iter().map(|c| c.name.clone()).collect()
-    } else {
-        create.columns.iter().map(|c| c.name.value.clone()).collect()
-    };
+    let given = create.columns.iter().map(|c| c.name.value.clone());
+    let names: Vec<String> = if create.columns.is_empty() { query.columns.iter().map(|c| c.name.clone()).collect() } else { given.collect() };
+    let names = unique(&names);
+
     let classes: Vec<_> =
         query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
     lower.stored = true;

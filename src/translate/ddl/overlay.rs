@@ -77,7 +77,7 @@ pub fn applied<'a>(statement: &Statement, binder: &mut Binder<'a>, lower: &mut L
                     relation.columns[at].name = new_column_name.value.clone();
                 }
                 AlterTableOperation::AddColumn { column_def, .. } => {
-                    let declared = super::types::declared(&column_def.data_type);
+                    let declared = super::types::added_type(binder.sql);
                     let mut column =
                         super::types::column(&column_def.name.value, relation.columns.len() as i16 + 1, declared, binder.options.native_types);
                     column.not_null = column_def.options.iter().any(|o| o.option == ast::ColumnOption::NotNull);

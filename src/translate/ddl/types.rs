@@ -1,7 +1,7 @@
 //! Declared type to the backend's type (`[dialect] types`).
 
 use crate::catalog::{Affinity, Column, affinity_of_declared, oid};
-use sqlparser::ast::DataType;
+use crate::translate::parse::scan::Token;
 
 /// A column type at the backend.
 pub(super) struct BackendType {
@@ -13,12 +13,49 @@ pub(super) struct BackendType {
     pub dynamic: bool,
 }
 
-/// SQLite's text of a declared type; None where there is none.
-pub(super) fn declared(data_type: &DataType) -> Option<String> {
-    match data_type {
-        DataType::Unspecified => None,
-        other => Some(other.to_string()).filter(|t| !t.trim().is_empty()),
+/// The types of column definitions as they are written, in order; None where there is none. `tokens` begin at the first
+/// definition's name, and end with the list or the text.
+pub(super) fn declared(sql: &str, tokens: &[Token]) -> Vec<Option<String>> {
+    const ENDS: [&str; 12] = ["CONSTRAINT", "PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE", "REFERENCES", "GENERATED", "AS", "ON"];
+    const STANDARD: [&str; 6] = ["ANY", "BLOB", "INT", "INTEGER", "REAL", "TEXT"];
+    let mut out = Vec::new();
+    let (mut depth, mut first, mut ty, mut open) = (0, true, None::<std::ops::Range<usize>>, true);
+    for token in tokens {
+        let text = token.text(sql);
+        if first {
+            (first, open) = (false, true);
+            continue;
+        }
+        match text {
+            "," if depth == 0 => {
+                out.push(ty.take());
+                first = true;
+                continue;
+            }
+            "(" => depth += 1,
+            ")" if depth == 0 => break,
+            ")" => depth -= 1,
+            _ => {}
+        }
+        open &= depth > 0 || text == ")" || !ENDS.iter().any(|w| token.is(sql, w)) && !token.is_op(sql, ";");
+        if open {
+            ty = Some(ty.map_or(token.at.start, |r| r.start)..token.at.end);
+        }
     }
+    out.push(ty);
+    let spelled = |r: std::ops::Range<usize>| {
+        let text = &sql[r];
+        STANDARD.iter().find(|s| s.eq_ignore_ascii_case(text)).map_or_else(|| text.to_owned(), |s| (*s).to_owned())
+    };
+    out.into_iter().map(|r| r.map(spelled)).collect()
+}
+
+/// The type of the column of an ALTER TABLE … ADD COLUMN.
+pub(super) fn added_type(sql: &str) -> Option<String> {
+    let tokens = crate::translate::parse::scan::tokens(sql);
+    let add = tokens.iter().position(|t| t.is(sql, "ADD"))? + 1;
+    let start = add + usize::from(tokens.get(add).is_some_and(|t| t.is(sql, "COLUMN")));
+    declared(sql, tokens.get(start..)?).into_iter().next().flatten()
 }
 
 /// The backend's type for a declared one. `faithful` follows the affinity; `native` the nearest type of PostgreSQL.

@@ -10,7 +10,7 @@ use crate::value::Value;
 pub(super) static FUNCTIONS: &[Function] = &[
     scalar("json", (1, 1), text, |l, c, _| texts(l, "json", &c.args)),
     scalar("json_valid", (1, 1), integer, |l, c, _| Ok(fill("({})::int8", &[&texts(l, "json_valid", &c.args)?]))),
-    scalar("json_extract", (2, 2), dynamic, extract),
+    scalar("json_extract", (2, 255), dynamic, extract),
     scalar("json_type", (1, 2), nullable_text, |l, c, _| with_path(l, "json_type", c)),
     scalar("json_array_length", (1, 2), integer, |l, c, _| with_path(l, "json_array_length", c)),
     scalar("json_quote", (1, 1), text, |l, c, _| element(l, &c.args[0])),
@@ -64,6 +64,9 @@ fn document(lower: &mut Lower, e: &Expr) -> Lowered {
 
 /// json_extract(): the element with its storage class.
 fn extract(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    if call.args.len() > 2 {
+        return Err(ClientError::refused("json_extract() of several paths"));
+    }
     let document = document(lower, &call.args[0])?;
     let element = match call.args[1].constant() {
         Some(Value::Text(path)) => follow(document, &steps(path)?),

@@ -15,7 +15,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     scalar("sqrt", (1, 1), real, |l, c, _| guarded(l, c, "sqrt({})", ">= 0")),
     scalar("ln", (1, 1), real, |l, c, _| guarded(l, c, "ln({})", "> 0")),
     scalar("log10", (1, 1), real, |l, c, _| guarded(l, c, "log({})", "> 0")),
-    scalar("log", (1, 1), real, |l, c, _| guarded(l, c, "log({})", "> 0")),
+    scalar("log", (1, 2), real, log),
     scalar("log2", (1, 1), real, |l, c, _| guarded(l, c, "(ln({}) / ln(2::float8))", "> 0")),
     scalar("exp", (1, 1), real, |l, c, _| plain(l, c, "exp")),
     scalar("pow", (2, 2), real, |l, c, _| plain(l, c, "power")),
@@ -113,6 +113,13 @@ fn plain(lower: &mut Lower, call: &Call, name: &str) -> Lowered {
 fn guarded(lower: &mut Lower, call: &Call, pattern: &str, domain: &str) -> Lowered {
     let x = lower.real(&call.args[0])?;
     Ok(fill(&format!("(CASE WHEN {{}} {domain} THEN {pattern} END)"), &[&x, &x]))
+}
+
+/// log(x) is to base 10, log(b, x) to base b.
+fn log(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let [base, x] = call.args.as_slice() else { return guarded(lower, call, "log({})", "> 0") };
+    let (base, x) = (lower.real(base)?, lower.real(x)?);
+    Ok(fill("(CASE WHEN {} > 0 AND {} > 0 AND ln({}) <> 0 THEN ln({}) / ln({}) END)", &[&base, &x, &base, &x, &base]))
 }
 
 fn modulo(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {

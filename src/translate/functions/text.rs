@@ -238,5 +238,6 @@ fn like(lower: &mut Lower, call: &Call) -> Lowered {
 
 fn printf(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     let args = call.args.iter().map(|a| lower.text(a)).collect::<Result<Vec<_>, _>>()?;
-    lower.call("printf", &args.iter().collect::<Vec<_>>())
+    let (format, rest) = args.split_first().ok_or_else(|| ClientError::refused("printf() without arguments"))?;
+    lower.call("printf", &[format, &fill("VARIADIC ARRAY[{}]::text[]", &[&Frag::join(rest, ", ")])])
 }

@@ -131,10 +131,18 @@ impl Lower<'_> {
         use crate::catalog::Collation;
         use crate::translate::tree::Class;
         let key = self.natural(e)?;
+        let collation = e.ty.collation.map_or(Collation::Binary, |(c, _)| c);
+        if e.ty.class == Class::Dynamic {
+            return match collation {
+                Collation::Binary => Ok(key),
+                Collation::NoCase => self.call("any_nocase", &[&key]),
+                Collation::RTrim => self.call("any_rtrim", &[&key]),
+            };
+        }
         if !matches!(e.ty.class, Class::Text | Class::Param) {
             return Ok(key);
         }
-        Ok(match e.ty.collation.map_or(Collation::Binary, |(c, _)| c) {
+        Ok(match collation {
             Collation::NoCase => fill("lower({} COLLATE \"C\")", &[&key]),
             Collation::RTrim => fill("rtrim({}, ' ')", &[&key]),
             Collation::Binary if self.byte_order(e) => key,

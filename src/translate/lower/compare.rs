@@ -59,7 +59,15 @@ impl Lower<'_> {
             return self.texts(op, left, right);
         }
         let class = if class == Class::Bool { Class::Integer } else { class };
-        let (a, b) = (self.carried(left, class)?, self.carried(right, class)?);
+        let (mut a, mut b) = (self.carried(left, class)?, self.carried(right, class)?);
+        let fold = match collation_of(left, right) {
+            Collation::NoCase if class == Class::Dynamic => Some("any_nocase"),
+            Collation::RTrim if class == Class::Dynamic => Some("any_rtrim"),
+            _ => None,
+        };
+        if let Some(fold) = fold {
+            (a, b) = (self.call(fold, &[&a])?, self.call(fold, &[&b])?);
+        }
         Ok(fill(&format!("({{}} {} {{}})", op.text()), &[&a, &b]))
     }
 
@@ -307,6 +315,8 @@ fn apply(e: &Expr, to: &Expr) -> Expr {
             Expr::literal(value.clone().apply(affinity))
         }
         Kind::Param(_) if e.ty.class == Class::Integer && to.ty.class == Class::Real => Expr { ty: Ty::plain(Class::Param), ..e.clone() },
+        // Declared as text: a number if it looks like one, which is seen when it is bound.
+        Kind::Param(_) if numeric && e.ty.class == Class::Text && e.ty.affinity.is_none() => Expr { ty: Ty::plain(Class::Param), ..e.clone() },
         Kind::Param(_) if !numeric && e.ty.class != Class::Blob && !matches!(to.ty.class, Class::Native(_)) => {
             Expr { ty: Ty::plain(Class::Param), ..e.clone() }
         }
@@ -322,9 +332,13 @@ fn apply(e: &Expr, to: &Expr) -> Expr {
     }
 }
 
+/// A collation written with COLLATE on an expression or within it, the leftmost first.
+fn written(e: &Expr) -> Option<(Collation, bool)> {
+    e.ty.collation.filter(|(_, explicit)| *explicit).or_else(|| e.operands().into_iter().find_map(written))
+}
+
 /// The collation of a comparison: COLLATE on the left, then on the right, then a column's on the left, then on the right.
 pub(super) fn collation_of(left: &Expr, right: &Expr) -> Collation {
-    let written = |e: &Expr| e.ty.collation.filter(|(_, explicit)| *explicit);
     let declared = |e: &Expr| e.ty.collation;
     written(left).or(written(right)).or(declared(left)).or(declared(right)).map_or(Collation::Binary, |(c, _)| c)
 }

@@ -1,6 +1,6 @@
 //! SQLite's grammar on sqlparser: its operators' precedence (lang_expr.html), names and quotes.
 
-use sqlparser::ast::{BinaryOperator, Expr, Statement, UnaryOperator};
+use sqlparser::ast::{BinaryOperator, DataType, Expr, Ident, ObjectName, Statement, UnaryOperator};
 use sqlparser::dialect::{Dialect, Precedence, SQLiteDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -25,6 +25,29 @@ const COLLATE: u8 = 50;
 const UNARY: u8 = 60;
 const CAST: u8 = 70;
 const PERIOD: u8 = 100;
+
+/// Keywords that end a type's words.
+const ENDS_TYPE: [Keyword; 14] = [
+    Keyword::CONSTRAINT,
+    Keyword::PRIMARY,
+    Keyword::NOT,
+    Keyword::NULL,
+    Keyword::UNIQUE,
+    Keyword::CHECK,
+    Keyword::DEFAULT,
+    Keyword::COLLATE,
+    Keyword::REFERENCES,
+    Keyword::GENERATED,
+    Keyword::AS,
+    Keyword::ON,
+    Keyword::DEFERRABLE,
+    Keyword::AUTOINCREMENT,
+];
+
+/// Types of PostgreSQL's own that need its parser (`timestamp with time zone`, arrays) stand behind `::` only.
+fn word_is_native(token: &Token) -> bool {
+    matches!(keyword(token), Keyword::INTERVAL | Keyword::ARRAY)
+}
 
 fn negatable(keyword: Keyword) -> bool {
     use Keyword::{BETWEEN, GLOB, ILIKE, IN, LIKE, MATCH, REGEXP};
@@ -110,6 +133,39 @@ impl Dialect for Sqlite {
             Precedence::And => AND,
             Precedence::Or => OR,
         }
+    }
+
+    fn parse_data_type(&self, parser: &mut Parser) -> Option<Result<DataType, ParserError>> {
+        // Any words are a type to SQLite, with up to two numbers behind them; what ends them begins a constraint.
+        let word = |token: &Token| matches!(token, Token::Word(w) if !(w.quote_style.is_none() && ENDS_TYPE.contains(&w.keyword)));
+        if !word(&parser.peek_token_ref().token) || word_is_native(&parser.peek_token_ref().token) {
+            return None;
+        }
+        let mut name = String::new();
+        while let Token::Word(w) = &parser.peek_token_ref().token
+            && word(&parser.peek_token_ref().token)
+        {
+            if !name.is_empty() {
+                name.push(' ');
+            }
+            name.push_str(&w.value);
+            parser.next_token();
+        }
+        if parser.consume_token(&Token::LParen) {
+            name.push('(');
+            while !parser.consume_token(&Token::RParen) {
+                match parser.next_token().token {
+                    Token::EOF => return Some(parser.expected("a closing parenthesis", parser.get_current_token().clone())),
+                    other => name.push_str(&other.to_string()),
+                }
+            }
+            name.push(')');
+        }
+        Some(Ok(DataType::Custom(ObjectName::from(vec![Ident::new(name)]), Vec::new())))
+    }
+
+    fn supports_string_literal_column_names(&self) -> bool {
+        true
     }
 
     fn parse_statement(&self, parser: &mut Parser) -> Option<Result<Statement, ParserError>> {

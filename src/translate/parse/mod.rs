@@ -3,7 +3,7 @@
 pub mod dialect;
 pub mod scan;
 
-use crate::error::ClientError;
+use crate::error::{ClientError, SqlState};
 use sqlparser::ast::Statement;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
@@ -37,10 +37,11 @@ impl<'a> Places<'a> {
 
 /// Parses one statement.
 pub fn parse(sql: &str) -> Result<Statement, ClientError> {
+    bounded(sql)?;
     let places = Places::new(sql);
     let tokens = Tokenizer::new(&dialect::Sqlite, sql).tokenize_with_location().map_err(|e| {
         let at = places.offset(e.location);
-        ClientError::new(crate::error::SqlState::SYNTAX_ERROR, format!("unrecognized token: \"{}\"", first_word(&sql[at.min(sql.len())..]))).at(at)
+        ClientError::new(SqlState::SYNTAX_ERROR, format!("unrecognized token: \"{}\"", first_word(&sql[at.min(sql.len())..]))).at(at)
     })?;
     let mut parser = Parser::new(&dialect::Sqlite).with_recursion_limit(200).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|e| error_at(&parser, &places, sql, &e))?;
@@ -51,10 +52,48 @@ pub fn parse(sql: &str) -> Result<Statement, ClientError> {
     }
 }
 
+/// SQLite's limits on the depth of an expression and the terms of a compound (limits.html), found before a tree is built:
+/// a chain of operators is as deep as it is long, and the stack is not.
+fn bounded(sql: &str) -> Result<(), ClientError> {
+    const DEPTH: usize = 1000;
+    const COMPOUND: usize = 500;
+    let (mut chains, mut terms) = (vec![0], 1);
+    for token in scan::tokens(sql) {
+        let text = token.text(sql);
+        let (last, at) = (chains.len() - 1, token.at.start);
+        match token.kind {
+            scan::Kind::Operator => match text {
+                "(" => chains.push(0),
+                ")" if last > 0 => drop(chains.pop()),
+                "," | ";" => chains[last] = 0,
+                "." => {}
+                _ => chains[last] += 1,
+            },
+            scan::Kind::Word => match text.to_ascii_uppercase().as_str() {
+                "UNION" | "EXCEPT" | "INTERSECT" => {
+                    chains[last] = 0;
+                    terms += 1;
+                }
+                "SELECT" | "FROM" | "WHERE" | "SET" | "VALUES" | "WHEN" | "THEN" | "ELSE" => chains[last] = 0,
+                "AND" | "OR" | "NOT" | "IS" | "IN" | "LIKE" | "GLOB" | "BETWEEN" | "COLLATE" | "JOIN" => chains[last] += 1,
+                _ => {}
+            },
+            _ => {}
+        }
+        if chains[chains.len() - 1] > DEPTH {
+            return Err(ClientError::new(SqlState::PROGRAM_LIMIT, "Expression tree is too large (maximum depth 1000)").at(at));
+        }
+        if terms > COMPOUND {
+            return Err(ClientError::new(SqlState::PROGRAM_LIMIT, "too many terms in compound SELECT").at(at));
+        }
+    }
+    Ok(())
+}
+
 /// SQLite's message for the token at which the parser stands.
 fn error_at(parser: &Parser, places: &Places, sql: &str, error: &ParserError) -> ClientError {
     if matches!(error, ParserError::RecursionLimitExceeded) {
-        return ClientError::new(crate::error::SqlState::PROGRAM_LIMIT, "Expression tree is too large (maximum depth 1000)");
+        return ClientError::new(SqlState::PROGRAM_LIMIT, "Expression tree is too large (maximum depth 1000)");
     }
     // The message of sqlparser names the place of the token that it did not expect; the parser itself may have gone back.
     let text = error.to_string();
@@ -68,7 +107,7 @@ fn error_at(parser: &Parser, places: &Places, sql: &str, error: &ParserError) ->
         None => places.start(parser.peek_token_ref().span),
     };
     if at >= sql.trim_end().len() {
-        return ClientError::new(crate::error::SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len());
+        return ClientError::new(SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len());
     }
     ClientError::syntax(first_word(&sql[at..])).at(at)
 }

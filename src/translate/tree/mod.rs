@@ -436,5 +436,5 @@ impl Expr {
 /// Does a type's collation take different texts for the same?
 pub fn folds(ty: Ty) -> bool {
     use crate::catalog::Collation;
-    ty.class == Class::Text && ty.collation.is_some_and(|(c, _)| c != Collation::Binary)
+    matches!(ty.class, Class::Text | Class::Dynamic) && ty.collation.is_some_and(|(c, _)| c != Collation::Binary)
 }

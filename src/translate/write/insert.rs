@@ -49,6 +49,7 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     } else {
         source_columns.iter().map(|c| write.column(c)).collect::<Bound<Vec<_>>>()?
     };
+    write.replaces = conflict == Conflict::Replace;
     let rows = write.rows(insert.source.as_deref(), &columns, !source_columns.is_empty(), span)?;
     write.finish(insert, conflict, &columns, rows)
 }
@@ -100,6 +101,16 @@ impl Write<'_, '_> {
         let column = &self.table.columns[at];
         let is_rowid = self.table.rowid().is_some_and(|(rowid, _)| rowid == at);
         let piece = store(self.lower, self.table, column, e)?;
+        // REPLACE puts the default where a NULL may not stand (lang_conflict.html).
+        if self.replaces
+            && column.not_null
+            && !is_rowid
+            && e.ty.nullable
+            && let Some(default) = &column.default
+        {
+            let absent = e.constant() == Some(&Value::Null);
+            return Ok(if absent { Frag::text(format!("({default})")) } else { fill(&format!("coalesce({{}}, {default})"), &[&piece]) });
+        }
         match (&column.sequence, is_rowid) {
             (Some(_), true) if matches!(e.kind, Kind::Literal { value: Value::Null }) => Ok(Frag::text("DEFAULT")),
             (Some(sequence), true) if e.ty.nullable => {

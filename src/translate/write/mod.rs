@@ -17,6 +17,8 @@ pub struct Write<'a, 'b> {
     binder: &'b mut Binder<'a>,
     lower: &'b mut Lower<'a>,
     table: &'a Relation,
+    /// REPLACE: a NULL gives way to a default.
+    replaces: bool,
 }
 
 /// Translates an INSERT, UPDATE or DELETE.
@@ -41,7 +43,7 @@ impl<'a, 'b> Write<'a, 'b> {
             source.name.clone_from(&table.name);
         }
         binder.scopes.push(super::bind::Scope { sources: vec![source], ..Default::default() });
-        Ok(Write { binder, lower, table })
+        Ok(Write { binder, lower, table, replaces: false })
     }
 
     /// The alias under which the table is printed.

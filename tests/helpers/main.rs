@@ -1,10 +1,9 @@
 //! The helper schema against SQLite: each helper and its SQLite expression must agree on the same inputs.
 
-mod common;
+mod support;
 
-use common::oracle::{agree, postgres_rows, sqlite_rows};
-use common::proxy::{Backend, direct};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
+use support::{Postgres, agree, postgres_rows, sqlite_rows};
 
 /// Helper over `a` and `b` (text), SQLite's expression over the same, and how the inputs look.
 struct Case {
