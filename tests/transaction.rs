@@ -1,21 +1,28 @@
 //! SQLite's transactions, statement by statement, and its write lock.
 
+#[path = "wire/client.rs"]
+mod client;
 mod common;
 
-use common::proxy::Proxy;
+use client::Wire;
+use common::Stack;
 use std::thread;
+
+fn connect(stack: &Stack, database: &str) -> Wire {
+    Wire::connect(stack.address(), database, "")
+}
 
 #[test]
 fn read_modify_write_under_begin_immediate_loses_nothing() {
     const WORKERS: u32 = 8;
     const ROUNDS: u32 = 10;
-    let proxy = Proxy::with("[pool]\nsize = 4\n");
-    let database = proxy.backend.database();
-    proxy.connect(&database, "").run("CREATE TABLE tally(n INT); INSERT INTO tally VALUES (0)");
+    let proxy = Stack::start("[pool]\nsize = 4\n");
+    let database = proxy.database();
+    connect(&proxy, &database).run("CREATE TABLE tally(n INT); INSERT INTO tally VALUES (0)");
     thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
-                let mut client = proxy.connect(&database, "");
+                let mut client = connect(&proxy, &database);
                 for _ in 0..ROUNDS {
                     client.run("BEGIN IMMEDIATE");
                     let n: u32 = client.value("SELECT n FROM tally").parse().expect("a number");
@@ -25,13 +32,13 @@ fn read_modify_write_under_begin_immediate_loses_nothing() {
             });
         }
     });
-    assert_eq!(proxy.connect(&database, "").value("SELECT n FROM tally"), (WORKERS * ROUNDS).to_string());
+    assert_eq!(connect(&proxy, &database).value("SELECT n FROM tally"), (WORKERS * ROUNDS).to_string());
 }
 
 #[test]
 fn an_error_leaves_the_transaction_open_and_whole() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     client.run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
     assert_eq!(client.run("BEGIN").status(), 'T');
     client.run("INSERT INTO t VALUES (1)");
@@ -47,22 +54,22 @@ fn an_error_leaves_the_transaction_open_and_whole() {
 
 #[test]
 fn a_client_that_leaves_rolls_back_and_frees_the_lock() {
-    let proxy = Proxy::with("[pool]\nsize = 1\n");
-    let database = proxy.backend.database();
-    let mut first = proxy.connect(&database, "");
+    let proxy = Stack::start("[pool]\nsize = 1\n");
+    let database = proxy.database();
+    let mut first = connect(&proxy, &database);
     first.run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
     first.run("BEGIN IMMEDIATE");
     first.run("INSERT INTO t VALUES (1)");
     drop(first);
-    let mut second = proxy.connect(&database, "");
+    let mut second = connect(&proxy, &database);
     second.run("BEGIN IMMEDIATE; INSERT INTO t VALUES (2); COMMIT");
     assert_eq!(second.value("SELECT group_concat(id) FROM t"), "2");
 }
 
 #[test]
 fn savepoints_nest_and_open_transactions_as_in_sqlite() {
-    let proxy = Proxy::start();
-    let (mut client, sqlite) = (proxy.client(), rusqlite::Connection::open_in_memory().expect("SQLite"));
+    let proxy = Stack::shared();
+    let (mut client, sqlite) = (connect(&proxy, &proxy.database()), rusqlite::Connection::open_in_memory().expect("SQLite"));
     let script = [
         "CREATE TABLE t(n INT)",
         "RELEASE nothing",

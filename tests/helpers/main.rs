@@ -115,8 +115,8 @@ const CASES: &[Case] = &[
 
 #[tokio::test]
 async fn helpers_agree_with_sqlite() {
-    let backend = Backend::shared();
-    let client = direct(&backend.url(&backend.database())).await;
+    let postgres = Postgres::start();
+    let client = postgres.client().await;
     // Twice: what is installed may be installed again.
     for _ in 0..2 {
         client.batch_execute(litewire::helpers::SQL).await.expect("the helper schema installs");
@@ -156,8 +156,8 @@ fn inputs(runner: &mut TestRunner, pattern: &str) -> Vec<String> {
 #[tokio::test]
 async fn constant_globs_agree_with_sqlite() {
     use litewire::value::glob::{Glob, glob};
-    let backend = Backend::shared();
-    let client = direct(&backend.url(&backend.database())).await;
+    let postgres = Postgres::start();
+    let client = postgres.client().await;
     let sqlite = rusqlite::Connection::open_in_memory().expect("in-memory database");
     let mut runner = TestRunner::deterministic();
     let patterns = inputs(&mut runner, "([a-c*?%_.]|\\\\|é|\\[\\^?\\]?[a-c^.-]{0,3}(a-b|c-a)?\\]){0,3}\\[?");
@@ -178,8 +178,8 @@ async fn constant_globs_agree_with_sqlite() {
 
 #[tokio::test]
 async fn sequences_are_only_raised() {
-    let backend = Backend::shared();
-    let client = direct(&backend.url(&backend.database())).await;
+    let postgres = Postgres::start();
+    let client = postgres.client().await;
     client.batch_execute(litewire::helpers::SQL).await.expect("the helper schema installs");
     client.batch_execute("CREATE SEQUENCE \"Odd name\"").await.expect("sequence");
     for (id, next) in [(Some(5i64), 6i64), (Some(2), 7), (None, 8), (Some(20), 21)] {
@@ -195,8 +195,8 @@ async fn sequences_are_only_raised() {
 async fn corpus_agrees_with_sqlite() {
     let Ok(corpus) = std::env::var("LITEWIRE_CORPUS") else { return };
     let corpus = std::fs::read_to_string(corpus).expect("the corpus is readable");
-    let backend = Backend::shared();
-    let client = direct(&backend.url(&backend.database())).await;
+    let postgres = Postgres::start();
+    let client = postgres.client().await;
     client.batch_execute(litewire::helpers::SQL).await.expect("the helper schema installs");
     // The corpus overloads substr(); the helpers have one name per signature.
     let overload = "CREATE FUNCTION litewire.substr(text, int8) RETURNS text LANGUAGE sql AS 'SELECT litewire.substr2($1, $2)'";

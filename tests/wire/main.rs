@@ -1,9 +1,11 @@
 //! The protocol, message by message.
 
+mod client;
+#[path = "../common/mod.rs"]
 mod common;
 
-use common::proxy::Proxy;
-use common::wire::{Param, Wire, bind, close, describe, execute, flush, parse, query, sync, tagged};
+use client::{Param, Wire, bind, close, describe, execute, flush, parse, query, sync, tagged};
+use common::Stack;
 use std::thread;
 use std::time::Duration;
 
@@ -11,10 +13,14 @@ fn text(value: &str) -> Param {
     Param::Text(value.to_owned())
 }
 
+fn connect(stack: &Stack, database: &str) -> Wire {
+    Wire::connect(stack.address(), database, "")
+}
+
 #[test]
 fn a_batch_of_statements_is_answered_in_order() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     let mut batch = Vec::new();
     for n in 1..=3 {
         batch.extend([parse("", "SELECT ? * 2", &[20]), bind("", "", &[text(&n.to_string())], &[]), execute("", 0)]);
@@ -27,8 +33,8 @@ fn a_batch_of_statements_is_answered_in_order() {
 
 #[test]
 fn two_syncs_in_one_flush_are_two_answers() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     let one = [parse("", "SELECT 1", &[]), bind("", "", &[], &[]), execute("", 0), sync()].concat();
     client.send(&[one.clone(), one, query("SELECT 2")]);
     assert_eq!(client.answer().tags(), "12DCZ");
@@ -38,8 +44,8 @@ fn two_syncs_in_one_flush_are_two_answers() {
 
 #[test]
 fn after_an_error_all_is_skipped_up_to_sync() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     client.run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
     let insert = |id: &str| [parse("", "INSERT INTO t VALUES (?)", &[20]), bind("", "", &[text(id)], &[]), execute("", 0)].concat();
     client.send(&[insert("1"), insert("1"), insert("2"), sync()]);
@@ -56,9 +62,9 @@ fn after_an_error_all_is_skipped_up_to_sync() {
 #[test]
 fn named_statements_work_on_whatever_backend() {
     for size in [1, 2] {
-        let proxy = Proxy::with(&format!("[pool]\nsize = {size}\n"));
-        let database = proxy.backend.database();
-        let mut clients = [proxy.connect(&database, ""), proxy.connect(&database, "")];
+        let proxy = Stack::start(&format!("[pool]\nsize = {size}\n"));
+        let database = proxy.database();
+        let mut clients = [connect(&proxy, &database), connect(&proxy, &database)];
         for (n, client) in clients.iter_mut().enumerate() {
             // The same name, another statement.
             client.send(&[parse("s", &format!("SELECT ? || '{n}'"), &[25]), sync()]);
@@ -90,8 +96,8 @@ fn named_statements_work_on_whatever_backend() {
 
 #[test]
 fn types_are_announced_as_the_design_says() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     client.run("CREATE TABLE t(i INTEGER, r REAL, s TEXT, b BLOB); INSERT INTO t VALUES (1, 2.5, 'x', x'00')");
     let sql = "SELECT i, i = 1, r, s, b FROM t";
     assert_eq!(client.run(sql).oids(), [23, 23, 701, 25, 17]);
@@ -111,8 +117,8 @@ fn types_are_announced_as_the_design_says() {
 
 #[test]
 fn binary_parameters_keep_their_class() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     let params =
         [Param::Binary(7_i64.to_be_bytes().to_vec()), Param::Binary(1.5_f64.to_be_bytes().to_vec()), Param::Binary(b"x".to_vec()), Param::Null];
     let answer = client.extended("SELECT typeof(?1), ?1 + 1, typeof(?2), typeof(?3), hex(?3), ?4 IS NULL", &[20, 701, 17, 25], &params);
@@ -122,8 +128,8 @@ fn binary_parameters_keep_their_class() {
 
 #[test]
 fn a_row_limit_suspends_the_portal() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     client.run("CREATE TABLE t(i INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2), (3)");
     let ask = [parse("", "SELECT i FROM t ORDER BY i", &[]), bind("p", "", &[], &[]), execute("p", 2), execute("p", 2), sync()];
     client.send(&ask);
@@ -140,8 +146,8 @@ fn a_row_limit_suspends_the_portal() {
 
 #[test]
 fn copy_passes_in_both_directions() {
-    let proxy = Proxy::start();
-    let mut client = proxy.connect(&proxy.backend.database(), "-c litewire.dialect=postgres");
+    let proxy = Stack::shared();
+    let mut client = Wire::connect(proxy.address(), &proxy.database(), "-c litewire.dialect=postgres");
     client.run("CREATE TABLE t(a int, b text)");
     client.send(&[query("COPY t FROM STDIN")]);
     assert_eq!(client.message().expect("CopyInResponse").tag, b'G');
@@ -157,8 +163,8 @@ fn copy_passes_in_both_directions() {
 
 #[test]
 fn nothing_at_all_is_a_query_too() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     for sql in ["", ";", " -- nothing\n", "/* nothing */ ;"] {
         assert_eq!(client.query(sql).tags(), "IZ", "{sql:?}");
     }
@@ -168,8 +174,8 @@ fn nothing_at_all_is_a_query_too() {
 
 #[test]
 fn each_statement_of_a_query_commits_alone() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     let answer = client.query(
         "CREATE TABLE t(a INT UNIQUE); INSERT INTO t VALUES (1); SELECT last_insert_rowid(); INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)",
     );
@@ -183,8 +189,8 @@ fn each_statement_of_a_query_commits_alone() {
 
 #[test]
 fn each_query_has_one_ready_whatever_fails() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     // Errors that a stale catalog could have caused are tried again inside.
     for sql in ["WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 4) SELECT i FROM n", "SELECT no_such()", "SELECT * FROM gone"] {
         client.query(sql);
@@ -194,8 +200,8 @@ fn each_query_has_one_ready_whatever_fails() {
 
 #[test]
 fn a_statement_can_be_cancelled() {
-    let proxy = Proxy::start();
-    let mut client = proxy.connect(&proxy.backend.database(), "-c litewire.dialect=postgres");
+    let proxy = Stack::shared();
+    let mut client = Wire::connect(proxy.address(), &proxy.database(), "-c litewire.dialect=postgres");
     client.send(&[query("SELECT pg_sleep(30)")]);
     thread::sleep(Duration::from_millis(300));
     client.cancel();
@@ -205,10 +211,10 @@ fn a_statement_can_be_cancelled() {
 
 #[test]
 fn settings_are_each_clients_own() {
-    let proxy = Proxy::with("[pool]\nsize = 1\n");
-    let database = proxy.backend.database();
-    let mut first = proxy.connect(&database, "-c litewire.dialect=postgres");
-    let mut second = proxy.connect(&database, "-c litewire.dialect=postgres");
+    let proxy = Stack::start("[pool]\nsize = 1\n");
+    let database = proxy.database();
+    let mut first = Wire::connect(proxy.address(), &database, "-c litewire.dialect=postgres");
+    let mut second = Wire::connect(proxy.address(), &database, "-c litewire.dialect=postgres");
     first.run("SET statement_timeout = '7s'");
     assert_eq!(second.value("SHOW statement_timeout"), "0");
     assert_eq!(first.value("SHOW statement_timeout"), "7s");
@@ -223,10 +229,10 @@ fn settings_are_each_clients_own() {
 
 #[test]
 fn as_many_parameters_as_the_protocol_has() {
-    let proxy = Proxy::start();
-    let database = proxy.backend.database();
+    let proxy = Stack::shared();
+    let database = proxy.database();
     for (dialect, count) in [("postgres", usize::from(u16::MAX)), ("sqlite", 1000)] {
-        let mut client = proxy.connect(&database, &format!("-c litewire.dialect={dialect}"));
+        let mut client = Wire::connect(proxy.address(), &database, &format!("-c litewire.dialect={dialect}"));
         let slots: Vec<String> = (1..=count).map(|n| format!("${n}")).collect();
         let answer = client.extended(&format!("SELECT count(*) WHERE 5 IN ({})", slots.join(",")), &vec![20; count], &vec![text("5"); count]);
         assert_eq!(answer.error(), None);
@@ -236,53 +242,53 @@ fn as_many_parameters_as_the_protocol_has() {
 
 #[test]
 fn broken_messages_end_in_an_error_and_no_more_than_a_connection() {
-    let proxy = Proxy::with("[limits]\nmax_message_size = '1MiB'\n");
-    let database = proxy.backend.database();
+    let proxy = Stack::start("[limits]\nmax_message_size = '1MiB'\n");
+    let database = proxy.database();
     // Its length is not one, or too much; its type is none.
     let broken = [vec![b'Q', 0, 0, 0, 1], vec![b'Q', 0x7f, 0xff, 0xff, 0xff], vec![0, 0, 0, 0, 4], vec![b'~', 0, 0, 0, 4]];
     for bytes in broken {
-        let mut client = proxy.connect(&database, "");
+        let mut client = connect(&proxy, &database);
         client.send(std::slice::from_ref(&bytes));
         assert_eq!(client.rest().state(), "08P01", "{bytes:?}");
     }
     // Its contents are none: the session lives on.
     for message in [tagged(b'P', b"x"), tagged(b'B', b"\0\0\0"), tagged(b'E', b""), tagged(b'D', b"X\0"), tagged(b'B', b"\0\0\xff\xff")] {
-        let mut client = proxy.connect(&database, "");
+        let mut client = connect(&proxy, &database);
         client.send(&[message.clone(), sync()]);
         assert_eq!(client.answer().state(), "08P01", "{message:?}");
         assert_eq!(client.value("SELECT 1"), "1");
     }
-    let mut client = proxy.connect(&database, "");
+    let mut client = connect(&proxy, &database);
     client.send(&[tagged(b'Q', b"no end")]);
     assert_eq!(client.answer().state(), "08P01");
     // No start-up at all.
-    let mut client = Wire::open(proxy.address);
+    let mut client = Wire::open(proxy.address());
     client.send(&[b"GET / HTTP/1.1\r\n\r\n".to_vec()]);
     client.rest();
-    assert_eq!(proxy.connect(&database, "").value("SELECT 1"), "1");
+    assert_eq!(connect(&proxy, &database).value("SELECT 1"), "1");
 }
 
 #[test]
 fn a_backend_that_dies_in_a_transaction_is_replaced() {
-    let proxy = Proxy::with("[pool]\nsize = 1\n");
-    let database = proxy.backend.database();
-    let mut client = proxy.connect(&database, "");
+    let proxy = Stack::start("[pool]\nsize = 1\n");
+    let database = proxy.database();
+    let mut client = connect(&proxy, &database);
     client.run("CREATE TABLE t(a INT)");
     client.run("BEGIN; INSERT INTO t VALUES (1)");
-    proxy.backend.admin(
+    proxy.admin(
         "postgres",
         &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND state = 'idle in transaction'"),
     );
     client.try_send(&[query("INSERT INTO t VALUES (2)")]).ok();
     let state = client.rest_or_answer().state();
     assert!(["57P01", "08006", "08003"].contains(&state.as_str()), "{state:?}");
-    assert_eq!(proxy.connect(&database, "").value("SELECT count(*) FROM t"), "0");
+    assert_eq!(connect(&proxy, &database).value("SELECT count(*) FROM t"), "0");
 }
 
 #[test]
 fn flush_brings_what_is_there() {
-    let proxy = Proxy::start();
-    let mut client = proxy.client();
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
     client.send(&[parse("", "SELECT 1 AS one", &[]), describe('S', ""), flush()]);
     let tags: Vec<u8> = (0..3).map(|_| client.message().expect("an answer without Sync").tag).collect();
     assert_eq!(tags, b"1tT");
