@@ -102,7 +102,10 @@ impl Write<'_, '_> {
         let is_rowid = self.table.rowid().is_some_and(|(rowid, _)| rowid == at);
         let piece = store(self.lower, self.table, column, e)?;
         // REPLACE puts the default where a NULL may not stand (lang_conflict.html).
-        if self.replaces && column.not_null && !is_rowid && e.ty.nullable
+        if self.replaces
+            && column.not_null
+            && !is_rowid
+            && e.ty.nullable
             && let Some(default) = &column.default
         {
             let absent = e.constant() == Some(&Value::Null);
