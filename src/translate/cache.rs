@@ -1,42 +1,250 @@
-//! Plans by text, and for simple queries by text with its literals stripped.
+//! Plans by the text they were made from and by all else that shaped them.
 
-use super::{Options, ParamClass, Plan};
+use super::{Action, Columns, Options, ParamClass, Part, Plan};
 use crate::catalog::Catalog;
 use crate::error::ClientError;
+use crate::observe::{Counter, counters};
 use crate::value::Value;
-use std::sync::Arc;
+use lru::LruCache;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-/// A plan cache, shared by all sessions of a pool. Bounded in bytes.
-#[derive(Debug, Default)]
-pub struct PlanCache {}
+/// What an entry costs beside its key and its plan's text: the table, the list, the allocations' own heads.
+const OVERHEAD: usize = 256;
+/// A single plan takes at most this part of the cache; one long script must not sweep out all others.
+const SHARE: usize = 16;
+
+/// A plan cache, shared by all sessions of a pool. Bounded in bytes; what was used longest ago goes first.
+#[derive(Debug)]
+pub struct PlanCache {
+    plans: Mutex<Plans>,
+    hits: Counter,
+    misses: Counter,
+}
+
+#[derive(Debug)]
+struct Plans {
+    /// The hasher has a random seed: clients choose the keys.
+    by_key: LruCache<Box<[u8]>, Entry>,
+    bytes: usize,
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    plan: Arc<Plan>,
+    bytes: usize,
+}
 
 /// What a look-up gives: the plan, and the values of the literals that its slots refer to ([`super::Source::Literal`]).
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The plan.
     pub plan: Arc<Plan>,
-    /// The literals' values, by ordinal.
+    /// The literals' values, by ordinal; none as long as plans are found by their whole text.
     pub literals: Vec<Value>,
 }
 
 impl PlanCache {
     /// A cache that holds at most `bytes` of plans and keys.
-    pub fn new(_bytes: usize) -> Self {
-        PlanCache {}
+    pub fn new(bytes: usize) -> Self {
+        let plans = Plans { by_key: LruCache::unbounded(), bytes: 0, limit: bytes };
+        PlanCache { plans: Mutex::new(plans), hits: Counter::default(), misses: Counter::default() }
     }
 
     /// The plan of a statement of the extended protocol, by its whole text.
     pub fn extended(&self, sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Options) -> Result<Arc<Plan>, ClientError> {
-        super::translate(sql, params, catalog, options).map(Arc::new)
+        let key = key(sql, params, catalog.version, options);
+        if let Some(plan) = self.plans().get(&key) {
+            self.hits.add(1);
+            counters().plan_hits.add(1);
+            return Ok(plan);
+        }
+        self.misses.add(1);
+        counters().plan_misses.add(1);
+        // Without the lock: two sessions that miss at once both translate, and get the same.
+        let plan = super::translate(sql, params, catalog, options).map(Arc::new)?;
+        self.plans().put(key, plan.clone());
+        Ok(plan)
     }
 
-    /// The plan of one statement of a simple query, by its text without literals.
+    /// The plan of one statement of a simple query, by its whole text.
     pub fn simple(&self, sql: &str, catalog: &Catalog, options: &Options) -> Result<Found, ClientError> {
         Ok(Found { plan: self.extended(sql, &[], catalog, options)?, literals: Vec::new() })
     }
 
     /// (hits, misses) since the start.
     pub fn counts(&self) -> (u64, u64) {
-        (0, 0)
+        (self.hits.get(), self.misses.get())
+    }
+
+    fn plans(&self) -> MutexGuard<'_, Plans> {
+        self.plans.lock().expect("no holder panics")
+    }
+}
+
+impl Plans {
+    fn get(&mut self, key: &[u8]) -> Option<Arc<Plan>> {
+        self.by_key.get(key).map(|entry| entry.plan.clone())
+    }
+
+    fn put(&mut self, key: Box<[u8]>, plan: Arc<Plan>) {
+        let bytes = OVERHEAD + key.len() + size(&plan);
+        if bytes > self.limit / SHARE {
+            return;
+        }
+        self.bytes += bytes;
+        if let Some((_, replaced)) = self.by_key.push(key, Entry { plan, bytes }) {
+            self.bytes -= replaced.bytes;
+        }
+        while self.bytes > self.limit {
+            let (_, oldest) = self.by_key.pop_lru().expect("bytes are counted for entries that are there");
+            self.bytes -= oldest.bytes;
+        }
+    }
+}
+
+/// All that a translation depends on, as bytes; different inputs never give the same ones.
+fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box<[u8]> {
+    // Without `..`: an option that the key lacks does not compile.
+    let Options { native_results, infer_params, native_types, case_sensitive_like, foreign_keys, foreign_keys_by_pragma } = *options;
+    let flags = [native_results, infer_params, native_types, case_sensitive_like, foreign_keys, foreign_keys_by_pragma];
+    let mut key = Vec::with_capacity(8 + 1 + 8 + 5 * params.len() + sql.len());
+    key.extend_from_slice(&version.to_le_bytes());
+    key.push(flags.iter().fold(0, |bits, &flag| bits << 1 | u8::from(flag)));
+    key.extend_from_slice(&params.len().to_le_bytes());
+    for param in params {
+        let (class, oid) = match *param {
+            ParamClass::Unknown => (0, 0),
+            ParamClass::Null => (1, 0),
+            ParamClass::Integer => (2, 0),
+            ParamClass::Real => (3, 0),
+            ParamClass::Text => (4, 0),
+            ParamClass::OnlyText => (5, 0),
+            ParamClass::Blob => (6, 0),
+            ParamClass::Native(oid) => (7, oid),
+        };
+        key.push(class);
+        key.extend_from_slice(&oid.to_le_bytes());
+    }
+    key.extend_from_slice(sql.as_bytes());
+    key.into_boxed_slice()
+}
+
+/// About what a plan takes on the heap.
+fn size(plan: &Plan) -> usize {
+    let own = size_of::<Plan>() + size_of_val(&plan.params[..]);
+    let columns = |columns: &[super::OutColumn]| columns.iter().map(|c| size_of_val(c) + c.name.len()).sum::<usize>();
+    own + match &plan.action {
+        Action::Execute(statement) => {
+            let parts = statement.template.parts.iter().map(|part| {
+                size_of_val(part)
+                    + match part {
+                        Part::Text(text) => text.len(),
+                        Part::Slot(_) => 0,
+                    }
+            });
+            let shaped = match &statement.columns {
+                Columns::Shaped(shaped) => columns(shaped),
+                Columns::None | Columns::Backend => 0,
+            };
+            let notes = statement.notes.iter().map(|note| size_of_val(note) + note.len());
+            size_of_val(&**statement) + size_of_val(&statement.template.slots[..]) + parts.sum::<usize>() + shaped + notes.sum::<usize>()
+        }
+        Action::Answer(answer) => {
+            let values = answer.rows.iter().flatten().map(|value| {
+                size_of_val(value)
+                    + match value {
+                        Value::Text(text) => text.len(),
+                        Value::Blob(blob) => blob.len(),
+                        Value::Null | Value::Integer(_) | Value::Real(_) => 0,
+                    }
+            });
+            answer.columns.as_deref().map_or(0, columns) + values.sum::<usize>()
+        }
+        Action::Setting(setting) => setting.value.as_ref().map_or(0, String::len),
+        Action::Transaction(_) | Action::Empty => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn catalog(version: u64) -> Catalog {
+        let mut catalog = super::super::catalog_from_ddl("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT, c)").expect("a schema");
+        catalog.version = version;
+        catalog
+    }
+
+    #[test]
+    fn a_plan_is_made_once_for_the_same_inputs() {
+        let (cache, catalog, options) = (PlanCache::new(1 << 20), catalog(1), Options::default());
+        let first = cache.extended("SELECT a FROM t WHERE b = ?", &[], &catalog, &options).expect("a plan");
+        let again = cache.extended("SELECT a FROM t WHERE b = ?", &[], &catalog, &options).expect("a plan");
+        assert!(Arc::ptr_eq(&first, &again));
+        assert_eq!(cache.counts(), (1, 1));
+    }
+
+    #[test]
+    fn parameters_options_and_catalogs_have_plans_of_their_own() {
+        let (cache, options) = (PlanCache::new(1 << 20), Options::default());
+        let sql = "SELECT ? + a FROM t";
+        let native = Options { native_results: true, ..Options::default() };
+        for (params, version, options) in [
+            (&[][..], 1, &options),
+            (&[ParamClass::Unknown], 1, &options),
+            (&[ParamClass::Integer], 1, &options),
+            (&[ParamClass::Integer, ParamClass::Unknown], 1, &options),
+            (&[], 2, &options),
+            (&[], 1 << 63, &options),
+            (&[], 1, &native),
+        ] {
+            cache.extended(sql, params, &catalog(version), options).expect("a plan");
+        }
+        assert_eq!(cache.counts(), (0, 7));
+    }
+
+    #[test]
+    fn errors_are_not_kept() {
+        let (cache, catalog, options) = (PlanCache::new(1 << 20), catalog(1), Options::default());
+        for _ in 0..2 {
+            assert!(cache.simple("SELECT nothing FROM t", &catalog, &options).is_err());
+        }
+        assert_eq!(cache.counts(), (0, 2));
+        assert_eq!(cache.plans().bytes, 0);
+    }
+
+    #[test]
+    fn it_stays_within_its_bytes_and_forgets_the_oldest() {
+        let (cache, catalog, options) = (PlanCache::new(64 << 10), catalog(1), Options::default());
+        let kept = "SELECT a FROM t";
+        for i in 0..1000 {
+            cache.simple(kept, &catalog, &options).expect("a plan");
+            cache.simple(&format!("SELECT {i} FROM t"), &catalog, &options).expect("a plan");
+            let plans = cache.plans();
+            assert!(plans.bytes <= plans.limit);
+            assert_eq!(plans.bytes, plans.by_key.iter().map(|(_, entry)| entry.bytes).sum::<usize>());
+        }
+        assert_eq!(cache.counts(), (999, 1001));
+        let entries = cache.plans().by_key.len();
+        cache.simple(&format!("SELECT '{}'", "x".repeat(8 << 10)), &catalog, &options).expect("a plan");
+        assert_eq!(cache.plans().by_key.len(), entries, "a plan of more than its share is not kept");
+    }
+
+    proptest! {
+        #[test]
+        fn a_cached_plan_is_the_one_that_a_translation_gives(
+            literals in proptest::collection::vec(prop_oneof!["-?[0-9]{1,20}", "[0-9]{1,3}\\.[0-9]{1,3}", "'[a-z%_0-9]{0,5}'", "x'(00|ff){0,2}'", Just("NULL".to_owned())], 1..12),
+            shape in 0..4usize,
+        ) {
+            let (cache, catalog, options) = (PlanCache::new(1 << 20), catalog(1), Options::default());
+            for literal in literals.iter().chain(&literals) {
+                let sql = ["SELECT * FROM t WHERE a = @", "SELECT b LIKE @, @ FROM t", "INSERT INTO t (b, c) VALUES (@, @)", "UPDATE t SET c = @"][shape].replace('@', literal);
+                let cached = cache.simple(&sql, &catalog, &options).map(|found| Plan::clone(&found.plan));
+                let fresh = super::super::translate(&sql, &[], &catalog, &options);
+                prop_assert_eq!(cached.map_err(|e| e.message), fresh.map_err(|e| e.message));
+            }
+        }
     }
 }

@@ -1,0 +1,98 @@
+//! COMPATIBILITY.md's lists are those of the code. `UPDATE_COMPATIBILITY=1 cargo test --test compatibility` rewrites them.
+
+use litewire::translate::functions::{self, Function, FunctionKind};
+use litewire::translate::{catalog_from_ddl, pragma, translate};
+use std::fmt::Write;
+
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/COMPATIBILITY.md");
+
+/// Statements of which the document says that they are refused.
+const REFUSED: [(&str, &str); 19] = [
+    ("Triggers", "CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END"),
+    ("Virtual tables", "CREATE VIRTUAL TABLE v USING fts5(x)"),
+    ("Temporary tables", "CREATE TEMP TABLE x (a)"),
+    ("Temporary views", "CREATE TEMP VIEW x AS SELECT 1"),
+    ("Tables made from a query", "CREATE TABLE x AS SELECT 1"),
+    ("Other database files", "ATTACH 'other.db' AS other"),
+    ("Query plans", "EXPLAIN QUERY PLAN SELECT 1"),
+    ("OR FAIL", "INSERT OR FAIL INTO t VALUES (1, 'x')"),
+    ("OR ROLLBACK", "INSERT OR ROLLBACK INTO t VALUES (1, 'x')"),
+    ("UPDATE OR IGNORE", "UPDATE OR IGNORE t SET a = 1"),
+    ("UPDATE OR REPLACE", "UPDATE OR REPLACE t SET a = 1"),
+    ("Several unique keys without a target", "INSERT INTO u VALUES (1, 2) ON CONFLICT DO UPDATE SET b = 3"),
+    ("Table-valued functions", "SELECT * FROM json_each('[1]')"),
+    ("An ESCAPE that is no literal", "SELECT b LIKE 'x' ESCAPE b FROM t"),
+    ("IN (SELECT …) under NOCASE", "SELECT * FROM n WHERE a IN (SELECT a FROM n)"),
+    ("DISTINCT under NOCASE", "SELECT DISTINCT a FROM n"),
+    (
+        "ORDER BY in a recursive common table",
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 3 ORDER BY 1) SELECT x FROM c",
+    ),
+    ("Text with a NUL character", "SELECT 'a\0b'"),
+    ("Lists of PRAGMAs, functions and options", "PRAGMA pragma_list"),
+];
+
+const SCHEMA: &str =
+    "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT); CREATE TABLE u (a INTEGER UNIQUE, b INTEGER UNIQUE); CREATE TABLE n (a TEXT COLLATE NOCASE)";
+
+#[test]
+fn the_document_is_up_to_date() {
+    let text = std::fs::read_to_string(PATH).expect("COMPATIBILITY.md can be read");
+    let mut made = text.clone();
+    for (name, list) in [("functions", function_list()), ("pragmas", pragma_list()), ("refused", refusals())] {
+        let (begin, end) = (format!("<!-- {name}: made by tests/compatibility.rs -->\n"), format!("<!-- end of {name} -->"));
+        let start = made.find(&begin).expect("the list's begin is marked") + begin.len();
+        let stop = start + made[start..].find(&end).expect("the list's end is marked");
+        made.replace_range(start..stop, &list);
+    }
+    if std::env::var_os("UPDATE_COMPATIBILITY").is_some() {
+        std::fs::write(PATH, made).expect("COMPATIBILITY.md can be written");
+    } else {
+        assert!(text == made, "COMPATIBILITY.md is out of date: UPDATE_COMPATIBILITY=1 cargo test --test compatibility");
+    }
+}
+
+fn function_list() -> String {
+    let mut functions: Vec<&Function> = functions::all().collect();
+    functions.sort_by_key(|f| f.name);
+    let mut list = String::from("| function | arguments | |\n|---|---|---|\n");
+    for function in functions {
+        let arguments = match (function.args, function.kind) {
+            (_, FunctionKind::Refused(_)) => String::new(),
+            ((least, u8::MAX), _) => format!("{least} or more"),
+            ((least, most), _) if least == most => least.to_string(),
+            ((least, most), _) => format!("{least} to {most}"),
+        };
+        let kind = match function.kind {
+            FunctionKind::Scalar => String::new(),
+            FunctionKind::Aggregate => "aggregate, window".to_owned(),
+            FunctionKind::Extreme => "aggregate with one argument".to_owned(),
+            FunctionKind::Window => "window".to_owned(),
+            FunctionKind::Date(_) => "date".to_owned(),
+            FunctionKind::Counter(_) => "of the client's connection".to_owned(),
+            FunctionKind::Refused(why) => format!("**refused**: {why}"),
+        };
+        let star = if function.star && !arguments.is_empty() { ", or `*`" } else { "" };
+        writeln!(list, "| `{}` | {arguments}{star} | {kind} |", function.name).expect("a string takes all");
+    }
+    list
+}
+
+fn pragma_list() -> String {
+    let mut names: Vec<&str> = pragma::settings().collect();
+    names.sort_unstable();
+    names.iter().map(|name| format!("- `{name}`\n")).collect()
+}
+
+/// What is refused, each with the message that a translation really gives.
+fn refusals() -> String {
+    let catalog = catalog_from_ddl(SCHEMA).expect("the schema is SQLite's");
+    let mut list = String::from("| what | message |\n|---|---|\n");
+    for (what, sql) in REFUSED {
+        match translate(sql, &[], &catalog, &Default::default()) {
+            Ok(plan) => panic!("{what} is no longer refused: {plan:?}"),
+            Err(error) => writeln!(list, "| {what} | {} |", error.message.replace('|', "\\|").replace('\0', "\\0")).expect("a string takes all"),
+        }
+    }
+    list
+}
