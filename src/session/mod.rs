@@ -287,6 +287,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if self.must_wait(tag) {
             return Ok(Progress::Wait);
         }
+        if tag == b'B' && !self.expect.is_empty() && self.reads_counters(&self.cin[frame::HEADER..length]) {
+            // Without a Sync the backend keeps its answers until it is asked.
+            if self.unsynced {
+                encode::empty(&mut self.bout, b'H');
+            }
+            return Ok(Progress::Wait);
+        }
         let taken = self.cin.split_to(length);
         let body = &taken[frame::HEADER..];
         match tag {
@@ -325,6 +332,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     && (self.expect.iter().any(|e| matches!(e, Expect::Own { tag: Some(_), .. })) || (!self.unsynced && self.transaction.is_active()))
             }
         }
+    }
+
+    /// Is this a Bind of a statement that reads the connection's counters? Its predecessors' replies are what sets them.
+    fn reads_counters(&self, bind: &[u8]) -> bool {
+        let mut reader = frame::Reader::new(bind);
+        let (Ok(_portal), Ok(name)) = (reader.cstring(), reader.cstring()) else { return false };
+        self.statements.get(name).is_some_and(Prepared::reads_counters)
     }
 
     fn is_sqlite(&self) -> bool {

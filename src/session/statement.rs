@@ -1,7 +1,7 @@
 //! Prepared statements and portals of a client, and the shared statements that stand for them at the backends.
 
 use super::shape::Shape;
-use crate::translate::{Action, ParamClass, Plan, Statement};
+use crate::translate::{Action, ParamClass, Plan, Source, Statement};
 use lru::LruCache;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -43,6 +43,12 @@ impl Prepared {
             Some(oid) if *oid != 0 => (*oid, true),
             _ => (self.plan.as_ref().and_then(|p| p.params.get(at)).copied().unwrap_or(0), false),
         }
+    }
+
+    /// Does it read last_insert_rowid(), changes() or total_changes()?
+    pub fn reads_counters(&self) -> bool {
+        let counter = |source: &Source| matches!(source, Source::LastInsertRowid | Source::Changes | Source::TotalChanges);
+        self.plan.as_ref().and_then(|plan| of_plan(plan)).is_some_and(|s| s.template.slots.iter().any(|slot| counter(&slot.source)))
     }
 
     /// What is known of its parameters.
