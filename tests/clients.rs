@@ -71,9 +71,15 @@ fn psql() {
     psql(&["CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL)", "CREATE INDEX notes_body ON notes (body)"]);
     let shown = psql(&["INSERT OR IGNORE INTO notes (body) VALUES ('hello')", "SELECT last_insert_rowid(), typeof(body) FROM notes"]);
     assert!(shown.contains("INSERT 0 1") && shown.contains("last_insert_rowid()"), "{shown}");
-    for (command, wanted) in
-        [(r"\d", "notes"), (r"\dt", "notes"), (r"\di", "notes_body"), (r"\d notes", "body"), (r"\l", database.as_str()), (r"\du", stack.role())]
-    {
+    for (command, wanted) in [
+        (r"\d", "notes"),
+        (r"\dt", "notes"),
+        (r"\di", "notes_body"),
+        (r"\d notes", "body"),
+        (r"\df", "Argument data types"),
+        (r"\l", database.as_str()),
+        (r"\du", stack.role()),
+    ] {
         let shown = psql(&[command]);
         assert!(shown.contains(wanted), "{command}: {shown}");
     }

@@ -80,6 +80,12 @@ async function untyped(client) {
   assert.deepEqual((await client.query("SELECT i FROM u WHERE i = ?", [""])).rows, []);
   assert.deepEqual((await client.query("SELECT i FROM u WHERE i < ? ORDER BY i", ["12345678901234567890"])).rows, [{ i: 5 }, { i: 7 }]);
   assert.deepEqual((await client.query("SELECT ? AS v", ["007"])).rows, [{ v: "007" }]);
+  await client.query("CREATE TABLE w (n TEXT, f BOOLEAN, b BLOB, d DATETIME, j TEXT)");
+  const [day, json] = [new Date("2024-02-29T12:34:56Z"), { a: [1, "it's ?"], b: null }];
+  await client.query("INSERT INTO w VALUES (?, ?, ?, ?, ?)", [null, 1, Buffer.from([0, 39, 255]), day, json]);
+  const [row] = (await client.query("SELECT * FROM w WHERE f = ? AND n IS ?", [1, null])).rows;
+  assert.deepEqual([row.n, row.f, row.b, JSON.parse(row.j)], [null, 1, Buffer.from([0, 39, 255]), json]);
+  assert.equal(new Date(row.d).getTime(), day.getTime());
 }
 
 async function named(client) {

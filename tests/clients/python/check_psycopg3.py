@@ -59,6 +59,22 @@ def pipeline(connection):
         second = connection.execute("SELECT i FROM t WHERE id = last_insert_rowid()")
         third = connection.execute("SELECT changes()")
     assert first.rowcount == 1 and second.fetchone() == (77,) and third.fetchone() == (1,)
+    # Without a Sync between them, each reads what the one before it has done.
+    with connection.pipeline():
+        connection.execute("INSERT INTO t (i) VALUES (81), (82), (83)")
+        changes = connection.execute("SELECT changes()")
+        connection.execute("INSERT INTO t (i) VALUES (84)")
+        last = connection.execute("SELECT i, changes() FROM t WHERE id = last_insert_rowid()")
+    assert changes.fetchone() == (3,) and last.fetchone() == (84, 1)
+    # An error ends the batch, and only that.
+    try:
+        with connection.pipeline():
+            connection.execute("INSERT INTO t (id) VALUES (1)")
+            connection.execute("SELECT last_insert_rowid()")
+        raise AssertionError("the key is taken")
+    except psycopg.errors.UniqueViolation:
+        pass
+    assert connection.execute("SELECT i FROM t WHERE id = last_insert_rowid()").fetchone() == (84,)
 
 
 def transactions(connection):

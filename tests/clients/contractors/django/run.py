@@ -6,8 +6,13 @@ With SQLITE_FILE set, on that file, as it was before the move.
 """
 
 import os
+import re
 import sys
+import threading
 import time
+import urllib.parse
+import urllib.request
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import django
 from django.conf import settings
@@ -28,7 +33,7 @@ def database():
 
 settings.configure(
     SECRET_KEY="for a test",
-    ALLOWED_HOSTS=["testserver"],
+    ALLOWED_HOSTS=["testserver", "127.0.0.1"],
     ROOT_URLCONF="contractors.urls",
     USE_TZ=True,
     STATIC_URL="/static/",
@@ -66,6 +71,7 @@ django.setup()
 from contractors.models import AuditRecord, CollectionLog, Contractor, RawData  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.test import Client  # noqa: E402
 
 SOURCES = 3
@@ -94,7 +100,22 @@ def fetch(client, page, wanted):
     assert wanted.encode() in answer.content, f"{page}: no {wanted!r} in\n{answer.content.decode()}"
 
 
+def served(count):
+    """The change list through a socket, as a browser has it."""
+    server = make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=WSGIRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    site = f"http://127.0.0.1:{server.server_port}/admin"
+    token = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', browser.open(f"{site}/login/").read().decode())[1]
+    form = {"username": "root", "password": "secret", "csrfmiddlewaretoken": token}
+    assert browser.open(f"{site}/login/?next=/admin/", urllib.parse.urlencode(form).encode()).url == f"{site}/"
+    page = browser.open(f"{site}/contractors/contractor/").read().decode()
+    server.shutdown()
+    assert f"{count} contractors" in page and "Contractor 0" in page, page
+
+
 def changelist(count):
+    served(count)
     client = logged_in()
     fetch(client, "contractor/", f"{count} contractors")
     fetch(client, "contractor/", "Contractor 0")
