@@ -165,7 +165,6 @@ fn show_transaction(f: &mut fmt::Formatter<'_>, control: &TransactionControl) ->
 fn source(source: &Source) -> String {
     match source {
         Source::Client(number) => format!("the client's parameter {number}"),
-        Source::Literal(ordinal) => format!("literal {} of the statement", ordinal + 1),
         Source::LastInsertRowid => "last_insert_rowid() of the connection".to_owned(),
         Source::Changes => "changes() of the connection".to_owned(),
         Source::TotalChanges => "total_changes() of the connection".to_owned(),

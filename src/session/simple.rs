@@ -145,9 +145,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.note_ddl(sql, &found.plan, &catalog);
         match &found.plan.action {
             Action::Execute(statement) => {
-                if let Some(Source::Client(n)) = statement.template.slots.iter().map(|s| &s.source).find(|s| matches!(s, Source::Client(_))) {
-                    return Err(translate::unbound(*n));
-                }
                 let text = self.printed(statement, &found.literals)?;
                 self.pragmas.extend(statement.sets.map(|(name, value)| (name, value.to_owned())));
                 self.ensure_link().await?;
@@ -197,8 +194,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// The value of a slot that is not the client's.
     pub(super) fn slot_value(&self, source: &Source, literals: &[Value], now_ms: i64) -> Result<Value, ClientError> {
         Ok(match source {
-            Source::Client(n) => return Err(translate::unbound(*n)),
-            Source::Literal(at) => literals.get(*at).cloned().unwrap_or(Value::Null),
+            Source::Client(n) => literals.get(n - 1).cloned().ok_or_else(|| translate::unbound(*n))?,
             Source::LastInsertRowid => Value::Integer(self.counters.last_insert_rowid),
             Source::Changes => Value::Integer(self.counters.changes),
             Source::TotalChanges => Value::Integer(self.counters.total_changes),

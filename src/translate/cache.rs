@@ -1,7 +1,8 @@
 //! Plans by the text they were made from and by all else that shaped them.
 
-use super::{Action, Columns, Options, ParamClass, Part, Plan};
-use crate::catalog::Catalog;
+use super::parse::fingerprint;
+use super::{Action, Columns, Demand, Options, ParamClass, Part, Plan, Source};
+use crate::catalog::{Affinity, Catalog};
 use crate::error::ClientError;
 use crate::observe::{Counter, counters};
 use crate::value::Value;
@@ -35,12 +36,12 @@ struct Entry {
     bytes: usize,
 }
 
-/// What a look-up gives: the plan, and the values of the literals that its slots refer to ([`super::Source::Literal`]).
+/// What a look-up gives: the plan, and the values of the literals that were taken out of its text ([`fingerprint`]).
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The plan.
     pub plan: Arc<Plan>,
-    /// The literals' values, by ordinal; none as long as plans are found by their whole text.
+    /// The literals: [`super::Source::Client`] number n is the one at n - 1. Empty where the plan is of the whole text.
     pub literals: Vec<Value>,
 }
 
@@ -67,8 +68,15 @@ impl PlanCache {
         Ok(plan)
     }
 
-    /// The plan of one statement of a simple query, by its whole text.
+    /// The plan of one statement of a simple query, by its text without its literals where they shape nothing.
     pub fn simple(&self, sql: &str, catalog: &Catalog, options: &Options) -> Result<Found, ClientError> {
+        if let Some(lifted) = fingerprint::lift(sql)
+            && let Ok(plan) = self.extended(&lifted.sql, &lifted.classes, catalog, options)
+            && fits(&plan, &lifted.literals)
+        {
+            return Ok(Found { plan, literals: lifted.literals });
+        }
+        // An error, too, is that of the client's own text.
         Ok(Found { plan: self.extended(sql, &[], catalog, options)?, literals: Vec::new() })
     }
 
@@ -80,6 +88,24 @@ impl PlanCache {
     fn plans(&self) -> MutexGuard<'_, Plans> {
         self.plans.lock().expect("no holder panics")
     }
+}
+
+/// Can every slot be given its literal as it is? Otherwise the value shapes the plan after all.
+fn fits(plan: &Plan, literals: &[Value]) -> bool {
+    let Action::Execute(statement) = &plan.action else { return false };
+    let number = |v: &Value, affinity| !matches!(v.clone().apply(affinity), Value::Text(_));
+    statement.template.slots.iter().all(|slot| {
+        let Source::Client(n) = slot.source else { return true };
+        let Some(value) = literals.get(n - 1) else { return false };
+        match (slot.demand, value) {
+            (Demand::Integer, value) => matches!(value.clone().apply(Affinity::Integer), Value::Integer(_)),
+            (Demand::Real, value) => number(value, Affinity::Real),
+            (Demand::Numeric, value) => number(value, Affinity::Numeric),
+            (Demand::Bool, Value::Integer(n)) => matches!(n, 0 | 1),
+            (Demand::Text, _) | (Demand::Dynamic, Value::Integer(_) | Value::Text(_)) => true,
+            _ => false,
+        }
+    })
 }
 
 impl Plans {
@@ -241,9 +267,18 @@ mod tests {
             let (cache, catalog, options) = (PlanCache::new(1 << 20), catalog(1), Options::default());
             for literal in literals.iter().chain(&literals) {
                 let sql = ["SELECT * FROM t WHERE a = @", "SELECT b LIKE @, @ FROM t", "INSERT INTO t (b, c) VALUES (@, @)", "UPDATE t SET c = @"][shape].replace('@', literal);
-                let cached = cache.simple(&sql, &catalog, &options).map(|found| Plan::clone(&found.plan));
+                // With its literals in the text or beside it, a plan promises the client the same.
+                let promised = |plan: &Plan| match &plan.action {
+                    Action::Execute(s) => Some((s.columns.clone(), s.hidden.clone(), s.tag, s.counts)),
+                    _ => None,
+                };
+                let cached = cache.simple(&sql, &catalog, &options);
+                if let Ok(found) = &cached {
+                    let lifted = fingerprint::lift(&sql).map_or(Vec::new(), |l| l.literals);
+                    prop_assert!(found.literals.is_empty() || found.literals == lifted);
+                }
                 let fresh = super::super::translate(&sql, &[], &catalog, &options);
-                prop_assert_eq!(cached.map_err(|e| e.message), fresh.map_err(|e| e.message));
+                prop_assert_eq!(cached.map(|f| promised(&f.plan)).map_err(|e| e.message), fresh.map(|p| promised(&p)).map_err(|e| e.message));
             }
         }
     }

@@ -242,7 +242,7 @@ fn announce(mut action: Action, count: usize, known: &[ParamClass]) -> Plan {
                     }
                 }
                 Source::LastInsertRowid | Source::Changes | Source::TotalChanges => statement.reads_counters = true,
-                Source::Literal(_) | Source::Now(_) => {}
+                Source::Now(_) => {}
             }
         }
     }

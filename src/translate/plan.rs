@@ -207,8 +207,6 @@ pub struct Slot {
 pub enum Source {
     /// The client's parameter of that number (from 1).
     Client(usize),
-    /// The statement's literal of that ordinal (from 0, in the order of the text), for plans cached by stripped text.
-    Literal(usize),
     /// last_insert_rowid() of this client connection.
     LastInsertRowid,
     /// changes() of this client connection.
@@ -320,7 +318,9 @@ impl Template {
     /// Appends a slot; the same source and demand share one.
     pub fn slot(&mut self, source: Source, demand: Demand) {
         let slot = Slot { source, demand };
-        let at = self.slots.iter().position(|s| *s == slot).unwrap_or_else(|| {
+        // Sharing saves a little; looking far back for it would make long lists slow.
+        let near = self.slots.len().saturating_sub(64);
+        let at = self.slots[near..].iter().position(|s| *s == slot).map(|at| near + at).unwrap_or_else(|| {
             self.slots.push(slot);
             self.slots.len() - 1
         });

@@ -143,6 +143,12 @@ impl Binder<'_> {
                 Ok(query)
             }
             SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                // All compounds are of one level in SQLite; the parser binds INTERSECT tighter.
+                if let SetExpr::SetOperation { left: middle, op: last_op, set_quantifier: last_quantifier, right: last } = &**right {
+                    let first = SetExpr::SetOperation { left: left.clone(), op: *op, set_quantifier: *set_quantifier, right: middle.clone() };
+                    let whole = SetExpr::SetOperation { left: Box::new(first), op: *last_op, set_quantifier: *last_quantifier, right: last.clone() };
+                    return self.set_expr(&whole, order, texts);
+                }
                 let (left, right) = (self.set_expr(left, &[], texts)?, self.set_expr(right, &[], &[])?);
                 let all = *set_quantifier == SetQuantifier::All;
                 let text = match op {

@@ -1,6 +1,7 @@
 //! Text to syntax tree: sqlparser with SQLite's precedence, and own small parsers for what it has no room for.
 
 pub mod dialect;
+pub mod fingerprint;
 pub mod scan;
 
 use crate::error::{ClientError, SqlState};

@@ -16,6 +16,10 @@ pub(super) fn store(lower: &mut Lower, table: &Relation, column: &Column, e: &Ex
         Kind::Param(n) if matches!(e.ty.class, Class::Param | Class::Integer | Class::Real) || e.ty.class == class => {
             Ok(slot(Source::Client(*n), demand(class)))
         }
+        // Declared as text: a number if it looks like one, which is seen when it is bound.
+        Kind::Param(n) if e.ty.class == Class::Text && e.ty.affinity.is_none() && matches!(class, Class::Integer | Class::Real | Class::Number) => {
+            Ok(slot(Source::Client(*n), demand(class)))
+        }
         Kind::Param(n) if matches!((e.ty.class, class), (Class::Native(_), Class::Native(_)) | (Class::Text, Class::Native(_) | Class::Bool)) => {
             Ok(slot(Source::Client(*n), demand(class)))
         }
