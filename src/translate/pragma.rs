@@ -71,9 +71,10 @@ pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog, options: &Options)
             });
             rows(&["seqno", "cid", "name"], found.map_or(Vec::new(), |(r, i)| index_info(r, i)))
         }
-        "foreign_key_list" => {
-            rows(&["id", "seq", "table", "from", "to", "on_update", "on_delete", "match"], table().map_or(Vec::new(), foreign_key_list))
-        }
+        "foreign_key_list" => rows(
+            &["id", "seq", "table", "from", "to", "on_update", "on_delete", "match"],
+            table().map_or(Vec::new(), |t| foreign_key_list(t, catalog)),
+        ),
         "database_list" => rows(&["seq", "name", "file"], vec![vec![Value::Integer(0), text("main"), text("")]]),
         "collation_list" => {
             rows(&["seq", "name"], ["RTRIM", "NOCASE", "BINARY"].iter().enumerate().map(|(i, n)| vec![Value::Integer(i as i64), text(n)]).collect())
@@ -222,16 +223,19 @@ fn index_info(table: &Relation, index: &Index) -> Vec<Vec<Value>> {
     index.parts.iter().enumerate().map(row).collect()
 }
 
-fn foreign_key_list(table: &Relation) -> Vec<Vec<Value>> {
+fn foreign_key_list(table: &Relation, catalog: &Catalog) -> Vec<Vec<Value>> {
     let mut out = Vec::new();
-    for (id, key) in table.foreign_keys.iter().rev().enumerate() {
-        for (seq, (from, to)) in key.columns.iter().zip(&key.target_columns).enumerate() {
+    // What SQLite's own text says counts, be it enforced or only recorded.
+    let keys = super::ddl::recorded_foreign_keys(table, catalog).unwrap_or_else(|| table.foreign_keys.clone());
+    for (id, key) in keys.iter().rev().enumerate() {
+        for (seq, from) in key.columns.iter().enumerate() {
+            let to = key.target_columns.get(seq).map_or(Value::Null, |c| text(c));
             out.push(vec![
                 Value::Integer(id as i64),
                 Value::Integer(seq as i64),
                 text(&key.target),
                 text(from),
-                text(to),
+                to,
                 text(&key.on_update),
                 text(&key.on_delete),
                 text("NONE"),

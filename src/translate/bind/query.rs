@@ -335,8 +335,9 @@ impl Binder<'_> {
             match item {
                 SelectItem::UnnamedExpr(expr) => {
                     let bound = self.expr(expr)?;
+                    // A bare column gives its own name; anything around it, be it a sign, the text.
                     let name = match &bound.kind {
-                        Kind::Column(column) => column.name.clone(),
+                        Kind::Column(column) if is_name(expr) => column.name.clone(),
                         _ => texts.get(at).cloned().unwrap_or_else(|| expr.to_string()),
                     };
                     out.push((None, name, bound));
@@ -530,6 +531,15 @@ impl Binder<'_> {
         });
         self.scopes.pop();
         bound
+    }
+}
+
+/// Is it a column's name, in parentheses or not?
+fn is_name(expr: &ast::Expr) -> bool {
+    match expr {
+        ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_) => true,
+        ast::Expr::Nested(inner) => is_name(inner),
+        _ => false,
     }
 }
 

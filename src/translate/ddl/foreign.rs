@@ -40,7 +40,7 @@ pub fn enforce_foreign_keys(catalog: &Catalog) -> Option<Statement> {
 }
 
 /// The foreign keys that a table's own text names.
-fn recorded(relation: &Relation, catalog: &Catalog) -> Option<Vec<ForeignKey>> {
+pub fn recorded(relation: &Relation, catalog: &Catalog) -> Option<Vec<ForeignKey>> {
     let sql = relation.sql.as_deref()?;
     let ast::Statement::CreateTable(create) = parse::parse(sql).ok()? else { return None };
     let options = Options::default();

@@ -16,7 +16,7 @@ use sqlparser::ast::{self, ObjectType};
 
 pub use alter::alter;
 pub use create::{index, relation_of, table, view};
-pub use foreign::enforce_foreign_keys;
+pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
 pub use overlay::applied;
 
 /// A statement of several steps that stand or fall together.

@@ -6,7 +6,7 @@ use crate::translate::tree::{Call, Class, Expr, Ty};
 
 pub(super) static FUNCTIONS: &[Function] = &[
     scalar("abs", (1, 1), number, abs),
-    scalar("sign", (1, 1), integer, |l, c, _| Ok(fill("sign({})::int8", &[&l.number(&c.args[0])?.0]))),
+    scalar("sign", (1, 1), integer, sign),
     scalar("round", (1, 2), real, round),
     scalar("ceil", (1, 1), same_number, |l, c, e| whole(l, c, e, "ceil")),
     scalar("ceiling", (1, 1), same_number, |l, c, e| whole(l, c, e, "ceil")),
@@ -77,6 +77,19 @@ fn same_number(args: &[Expr]) -> Ty {
         _ => Class::Number,
     };
     Ty::plain(class)
+}
+
+/// sign() of what is no number is NULL.
+fn sign(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let arg = &call.args[0];
+    let number = match arg.ty.class {
+        Class::Text | Class::Param | Class::Native(_) => {
+            let text = lower.text(arg)?;
+            lower.call("try_num", &[&text])?
+        }
+        _ => lower.number(arg)?.0,
+    };
+    Ok(fill("sign({})::int8", &[&number]))
 }
 
 fn abs(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {

@@ -209,8 +209,10 @@ pub fn result_items(sql: &str, returning: bool) -> Vec<String> {
     let tokens = tokens(sql);
     let (mut depth, mut items, mut started) = (0i32, Vec::new(), false);
     let mut item: Option<Range<usize>> = None;
-    for token in &tokens {
+    for (at, token) in tokens.iter().enumerate() {
         let text = token.text(sql);
+        // IS DISTINCT FROM is no FROM.
+        let operator = at > 0 && token.is(sql, "FROM") && tokens[at - 1].is(sql, "DISTINCT");
         if token.kind == Kind::Operator {
             match text {
                 "(" => depth += 1,
@@ -227,7 +229,7 @@ pub fn result_items(sql: &str, returning: bool) -> Vec<String> {
             started = depth == 0 && token.is(sql, head);
             continue;
         }
-        if depth < 0 || (depth == 0 && token.kind == Kind::Word && ENDS.iter().any(|w| text.eq_ignore_ascii_case(w))) {
+        if depth < 0 || (depth == 0 && !operator && token.kind == Kind::Word && ENDS.iter().any(|w| text.eq_ignore_ascii_case(w))) {
             break;
         }
         if item.is_none() && items.is_empty() && (token.is(sql, "DISTINCT") || token.is(sql, "ALL")) {
@@ -266,6 +268,7 @@ mod tests {
     #[test]
     fn names_of_result_items() {
         assert_eq!(result_items("SELECT DISTINCT a+1, count( * ), (select 1, 2) x FROM t", false), ["a+1", "count( * )", "(select 1, 2) x"]);
+        assert_eq!(result_items("SELECT a IS NOT DISTINCT FROM 1, 2 FROM t", false), ["a IS NOT DISTINCT FROM 1", "2"]);
         assert_eq!(result_items("WITH a AS (SELECT 9) SELECT 1 , f(2,3)", false), ["1", "f(2,3)"]);
         assert_eq!(result_items("INSERT INTO t SELECT 1 RETURNING id, a||b", true), ["id", "a||b"]);
     }

@@ -220,7 +220,15 @@ impl Write<'_, '_> {
             return source.clone();
         }
         let typed = self.typed(columns);
-        fill(&format!("SELECT {} FROM ({{}}) AS \"_v\"({}) WHERE {}", typed.join(", "), names.join(", "), tests.join(" AND ")), &[source])
+        fill(
+            &format!(
+                "SELECT * FROM (SELECT {} FROM ({{}}) AS \"_r\"({})) AS \"_v\" WHERE {}",
+                typed.join(", "),
+                names.join(", "),
+                tests.join(" AND ")
+            ),
+            &[source],
+        )
     }
 
     /// REPLACE over one key: the row in the way gets every column anew.
