@@ -92,7 +92,11 @@ impl PlanCache {
 
 /// Can every slot be given its literal as it is? Otherwise the value shapes the plan after all.
 fn fits(plan: &Plan, literals: &[Value]) -> bool {
+    // Text that goes to the backend as it came must be the client's own.
     let Action::Execute(statement) = &plan.action else { return false };
+    if statement.columns == Columns::Backend {
+        return false;
+    }
     let number = |v: &Value, affinity| !matches!(v.clone().apply(affinity), Value::Text(_));
     statement.template.slots.iter().all(|slot| {
         let Source::Client(n) = slot.source else { return true };
