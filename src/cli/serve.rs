@@ -46,11 +46,18 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     let config = Config::load(args.config.as_deref(), overrides)?;
     observe::start_log(&config.log)?;
     // Translation walks trees as deep as SQLite allows.
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(workers(config.server.workers)).thread_stack_size(STACK).build()?;
     let served = runtime.block_on(serve(config));
     // A start that was broken off may still be fetching PostgreSQL: its child processes end with this one.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
+}
+
+/// `[server] workers`: half of the processors unless stated.
+fn workers(stated: usize) -> usize {
+    let half = || std::thread::available_parallelism().map_or(1, |n| (n.get() / 2).max(1));
+    if stated > 0 { stated } else { half() }
 }
 
 async fn serve(mut config: Config) -> Result<(), CliError> {

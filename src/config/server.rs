@@ -19,6 +19,8 @@ pub struct Server {
     pub auth_timeout: Duration,
     /// Connections of clients at a time; the next one is refused with 53300.
     pub max_clients: usize,
+    /// Threads that serve clients; 0 is half of the processors, for the backends need some, too.
+    pub workers: usize,
     /// How long a graceful stop waits for open transactions.
     #[serde(deserialize_with = "units::duration")]
     pub shutdown_timeout: Duration,
@@ -32,6 +34,7 @@ impl Default for Server {
             tls_key: None,
             auth_timeout: Duration::from_secs(10),
             max_clients: 1000,
+            workers: 0,
             shutdown_timeout: Duration::from_secs(10),
         }
     }
