@@ -1,8 +1,11 @@
 //! BEGIN, COMMIT, ROLLBACK, SAVEPOINT (lang_transaction.html, lang_savepoint.html).
 
 use super::TransactionControl;
-use super::parse::scan::{self, Token};
+use super::parse::scan::{self, Kind, Token};
 use crate::error::{ClientError, SqlState};
+
+/// PostgreSQL's own modes behind BEGIN.
+const MODES: [&str; 4] = ["ISOLATION", "READ", "NOT", "DEFERRABLE"];
 
 /// Parses a statement of transaction control; PostgreSQL's own modes behind BEGIN are kept.
 pub(super) fn control(sql: &str, tokens: &[Token]) -> Result<TransactionControl, ClientError> {
@@ -14,16 +17,22 @@ pub(super) fn control(sql: &str, tokens: &[Token]) -> Result<TransactionControl,
         }
         found
     };
+    // SQLite takes a name behind TRANSACTION, and forgets it.
+    let label = |rest: &mut &[Token], but: &[&str]| {
+        if rest.first().is_some_and(|t| matches!(t.kind, Kind::Word | Kind::Quoted | Kind::String) && !but.iter().any(|w| t.is(sql, w))) {
+            *rest = &rest[1..];
+        }
+    };
     let verb = tokens[0].text(sql).to_ascii_uppercase();
     let control = match verb.as_str() {
         "BEGIN" | "START" => {
             let immediate = take(&mut rest, "IMMEDIATE") || take(&mut rest, "EXCLUSIVE");
             let _ = immediate || take(&mut rest, "DEFERRED");
-            let _ = take(&mut rest, "TRANSACTION") || take(&mut rest, "WORK");
+            if take(&mut rest, "TRANSACTION") || take(&mut rest, "WORK") {
+                label(&mut rest, &MODES);
+            }
             let native = match rest.first() {
-                Some(t) if ["ISOLATION", "READ", "NOT", "DEFERRABLE"].iter().any(|w| t.is(sql, w)) => {
-                    sql[t.at.start..].trim_end_matches(';').to_owned()
-                }
+                Some(t) if MODES.iter().any(|w| t.is(sql, w)) => sql[t.at.start..].trim_end_matches(';').to_owned(),
                 _ => String::new(),
             };
             if !native.is_empty() {
@@ -32,11 +41,15 @@ pub(super) fn control(sql: &str, tokens: &[Token]) -> Result<TransactionControl,
             TransactionControl::Begin { immediate, native }
         }
         "COMMIT" | "END" => {
-            let _ = take(&mut rest, "TRANSACTION") || take(&mut rest, "WORK");
+            if take(&mut rest, "TRANSACTION") || take(&mut rest, "WORK") {
+                label(&mut rest, &[]);
+            }
             TransactionControl::Commit
         }
         "ROLLBACK" | "ABORT" => {
-            let _ = take(&mut rest, "TRANSACTION") || take(&mut rest, "WORK");
+            if take(&mut rest, "TRANSACTION") || take(&mut rest, "WORK") {
+                label(&mut rest, &["TO"]);
+            }
             if take(&mut rest, "TO") {
                 take(&mut rest, "SAVEPOINT");
                 TransactionControl::RollbackTo(name(sql, &mut rest)?)

@@ -385,7 +385,7 @@ impl Binder<'_> {
         }
         if let Some(over) = &function.over {
             let named = std::mem::take(&mut self.windows);
-            let window = self.window(over, &named);
+            let window = self.window(over, self.at(span), &named);
             self.windows = named;
             call.over = Some(window?);
         }

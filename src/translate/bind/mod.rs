@@ -9,8 +9,8 @@ pub use expr::compare;
 pub use query::{plain_query, plain_select, unique};
 pub use scope::{Scope, Source};
 
-use super::parse::Places;
 use super::parse::scan::{self, Kind as TokenKind};
+use super::parse::{self, Exclude};
 use super::tree::Class;
 use super::tree::{Cte, Expr, Kind, Ty};
 use super::{Options, ParamClass};
@@ -32,8 +32,9 @@ pub struct Binder<'a> {
     /// The client's text.
     pub sql: &'a str,
     params: &'a [ParamClass],
-    places: Places<'a>,
     numbers: Vec<(std::ops::Range<usize>, usize)>,
+    /// The EXCLUDE clauses of windows, by the places of their owners' names.
+    excludes: Vec<(usize, Exclude)>,
     /// Scopes, the innermost last.
     pub scopes: Vec<Scope>,
     ctes: Vec<Cte>,
@@ -45,13 +46,14 @@ pub struct Binder<'a> {
 impl<'a> Binder<'a> {
     /// A binder for one text.
     pub fn new(sql: &'a str, params: &'a [ParamClass], catalog: &'a Catalog, options: &'a Options) -> Self {
+        let tokens = scan::tokens(sql);
         Binder {
             catalog,
             options,
             sql,
             params,
-            places: Places::new(sql),
-            numbers: number_placeholders(sql),
+            numbers: number_placeholders(sql, &tokens),
+            excludes: parse::exclusions(sql, &tokens),
             scopes: Vec::new(),
             ctes: Vec::new(),
             aliases: 0,
@@ -66,13 +68,14 @@ impl<'a> Binder<'a> {
 
     /// The byte offset of a span of the syntax tree.
     pub fn at(&self, span: Span) -> usize {
-        self.places.start(span)
+        parse::offset(span.start)
     }
 
     /// The parameter whose placeholder stands at a span.
     fn parameter(&self, span: Span, text: &str) -> Bound<Expr> {
         let at = self.at(span);
-        let number = self.numbers.iter().find(|(range, _)| range.contains(&at)).map(|(_, n)| *n);
+        let after = self.numbers.partition_point(|(range, _)| range.start <= at);
+        let number = after.checked_sub(1).map(|i| &self.numbers[i]).filter(|(range, _)| range.contains(&at)).map(|(_, n)| *n);
         let number = number.ok_or_else(|| ClientError::syntax(text).at(at))?;
         let class = match self.params.get(number - 1).copied().unwrap_or_default() {
             ParamClass::Unknown | ParamClass::Null => Class::Param,
@@ -143,11 +146,11 @@ pub fn split_name(name: &ObjectName) -> Bound<(Option<String>, &Ident)> {
 
 /// SQLite numbers parameters by their place in the text (lang_expr.html "Parameters"): `?` is one more than the highest so far,
 /// a name gets a number where it first stands. PostgreSQL's `$1` is understood as number 1.
-fn number_placeholders(sql: &str) -> Vec<(std::ops::Range<usize>, usize)> {
+fn number_placeholders(sql: &str, tokens: &[scan::Token]) -> Vec<(std::ops::Range<usize>, usize)> {
     let mut highest = 0;
     let mut names: Vec<(String, usize)> = Vec::new();
     let mut out = Vec::new();
-    for token in scan::tokens(sql).into_iter().filter(|t| t.kind == TokenKind::Placeholder) {
+    for token in tokens.iter().filter(|t| t.kind == TokenKind::Placeholder) {
         let text = token.text(sql);
         let number = match text[1..].parse::<usize>() {
             Ok(n) if text.starts_with(['?', '$']) => n,
@@ -158,7 +161,7 @@ fn number_placeholders(sql: &str) -> Vec<(std::ops::Range<usize>, usize)> {
             names.push((text.to_owned(), number));
         }
         highest = highest.max(number);
-        out.push((token.at, number));
+        out.push((token.at.clone(), number));
     }
     out
 }

@@ -223,9 +223,11 @@ impl Binder<'_> {
         }
     }
 
-    /// An ORDER BY term in the scope at hand; `items` are the results it may name.
+    /// An ORDER BY term in the scope at hand; `items` are the results it may name, none within a call or a window.
     pub fn order_item(&mut self, item: &ast::OrderByExpr, items: &[(Option<String>, Expr)]) -> Bound<OrderItem> {
-        if let Some(at) = self.result_of(&item.expr, items)? {
+        if !items.is_empty()
+            && let Some(at) = self.result_of(&item.expr, items)?
+        {
             return Ok(order_term(item, items[at].1.clone(), Some(at)));
         }
         let expr = self.expr(&item.expr)?;

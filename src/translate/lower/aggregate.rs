@@ -2,8 +2,9 @@
 
 use super::{Frag, Group, Lower, Lowered, fill};
 use crate::error::ClientError;
-use crate::translate::tree::{Bare, Call, Expr, Kind, OrderItem, Window};
-use sqlparser::ast::{WindowFrame, WindowFrameBound, WindowFrameUnits};
+use crate::translate::parse::Exclude;
+use crate::translate::tree::{Bare, Call, Class, Expr, Frame, FrameBound, Kind, OrderItem, Window};
+use sqlparser::ast::WindowFrameUnits;
 
 impl Lower<'_> {
     /// Lowers with a query's group in force (None for a query without aggregates).
@@ -91,13 +92,48 @@ impl Lower<'_> {
             let keys = window.partition.iter().map(|e| self.natural(e)).collect::<Result<Vec<_>, _>>()?;
             parts.push(fill("PARTITION BY {}", &[&Frag::join(&keys, ", ")]));
         }
-        if !window.order.is_empty() {
-            parts.push(fill("ORDER BY {}", &[&self.order_by(&window.order, false)?]));
+        let order = self.order_by(&window.order, false)?;
+        if order != Frag::default() {
+            parts.push(fill("ORDER BY {}", &[&order]));
+        } else if window.frame.as_ref().is_some_and(|f| f.units == WindowFrameUnits::Groups) {
+            // Without an order all rows are peers; PostgreSQL wants to hear it.
+            parts.push(Frag::text("ORDER BY NULL::int8"));
         }
-        if let Some((units, frame)) = &window.frame {
-            parts.push(Frag::text(frame_text(*units, frame)?));
+        if let Some(frame) = &window.frame {
+            parts.push(self.frame(frame, window.order.first().map(|o| o.expr.ty.class))?);
         }
         Ok(fill(" OVER ({})", &[&Frag::join(&parts, " ")]))
+    }
+
+    /// A frame; a RANGE's distances are of the class of the `key` that the rows are ordered by.
+    fn frame(&mut self, frame: &Frame, key: Option<Class>) -> Lowered {
+        let mut bound = |bound: &FrameBound| -> Lowered {
+            let mut distance = |e: &Option<Expr>| match e {
+                None => Ok(Frag::text("UNBOUNDED")),
+                Some(e) if frame.units != WindowFrameUnits::Range => self.integer(e),
+                Some(e) => match key {
+                    Some(class @ (Class::Integer | Class::Real | Class::Number)) => self.carried(e, class),
+                    _ => Err(ClientError::refused("RANGE with a distance over what is no number")),
+                },
+            };
+            Ok(match bound {
+                FrameBound::CurrentRow => Frag::text("CURRENT ROW"),
+                FrameBound::Preceding(e) => fill("{} PRECEDING", &[&distance(e)?]),
+                FrameBound::Following(e) => fill("{} FOLLOWING", &[&distance(e)?]),
+            })
+        };
+        let start = bound(&frame.start)?;
+        let mut out = match &frame.end {
+            Some(end) => fill(&format!("{} BETWEEN {{}} AND {{}}", frame.units), &[&start, &bound(end)?]),
+            None => fill(&format!("{} {{}}", frame.units), &[&start]),
+        };
+        out.push(match frame.exclude {
+            None => "",
+            Some(Exclude::CurrentRow) => " EXCLUDE CURRENT ROW",
+            Some(Exclude::Group) => " EXCLUDE GROUP",
+            Some(Exclude::Ties) => " EXCLUDE TIES",
+        });
+        Ok(out)
     }
 
     /// ORDER BY terms; with `ordinals`, results are named by their number (DISTINCT and compounds allow no more).
@@ -129,7 +165,6 @@ impl Lower<'_> {
 
     pub(super) fn order_key(&mut self, e: &Expr) -> Lowered {
         use crate::catalog::Collation;
-        use crate::translate::tree::Class;
         let key = self.natural(e)?;
         let collation = e.ty.collation.map_or(Collation::Binary, |(c, _)| c);
         if e.ty.class == Class::Dynamic {
@@ -149,24 +184,4 @@ impl Lower<'_> {
             Collation::Binary => fill("({} COLLATE \"C\")", &[&key]),
         })
     }
-}
-
-fn frame_text(units: WindowFrameUnits, frame: &WindowFrame) -> Result<String, ClientError> {
-    let bound = |bound: &WindowFrameBound| -> Result<String, ClientError> {
-        let amount = |e: &Option<Box<sqlparser::ast::Expr>>| match e.as_deref() {
-            None => Ok("UNBOUNDED".to_owned()),
-            Some(sqlparser::ast::Expr::Value(v)) => Ok(v.to_string()),
-            Some(other) => Err(ClientError::refused(format!("the frame bound {other}"))),
-        };
-        Ok(match bound {
-            WindowFrameBound::CurrentRow => "CURRENT ROW".to_owned(),
-            WindowFrameBound::Preceding(e) => format!("{} PRECEDING", amount(e)?),
-            WindowFrameBound::Following(e) => format!("{} FOLLOWING", amount(e)?),
-        })
-    };
-    let start = bound(&frame.start_bound)?;
-    Ok(match &frame.end_bound {
-        Some(end) => format!("{units} BETWEEN {start} AND {}", bound(end)?),
-        None => format!("{units} {start}"),
-    })
 }

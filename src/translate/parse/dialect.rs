@@ -1,6 +1,7 @@
 //! SQLite's grammar on sqlparser: its operators' precedence (lang_expr.html), names and quotes.
 
-use sqlparser::ast::{BinaryOperator, DataType, Expr, Ident, ObjectName, Statement, UnaryOperator};
+use super::lex;
+use sqlparser::ast::{BinaryOperator, DataType, Expr, Ident, ObjectName, Statement, UnaryOperator, Value, ValueWithSpan};
 use sqlparser::dialect::{Dialect, Precedence, SQLiteDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -98,7 +99,7 @@ impl Dialect for Sqlite {
                 Keyword::OR => OR,
                 Keyword::AND => AND,
                 Keyword::NOT => match keyword(&parser.peek_nth_token_ref(1).token) {
-                    Keyword::NULL if !parser_in_column(parser) => EQUAL,
+                    Keyword::NULL if !begins_constraint(token) => EQUAL,
                     k if negatable(k) => EQUAL,
                     _ => 0,
                 },
@@ -178,7 +179,9 @@ impl Dialect for Sqlite {
             Token::Minus => UnaryOperator::Minus,
             Token::Plus => UnaryOperator::Plus,
             Token::Tilde => UnaryOperator::BitwiseNot,
-            _ => return None,
+            // sqlparser tries a word as a type first, which takes longer than all the rest.
+            Token::Word(w) if w.keyword != Keyword::NULL => return word_prefix(parser),
+            _ => return literal_prefix(parser).map(Ok),
         };
         parser.next_token();
         Some(parser.parse_subexpr(UNARY).map(|expr| Expr::UnaryOp { op, expr: Box::new(expr) }))
@@ -320,9 +323,24 @@ impl Dialect for Sqlite {
         true
     }
 
-    // INDEXED and NOT begin index hints; the rest of SQLite's keywords that may follow a table are no aliases either.
+    fn is_reserved_for_identifier(&self, kw: Keyword) -> bool {
+        lex::reserved(kw)
+    }
+
+    fn is_column_alias(&self, kw: &Keyword, _parser: &mut Parser) -> bool {
+        !lex::reserved(*kw) && !lex::join_word(*kw) && !negatable(*kw)
+    }
+
+    fn is_table_factor(&self, kw: &Keyword, _parser: &mut Parser) -> bool {
+        !lex::reserved(*kw)
+    }
+
+    fn is_table_alias(&self, kw: &Keyword, _parser: &mut Parser) -> bool {
+        !lex::reserved(*kw) && !lex::join_word(*kw) && *kw != Keyword::INDEXED
+    }
+
     fn is_table_factor_alias(&self, explicit: bool, kw: &Keyword, parser: &mut Parser) -> bool {
-        explicit || !matches!(kw, Keyword::INDEXED | Keyword::NOT) && SQLiteDialect {}.is_table_factor_alias(explicit, kw, parser)
+        explicit || self.is_table_alias(kw, parser)
     }
 
     fn supports_values_as_table_factor(&self) -> bool {
@@ -331,8 +349,54 @@ impl Dialect for Sqlite {
 }
 
 /// `a NOT NULL` is an operator in expressions, a constraint behind a column's DEFAULT.
-fn parser_in_column(_parser: &Parser) -> bool {
-    false
+fn begins_constraint(token: &Token) -> bool {
+    matches!(token, Token::Word(w) if w.value == lex::CONSTRAINT_NOT)
+}
+
+/// A primary expression that begins with a word: a name of up to three parts, or a call. None for what sqlparser reads itself.
+fn word_prefix(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+    let token = &parser.peek_token_ref().token;
+    let calls = parser.peek_nth_token_ref(1).token == Token::LParen;
+    match keyword(token) {
+        Keyword::NoKeyword => {}
+        Keyword::TRUE | Keyword::FALSE | Keyword::CAST | Keyword::CURRENT_DATE | Keyword::CURRENT_TIME | Keyword::CURRENT_TIMESTAMP => return None,
+        word if lex::reserved(word) => return None,
+        _ => {}
+    }
+    let Token::Word(first) = parser.next_token().token else { return None };
+    let span = parser.get_current_token().span;
+    let first = Ident { value: first.value, quote_style: first.quote_style, span };
+    if calls {
+        return Some(parser.parse_function(ObjectName::from(vec![first])));
+    }
+    if parser.peek_token_ref().token != Token::Period {
+        return Some(Ok(Expr::Identifier(first)));
+    }
+    let mut parts = vec![first];
+    while parser.consume_token(&Token::Period) {
+        match parser.parse_identifier() {
+            Ok(part) => parts.push(part),
+            Err(error) => return Some(Err(error)),
+        }
+    }
+    // A function of PostgreSQL's own may carry a schema.
+    if parser.peek_token_ref().token == Token::LParen {
+        return Some(parser.parse_function(ObjectName::from(parts)));
+    }
+    Some(Ok(Expr::CompoundIdentifier(parts)))
+}
+
+fn literal_prefix(parser: &mut Parser) -> Option<Expr> {
+    let value = match &parser.peek_token_ref().token {
+        Token::Number(text, long) => Value::Number(text.clone(), *long),
+        Token::SingleQuotedString(text) => Value::SingleQuotedString(text.clone()),
+        Token::HexStringLiteral(text) => Value::HexStringLiteral(text.clone()),
+        Token::Placeholder(text) => Value::Placeholder(text.clone()),
+        Token::Word(w) if w.keyword == Keyword::NULL => Value::Null,
+        _ => return None,
+    };
+    let span = parser.next_token().span;
+    Some(Expr::Value(ValueWithSpan { value, span }))
 }
 
 /// IS, IS NOT, IS [NOT] DISTINCT FROM, IS [NOT] NULL: operators of equality's level with any right side.

@@ -35,12 +35,24 @@ pub fn lift(sql: &str) -> Option<Lifted> {
     }
     let mut out = Lifted { sql: String::with_capacity(sql.len()), literals: Vec::new(), classes: Vec::new() };
     let (mut last, mut compares, mut values, mut depth) = (0, false, None, 0);
+    // The depths at which a result list is open: its text names the columns, whatever stands in parentheses within it.
+    let mut naming: Vec<i32> = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         let text = token.text(sql);
         match token.kind {
             // The client's own parameters and ours would be numbered together.
             Kind::Placeholder => return None,
             Kind::Word => match clause(text) {
+                Some(Clause::Names) => {
+                    (compares, values) = (false, None);
+                    if naming.last() != Some(&depth) {
+                        naming.push(depth);
+                    }
+                }
+                _ if naming.last() == Some(&depth) && ["FROM", "WHERE", "GROUP", "ORDER", "LIMIT"].iter().any(|w| token.is(sql, w)) => {
+                    naming.pop();
+                    (compares, values) = (token.is(sql, "WHERE"), None);
+                }
                 Some(Clause::Compares) => (compares, values) = (true, None),
                 Some(Clause::Values) if writes => (compares, values) = (false, Some(depth)),
                 Some(_) => (compares, values) = (false, None),
@@ -48,12 +60,16 @@ pub fn lift(sql: &str) -> Option<Lifted> {
             },
             Kind::Operator => match text {
                 "(" => depth += 1,
-                ")" => depth -= 1,
+                ")" => {
+                    depth -= 1;
+                    naming.retain(|d| *d <= depth);
+                }
                 _ => {}
             },
             Kind::Integer | Kind::String => {
                 let in_row = values.is_some_and(|outer| depth == outer + 1) && is_cell(sql, &tokens, at);
-                if (in_row || compares && is_operand(sql, &tokens, at))
+                if naming.is_empty()
+                    && (in_row || compares && is_operand(sql, &tokens, at))
                     && let Some((value, class)) = literal(token, text)
                 {
                     out.literals.push(value);
@@ -63,7 +79,7 @@ pub fn lift(sql: &str) -> Option<Lifted> {
                     last = token.at.end;
                 }
             }
-            Kind::Quoted | Kind::Blob | Kind::Real => {}
+            Kind::Quoted | Kind::Blob | Kind::Real | Kind::Illegal => {}
         }
     }
     out.sql.push_str(&sql[last..]);
@@ -71,18 +87,21 @@ pub fn lift(sql: &str) -> Option<Lifted> {
 }
 
 enum Clause {
+    Names,
     Compares,
     Values,
     Other,
 }
 
 fn clause(word: &str) -> Option<Clause> {
-    const OTHER: [&str; 11] = ["SELECT", "RETURNING", "GROUP", "ORDER", "LIMIT", "OFFSET", "HAVING", "WINDOW", "ESCAPE", "LIKE", "GLOB"];
+    const OTHER: [&str; 9] = ["GROUP", "ORDER", "LIMIT", "OFFSET", "HAVING", "WINDOW", "ESCAPE", "LIKE", "GLOB"];
     match word.len() {
         2 if word.eq_ignore_ascii_case("ON") => Some(Clause::Compares),
         3 if word.eq_ignore_ascii_case("SET") => Some(Clause::Compares),
         5 if word.eq_ignore_ascii_case("WHERE") => Some(Clause::Compares),
         6 if word.eq_ignore_ascii_case("VALUES") => Some(Clause::Values),
+        6 if word.eq_ignore_ascii_case("SELECT") => Some(Clause::Names),
+        9 if word.eq_ignore_ascii_case("RETURNING") => Some(Clause::Names),
         4..=9 if OTHER.iter().any(|w| w.eq_ignore_ascii_case(word)) => Some(Clause::Other),
         _ => None,
     }
@@ -134,6 +153,10 @@ mod tests {
             ("UPDATE t SET a = a + 7, b = -1 WHERE c LIKE 'x%'", Some("UPDATE t SET a = a + ?1, b = -1 WHERE c LIKE 'x%'")),
             ("INSERT INTO t VALUES (1, 'a', datetime('now'), -2)", Some("INSERT INTO t VALUES (?1, ?2, datetime('now'), -2)")),
             ("SELECT a = 5 FROM t", None),
+            (
+                "SELECT max(b) FILTER (WHERE b < 5), (SELECT a FROM t WHERE a = 1) FROM t WHERE c = 2",
+                Some("SELECT max(b) FILTER (WHERE b < 5), (SELECT a FROM t WHERE a = 1) FROM t WHERE c = ?1"),
+            ),
             ("SELECT 1 FROM t WHERE a = ? AND b = 5", None),
             ("SELECT a FROM t WHERE a = 1 UNION SELECT b = 2 FROM t", Some("SELECT a FROM t WHERE a = ?1 UNION SELECT b = 2 FROM t")),
             ("SELECT a FROM t WHERE a = 2 * 3 ORDER BY 1", None),

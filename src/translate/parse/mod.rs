@@ -2,64 +2,45 @@
 
 pub mod dialect;
 pub mod fingerprint;
+mod lex;
 pub mod scan;
+
+pub use lex::{Exclude, exclusions};
 
 use crate::error::{ClientError, SqlState};
 use sqlparser::ast::Statement;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
+use sqlparser::tokenizer::{Location, Token};
 
-/// Maps sqlparser's lines and columns (from 1, in characters) to byte offsets of the text.
-#[derive(Debug)]
-pub struct Places<'a> {
-    sql: &'a str,
-    lines: Vec<usize>,
-}
-
-impl<'a> Places<'a> {
-    /// The places of a text.
-    pub fn new(sql: &'a str) -> Self {
-        let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', sql.as_bytes()).map(|n| n + 1)).collect();
-        Places { sql, lines }
-    }
-
-    /// The byte offset of a location; 0 where sqlparser knows none.
-    pub fn offset(&self, at: Location) -> usize {
-        let (Some(line), Some(column)) = ((at.line as usize).checked_sub(1), (at.column as usize).checked_sub(1)) else { return 0 };
-        let Some(&start) = self.lines.get(line) else { return self.sql.len() };
-        self.sql[start..].char_indices().nth(column).map_or(self.sql.len(), |(n, _)| start + n)
-    }
-
-    /// The byte offset of a span's start.
-    pub fn start(&self, span: Span) -> usize {
-        self.offset(span.start)
-    }
+/// The byte offset of a place in the syntax tree; 0 where sqlparser knows none. The tokens are ours: a column is a byte offset.
+pub fn offset(at: Location) -> usize {
+    (at.column as usize).saturating_sub(1)
 }
 
 /// Parses one statement.
 pub fn parse(sql: &str) -> Result<Statement, ClientError> {
-    bounded(sql)?;
-    let places = Places::new(sql);
-    let tokens = Tokenizer::new(&dialect::Sqlite, sql).tokenize_with_location().map_err(|e| {
-        let at = places.offset(e.location);
-        ClientError::new(SqlState::SYNTAX_ERROR, format!("unrecognized token: \"{}\"", first_word(&sql[at.min(sql.len())..]))).at(at)
-    })?;
-    let mut parser = Parser::new(&dialect::Sqlite).with_recursion_limit(200).with_tokens_with_locations(tokens);
-    let statement = parser.parse_statement().map_err(|e| error_at(&parser, &places, sql, &e))?;
+    parse_tokens(sql, &scan::tokens(sql))
+}
+
+/// Parses one statement, whose tokens are at hand.
+pub fn parse_tokens(sql: &str, tokens: &[scan::Token]) -> Result<Statement, ClientError> {
+    bounded(sql, tokens)?;
+    let mut parser = Parser::new(&dialect::Sqlite).with_recursion_limit(200).with_tokens_with_locations(lex::lex(sql, tokens)?);
+    let statement = parser.parse_statement().map_err(|e| error_at(&parser, sql, &e))?;
     while parser.consume_token(&Token::SemiColon) {}
     match &parser.peek_token_ref().token {
         Token::EOF => Ok(statement),
-        _ => Err(error_at(&parser, &places, sql, &ParserError::ParserError(String::new()))),
+        _ => Err(error_at(&parser, sql, &ParserError::ParserError(String::new()))),
     }
 }
 
 /// SQLite's limits on the depth of an expression and the terms of a compound (limits.html), found before a tree is built:
 /// a chain of operators is as deep as it is long, and the stack is not.
-fn bounded(sql: &str) -> Result<(), ClientError> {
+fn bounded(sql: &str, tokens: &[scan::Token]) -> Result<(), ClientError> {
     const DEPTH: usize = 1000;
     const COMPOUND: usize = 500;
     let (mut chains, mut terms) = (vec![0], 1);
-    for token in scan::tokens(sql) {
+    for token in tokens {
         let text = token.text(sql);
         let (last, at) = (chains.len() - 1, token.at.start);
         match token.kind {
@@ -92,7 +73,7 @@ fn bounded(sql: &str) -> Result<(), ClientError> {
 }
 
 /// SQLite's message for the token at which the parser stands.
-fn error_at(parser: &Parser, places: &Places, sql: &str, error: &ParserError) -> ClientError {
+fn error_at(parser: &Parser, sql: &str, error: &ParserError) -> ClientError {
     if matches!(error, ParserError::RecursionLimitExceeded) {
         return ClientError::new(SqlState::PROGRAM_LIMIT, "Expression tree is too large (maximum depth 1000)");
     }
@@ -103,9 +84,9 @@ fn error_at(parser: &Parser, places: &Places, sql: &str, error: &ParserError) ->
         Some(Location { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? })
     });
     let at = match place {
-        Some(place) => places.offset(place),
+        Some(place) => offset(place).min(sql.len()),
         None if parser.peek_token_ref().token == Token::EOF => sql.len(),
-        None => places.start(parser.peek_token_ref().span),
+        None => offset(parser.peek_token_ref().span.start).min(sql.len()),
     };
     if at >= sql.trim_end().len() {
         return ClientError::new(SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len());

@@ -22,6 +22,8 @@ pub enum Kind {
     Placeholder,
     /// Anything else; one to three bytes.
     Operator,
+    /// What SQLite has no token for: a quote that nothing closes, a number that runs into a word, a blob of no hex digits.
+    Illegal,
 }
 
 /// A token and its place.
@@ -88,17 +90,15 @@ pub fn next(b: &[u8], at: &mut usize) -> Option<Token> {
                 *at = memchr::memmem::find(&b[start + 2..], b"*/").map_or(b.len(), |n| start + 2 + n + 2);
                 continue;
             }
-            b'\'' => (Kind::String, quoted(b, start, b'\'')),
-            b'"' | b'`' => (Kind::Quoted, quoted(b, start, c)),
-            b'[' => (Kind::Quoted, memchr::memchr(b']', &b[start..]).map_or(b.len(), |n| start + n + 1)),
-            b'x' | b'X' if peek(1) == b'\'' => (Kind::Blob, quoted(b, start + 1, b'\'')),
-            b'0' if matches!(peek(1), b'x' | b'X') && peek(2).is_ascii_hexdigit() => {
-                (Kind::Integer, run(start + 2, &|c| c.is_ascii_hexdigit() || c == b'_'))
-            }
+            b'\'' => quoted(b, start, b'\'').map_or((Kind::Illegal, b.len()), |end| (Kind::String, end)),
+            b'"' | b'`' => quoted(b, start, c).map_or((Kind::Illegal, b.len()), |end| (Kind::Quoted, end)),
+            b'[' => memchr::memchr(b']', &b[start..]).map_or((Kind::Illegal, b.len()), |n| (Kind::Quoted, start + n + 1)),
+            b'x' | b'X' if peek(1) == b'\'' => blob(b, start),
             b'0'..=b'9' => number(b, start),
             b'.' if peek(1).is_ascii_digit() => number(b, start),
             b'?' => (Kind::Placeholder, run(start + 1, &|c| c.is_ascii_digit())),
-            b'$' | b'@' | b'#' | b':' if word_part(peek(1)) => (Kind::Placeholder, run(start + 1, &word_part)),
+            b'$' if peek(1).is_ascii_digit() => (Kind::Placeholder, run(start + 1, &|c| c.is_ascii_digit())),
+            b'$' | b'@' | b'#' | b':' if word_part(peek(1)) => (Kind::Placeholder, variable(b, start)),
             c if word_start(c) => (Kind::Word, run(start, &word_part)),
             _ => (Kind::Operator, start + operator(&b[start..])),
         };
@@ -107,45 +107,82 @@ pub fn next(b: &[u8], at: &mut usize) -> Option<Token> {
     }
 }
 
-/// The end of a quoted token in which the quote is doubled to stand for itself.
-fn quoted(b: &[u8], start: usize, quote: u8) -> usize {
+/// The end of a quoted token in which the quote is doubled to stand for itself; None where nothing closes it.
+fn quoted(b: &[u8], start: usize, quote: u8) -> Option<usize> {
     let mut at = start + 1;
     loop {
-        let Some(n) = memchr::memchr(quote, &b[at..]) else { return b.len() };
-        at += n + 1;
+        at += memchr::memchr(quote, &b[at..])? + 1;
         if b.get(at) != Some(&quote) {
-            return at;
+            return Some(at);
         }
         at += 1;
     }
 }
 
+fn blob(b: &[u8], start: usize) -> (Kind, usize) {
+    let end = b[start + 2..].iter().position(|c| !c.is_ascii_hexdigit()).map_or(b.len(), |n| start + 2 + n);
+    if b.get(end) == Some(&b'\'') && (end - start).is_multiple_of(2) {
+        return (Kind::Blob, end + 1);
+    }
+    (Kind::Illegal, memchr::memchr(b'\'', &b[end..]).map_or(b.len(), |n| end + n + 1))
+}
+
+/// The end of a named parameter. Tcl's names count: `::` within, and an index in parentheses at the end.
+fn variable(b: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(&c) = b.get(at) {
+        match c {
+            c if word_part(c) => at += 1,
+            b'(' if b[start] == b'$' => {
+                let end = b[at..].iter().position(|c| *c == b')' || c.is_ascii_whitespace());
+                return match end {
+                    Some(n) if b[at + n] == b')' => at + n + 1,
+                    _ => at,
+                };
+            }
+            b':' if b[start] == b'$' && b.get(at + 1) == Some(&b':') => at += 2,
+            _ => break,
+        }
+    }
+    at
+}
+
 fn number(b: &[u8], start: usize) -> (Kind, usize) {
-    let digits = |mut at: usize| {
-        while at < b.len() && (b[at].is_ascii_digit() || (b[at] == b'_' && b.get(at + 1).is_some_and(u8::is_ascii_digit))) {
+    // An underscore stands between two digits.
+    let digits = |mut at: usize, digit: fn(&u8) -> bool| {
+        while at < b.len() && (digit(&b[at]) || b[at] == b'_' && at > start && digit(&b[at - 1]) && b.get(at + 1).is_some_and(digit)) {
             at += 1;
         }
         at
     };
-    let mut at = digits(start);
+    let decimal: fn(&u8) -> bool = u8::is_ascii_digit;
     let mut kind = Kind::Integer;
-    if b.get(at) == Some(&b'.') {
-        kind = Kind::Real;
-        at = digits(at + 1);
-    }
-    if matches!(b.get(at), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(b.get(at + 1), Some(b'+' | b'-')));
-        if b.get(at + 1 + sign).is_some_and(u8::is_ascii_digit) {
+    let mut at;
+    if b[start] == b'0' && matches!(b.get(start + 1), Some(b'x' | b'X')) && b.get(start + 2).is_some_and(u8::is_ascii_hexdigit) {
+        at = digits(start + 2, u8::is_ascii_hexdigit);
+    } else {
+        at = digits(start, decimal);
+        if b.get(at) == Some(&b'.') {
             kind = Kind::Real;
-            at = digits(at + 1 + sign);
+            at = digits(at + 1, decimal);
         }
+        if matches!(b.get(at), Some(b'e' | b'E')) {
+            let sign = usize::from(matches!(b.get(at + 1), Some(b'+' | b'-')));
+            if b.get(at + 1 + sign).is_some_and(u8::is_ascii_digit) {
+                kind = Kind::Real;
+                at = digits(at + 1 + sign, decimal);
+            }
+        }
+    }
+    if b.get(at).copied().is_some_and(word_part) {
+        return (Kind::Illegal, b[at..].iter().position(|&c| !word_part(c)).map_or(b.len(), |n| at + n));
     }
     (kind, at)
 }
 
 fn operator(b: &[u8]) -> usize {
-    const LONG: [&[u8]; 17] =
-        [b"->>", b"#>>", b"!~*", b"::", b"||", b"->", b"#>", b"<<", b">>", b"<=", b">=", b"<>", b"!=", b"==", b"@>", b"<@", b"!~"];
+    const LONG: [&[u8]; 18] =
+        [b"->>", b"#>>", b"!~*", b"::", b"||", b"->", b"#>", b"<<", b">>", b"<=", b">=", b"<>", b"!=", b"==", b"@>", b"<@", b"!~", b"~*"];
     LONG.iter()
         .find(|op| b.starts_with(op))
         .map_or_else(|| std::str::from_utf8(&b[..b.len().min(4)]).map_or(1, |s| s.chars().next().map_or(1, char::len_utf8)), |op| op.len())

@@ -5,8 +5,9 @@ mod types;
 pub use types::{Class, Ty};
 
 use super::functions::Function;
+use super::parse::Exclude;
 use crate::value::Value;
-use sqlparser::ast::{WindowFrame, WindowFrameUnits};
+use sqlparser::ast::WindowFrameUnits;
 
 /// A bound expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -257,8 +258,32 @@ pub struct Window {
     pub partition: Vec<Expr>,
     /// ORDER BY.
     pub order: Vec<OrderItem>,
-    /// The frame, its bounds constant.
-    pub frame: Option<(WindowFrameUnits, WindowFrame)>,
+    /// The frame.
+    pub frame: Option<Frame>,
+}
+
+/// A window's frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// ROWS, RANGE or GROUPS.
+    pub units: WindowFrameUnits,
+    /// Where it starts.
+    pub start: FrameBound,
+    /// Where it ends; None for the current row.
+    pub end: Option<FrameBound>,
+    /// What it leaves out.
+    pub exclude: Option<Exclude>,
+}
+
+/// A bound of a frame; without a distance it is UNBOUNDED.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FrameBound {
+    /// PRECEDING
+    Preceding(Option<Expr>),
+    /// CURRENT ROW
+    CurrentRow,
+    /// FOLLOWING
+    Following(Option<Expr>),
 }
 
 /// An ORDER BY term.
