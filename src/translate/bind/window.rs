@@ -76,12 +76,13 @@ impl Binder<'_> {
 fn check_frame(units: WindowFrameUnits, start: &FrameBound, end: Option<&FrameBound>, terms: usize) -> Bound<()> {
     let error = |message: &str| Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
     let end_or_current = end.unwrap_or(&FrameBound::CurrentRow);
-    let starts_late = match (start, end_or_current) {
-        (FrameBound::Following(None), _) | (_, FrameBound::Preceding(None)) => true,
-        (FrameBound::CurrentRow, FrameBound::Preceding(_)) => true,
-        (FrameBound::Following(_), FrameBound::Preceding(_) | FrameBound::CurrentRow) => true,
-        _ => false,
-    };
+    let starts_late = matches!(
+        (start, end_or_current),
+        (FrameBound::Following(None), _)
+            | (_, FrameBound::Preceding(None))
+            | (FrameBound::CurrentRow, FrameBound::Preceding(_))
+            | (FrameBound::Following(_), FrameBound::Preceding(_) | FrameBound::CurrentRow)
+    );
     if starts_late {
         return error("unsupported frame specification");
     }

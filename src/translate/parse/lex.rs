@@ -298,12 +298,10 @@ impl<'a> Lexer<'a> {
             }
             K::COLLATE if self.frame().target => return Err(self.refused("an ON CONFLICT target with COLLATE", at)),
             K::ASC | K::DESC if self.frame().target => return Ok(at + 1),
-            K::NOT if self.verb == Verb::CreateTable && self.frames.len() == 2 => {
-                // Behind a DEFAULT it begins a constraint; the parser would take `DEFAULT (x) NOT NULL` for an expression.
-                if self.is(at + 1, "NULL") {
-                    self.push(at, Token::Word(Word { value: CONSTRAINT_NOT.to_owned(), quote_style: None, keyword: Keyword::NOT }));
-                    return Ok(at + 1);
-                }
+            // Behind a DEFAULT it begins a constraint; the parser would take `DEFAULT (x) NOT NULL` for an expression.
+            K::NOT if self.verb == Verb::CreateTable && self.frames.len() == 2 && self.is(at + 1, "NULL") => {
+                self.push(at, Token::Word(Word { value: CONSTRAINT_NOT.to_owned(), quote_style: None, keyword }));
+                return Ok(at + 1);
             }
             K::CONSTRAINT | K::PRIMARY | K::UNIQUE | K::CHECK | K::FOREIGN if self.verb == Verb::CreateTable && self.frames.len() == 2 => {
                 self.table_constraint(at, keyword);
