@@ -1,7 +1,8 @@
+use super::Bytes;
 use serde::Deserialize;
 
 /// `[dialect]`: what a client's SQL means, and how the answers look.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dialect {
     /// The dialect of a session that no rule fits. The start-up option `litewire.dialect` and SET stand over both.
@@ -14,9 +15,28 @@ pub struct Dialect {
     pub types: TypeMapping,
     /// When REFERENCES becomes a constraint of the backend.
     pub foreign_keys: ForeignKeys,
+    /// A value that a column's type at the backend cannot hold, and SQLite would store.
+    pub misfit: Misfit,
+    /// A table larger than that is not widened.
+    pub misfit_widen_limit: Bytes,
     /// Rules, the first that fits counts.
     #[serde(rename = "rule")]
     pub rules: Vec<DialectRule>,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Dialect {
+            default: DialectKind::default(),
+            results: ResultProfile::default(),
+            untyped_params: UntypedParams::default(),
+            types: TypeMapping::default(),
+            foreign_keys: ForeignKeys::default(),
+            misfit: Misfit::default(),
+            misfit_widen_limit: Bytes::mib(1024),
+            rules: Vec::new(),
+        }
+    }
 }
 
 /// What a session's SQL is.
@@ -74,6 +94,17 @@ pub enum ForeignKeys {
     On,
     /// Only recorded.
     Off,
+}
+
+/// `[dialect] misfit`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Misfit {
+    /// The column becomes dynamic, where that is safe; else as `refuse`.
+    #[default]
+    Widen,
+    /// The statement fails, as on a STRICT table.
+    Refuse,
 }
 
 /// `[[dialect.rule]]`: what fits all the conditions it states gets what it sets.

@@ -15,7 +15,7 @@ mod verifier;
 
 pub use auth::{Auth, AuthMethod, User};
 pub use backend::{Backend, BackendUrl, BackendUrlError, Database};
-pub use dialect::{Dialect, DialectKind, DialectRule, ForeignKeys, ResultProfile, TypeMapping, UntypedParams};
+pub use dialect::{Dialect, DialectKind, DialectRule, ForeignKeys, Misfit, ResultProfile, TypeMapping, UntypedParams};
 pub use embedded::Embedded;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};

@@ -46,6 +46,8 @@ pub struct Counters {
     pub ignored: Counter,
     /// Errors that the proxy itself answered.
     pub errors: Counter,
+    /// Times that columns became dynamic, since their types could not hold what was stored in them.
+    pub widened: Counter,
 }
 
 static COUNTERS: Counters = Counters {
@@ -57,6 +59,7 @@ static COUNTERS: Counters = Counters {
     pins: Counter(AtomicU64::new(0)),
     ignored: Counter(AtomicU64::new(0)),
     errors: Counter(AtomicU64::new(0)),
+    widened: Counter(AtomicU64::new(0)),
 };
 
 /// The process's counters.

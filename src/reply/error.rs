@@ -15,9 +15,12 @@ pub fn shape_error(out: &mut BytesMut, body: &[u8], catalog: &Catalog) {
         (Some(_), None) => Some(original.clone()),
         (None, detail) => detail.map(str::to_owned),
     };
+    // SQLite would have stored a misfit, so this is no error of its own.
+    let refused = get(b'C') == Some("22P02") && reworded.as_deref().is_some_and(|m| m.starts_with("cannot store")) && !is_strict(&get, catalog);
     let mut all: Vec<(u8, &str)> = Vec::new();
     for (code, text) in &fields {
         match code {
+            b'C' if refused => all.push((b'C', "0A000")),
             b'M' => all.push((b'M', reworded.as_deref().unwrap_or(text))),
             // A position points into the translated text, which the client never sent; so does the context.
             b'P' | b'p' | b'q' | b'W' | b'D' => {}
@@ -51,6 +54,17 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
         "23502" => format!("NOT NULL constraint failed: {}.{}", table?, get(b'c')?),
         "23514" => format!("CHECK constraint failed: {}", get(b'n')?),
         "23503" => "FOREIGN KEY constraint failed".to_owned(),
+        // A store helper's: it names the column.
+        "22P02" => {
+            let (relation, column) = (catalog.relation(table?)?, get(b'c')?);
+            let (_, column) = relation.columns.iter().enumerate().find(|(_, c)| c.name == column)?;
+            if !relation.strict && relation.rowid().is_some_and(|(_, c)| c.number == column.number) {
+                return Some("datatype mismatch".to_owned());
+            }
+            let class = original.split_whitespace().nth(2)?;
+            let declared = column.declared.clone().filter(|d| !d.is_empty())?;
+            format!("cannot store {class} value in {declared} column {}.{}", relation.name, column.name)
+        }
         "55P03" | "40P01" => "database is locked".to_owned(),
         "42P01" => format!("no such table: {}", quoted(original)?),
         "42703" => format!("no such column: {}", quoted(original)?),
@@ -58,6 +72,10 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
         "22003" if original.contains("bigint") => "integer overflow".to_owned(),
         _ => return None,
     })
+}
+
+fn is_strict<'a>(get: &dyn Fn(u8) -> Option<&'a str>, catalog: &Catalog) -> bool {
+    get(b't').and_then(|table| catalog.relation(table)).is_some_and(|r| r.strict)
 }
 
 /// The first name in quotes.

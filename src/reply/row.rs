@@ -40,7 +40,8 @@ pub fn value_bytes(value: &Value, column: &Column) -> Option<Vec<u8>> {
         Value::Integer(n) if binary && column.kind == OutKind::Integer => n.to_be_bytes().to_vec(),
         Value::Real(x) if binary && column.kind == OutKind::Real => x.to_be_bytes().to_vec(),
         Value::Blob(bytes) if binary => bytes.clone(),
-        Value::Blob(bytes) => format!("\\x{}", crate::value::hex(bytes)).into_bytes(),
+        // As bytea's own text, in lower case.
+        Value::Blob(bytes) => format!("\\x{}", crate::value::hex(bytes).to_ascii_lowercase()).into_bytes(),
         other => other.text()?.into_owned().into_bytes(),
     })
 }

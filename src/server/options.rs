@@ -1,5 +1,5 @@
 use super::startup::Startup;
-use crate::config::{Config, DialectKind, ResultProfile};
+use crate::config::{Config, DialectKind, Misfit, ResultProfile};
 use crate::error::{ClientError, SqlState};
 use crate::session::SessionOptions;
 
@@ -27,6 +27,7 @@ pub(super) fn session_options(config: &Config, startup: &mut Startup) -> Result<
         untyped_params: config.dialect.untyped_params,
         types: config.dialect.types,
         foreign_keys: config.dialect.foreign_keys,
+        misfit_widen_limit: (config.dialect.misfit == Misfit::Widen).then(|| config.dialect.misfit_widen_limit.get()),
         immediate: config.transactions.immediate,
         isolation: config.transactions.isolation,
         max_query_size: config.limits.max_query_size.get(),

@@ -14,8 +14,11 @@ pub enum Expect {
         /// The statement, un-registered when the Parse fails; None for the unnamed one.
         id: Option<u64>,
     },
-    /// BindComplete, passed on.
-    Bind,
+    /// BindComplete; passed on unless the client has it already.
+    Bind {
+        /// Does the client get it?
+        pass: bool,
+    },
     /// CloseComplete; passed on when the client sent the Close.
     Close {
         /// Does the client get it?
@@ -39,6 +42,8 @@ pub enum Expect {
         tag: Option<&'static str>,
         /// What the client gets at the end: ReadyForQuery.
         ready: bool,
+        /// Does what follows depend on it? Then its error is the client's, too.
+        required: bool,
     },
     /// ReadyForQuery of the client's Sync.
     Sync,
@@ -51,9 +56,9 @@ impl Expect {
     pub fn silence(&mut self) {
         match self {
             Expect::Inject(message) => message.clear(),
-            Expect::Parse { pass, .. } | Expect::Close { pass } => *pass = false,
+            Expect::Parse { pass, .. } | Expect::Bind { pass } | Expect::Close { pass } => *pass = false,
             Expect::Execute(shape) => *shape = Arc::new(Shape { silent: true, ..Shape::default() }),
-            Expect::Bind | Expect::Describe | Expect::Query { .. } | Expect::Own { .. } | Expect::Sync => {}
+            Expect::Describe | Expect::Query { .. } | Expect::Own { .. } | Expect::Sync => {}
         }
     }
 

@@ -40,6 +40,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let body = &whole[frame::HEADER..];
         if tag == b'S' {
             self.settle_description(tag, body);
+            self.batch_goes_on(tag, whole);
+            self.replaying = false;
             self.sync();
             return Ok(());
         }
@@ -47,9 +49,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(());
         }
         self.settle_description(tag, body);
+        if tag != b'B' {
+            self.batch_goes_on(tag, whole);
+        }
         let done = match tag {
             b'P' => self.parse(body).await,
-            b'B' => self.bind(body).await,
+            b'B' => self.bind(whole).await,
             b'D' => self.describe(body).await,
             b'E' => self.execute(body).await,
             b'C' => self.close(body),
@@ -178,7 +183,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         Ok(prepared)
     }
 
-    async fn bind(&mut self, body: &[u8]) -> Result<(), Failed> {
+    async fn bind(&mut self, whole: &[u8]) -> Result<(), Failed> {
+        let body = &whole[frame::HEADER..];
         let bind = frontend::bind(body)?;
         let prepared = self.current(bind.statement).await?;
         let Some(plan) = prepared.plan.clone() else { return self.bind_native(&bind, body, &prepared).await };
@@ -231,6 +237,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
         };
         let Action::Execute(statement) = &plan.action else { return Err(failed(ClientError::refused("this statement with these parameters"))) };
+        if let Some(widening) = &statement.widens {
+            self.widen(widening).await.map_err(failed)?;
+            self.again = true;
+            return Ok(());
+        }
+        let alone = !self.unsynced;
         self.pragmas.extend(statement.sets.map(|(name, value)| (name, value.to_owned())));
         let mut shape = Shape::of(statement, &bind.result_formats, prepared.described);
         shape.change = settings::change(&prepared.sql);
@@ -254,7 +266,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             b.extend_from_slice(&encoded);
             put_formats(b, &result_formats);
         });
-        self.expect.push_back(Expect::Bind);
+        self.expect.push_back(Expect::Bind { pass: !self.replaying });
+        self.batch_begins(whole, alone, statement.may_misfit);
         let portal = Portal { plan: Some(plan.clone()), shape: Arc::new(shape), formats: bind.result_formats.clone(), sql: prepared.sql.clone() };
         self.portals.insert(bind.portal.to_owned(), portal);
         Ok(())
@@ -290,7 +303,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             encode::cstring(b, &name);
             b.extend_from_slice(&body[rest..]);
         });
-        self.expect.push_back(Expect::Bind);
+        self.expect.push_back(Expect::Bind { pass: true });
         let mut shape = Shape::raw();
         shape.change = settings::change(&prepared.sql);
         self.pinned |= pins(&prepared.sql);
@@ -394,7 +407,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             (None, Some(columns)) => reply::describe(&mut out, &shape_columns(&columns, &portal.formats, false)),
             (None, None) => encode::empty(&mut out, b'n'),
         }
-        self.inject(out);
+        if !self.replaying {
+            self.inject(out);
+        }
         Ok(())
     }
 

@@ -35,7 +35,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A Query of our own.
     pub(super) fn own_query(&mut self, sql: &str, tag: Option<&'static str>, ready: bool) {
         encode::query(&mut self.bout, sql);
-        self.expect.push_back(Expect::Own { tag, ready });
+        self.expect.push_back(Expect::Own { tag, ready, required: false });
     }
 
     /// Protects what is sent next within a transaction.

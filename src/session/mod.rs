@@ -15,6 +15,7 @@ mod shape;
 mod simple;
 mod statement;
 mod transaction;
+mod widen;
 
 pub use held::value as carried_value;
 pub use shape::{Column, Shape};
@@ -77,6 +78,8 @@ pub struct SessionOptions {
     pub types: TypeMapping,
     /// `[dialect] foreign_keys`
     pub foreign_keys: ForeignKeys,
+    /// `[dialect] misfit_widen_limit`; None under `misfit = "refuse"`.
+    pub misfit_widen_limit: Option<usize>,
     /// `[transactions] immediate`
     pub immediate: Immediate,
     /// `[transactions] isolation`
@@ -141,6 +144,8 @@ struct Session<IO> {
     script: Option<simple::Script>,
     /// The catalog with the DDL of the transaction that is under way.
     overlay: Option<Arc<Catalog>>,
+    /// The same before the statement under way, should it fail.
+    overlay_before: Option<Arc<Catalog>>,
     /// DDL was done, or the backend said that the catalog is stale.
     stale: bool,
     /// An error of the extended protocol: everything is skipped up to Sync.
@@ -153,6 +158,14 @@ struct Session<IO> {
     rolled_back: bool,
     /// An error that a fresh catalog may mend: kept back until that was tried.
     held_error: Option<BytesMut>,
+    /// The column that the error kept back names: widened, it may mend it.
+    misfit: Option<crate::translate::Misfit>,
+    /// The batch under way, while it may be sent again as it is.
+    batch: Option<widen::Batch>,
+    /// A batch is sent again: of its replies the client has some already.
+    replaying: bool,
+    /// The frame that was taken must be dealt with again, once nothing is expected.
+    again: bool,
     /// The backend was asked to send what it has.
     flushed: bool,
     /// The rows of the result under way whose types are still to be told.
@@ -202,12 +215,17 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         portals: HashMap::new(),
         script: None,
         overlay: None,
+        overlay_before: None,
         stale: false,
         skipping: false,
         unsynced: false,
         pinned: false,
         rolled_back: false,
         held_error: None,
+        misfit: None,
+        batch: None,
+        replaying: false,
+        again: false,
         flushed: false,
         held: None,
         dropping: false,
@@ -235,6 +253,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 if self.script.is_some() && self.expect.is_empty() {
                     self.next_statement().await?;
                     continue;
+                }
+                if self.misfit.is_some() && self.expect.is_empty() {
+                    self.after_misfit().await?;
                 }
                 // While a statement of a script runs, the client has a say only in a COPY.
                 if self.script.is_some() && !matches!(self.cin.first(), Some(b'd' | b'c' | b'f')) {
@@ -305,7 +326,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         match tag {
             b'X' => return Ok(Progress::Terminate),
             b'Q' => self.query(body).await?,
-            b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H' => self.extended(tag, &taken).await?,
+            b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H' => {
+                self.extended(tag, &taken).await?;
+                if std::mem::take(&mut self.again) {
+                    let mut frames = BytesMut::from(&taken[..]);
+                    frames.extend_from_slice(&self.cin);
+                    self.cin = frames;
+                    return Ok(Progress::Wait);
+                }
+            }
             b'd' | b'c' | b'f' => {
                 // COPY data without a COPY is ignored, as PostgreSQL does.
                 if self.link.is_some() {
@@ -332,6 +361,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         match tag {
             b'd' | b'c' | b'f' | b'X' => false,
             b'Q' => true,
+            _ if self.misfit.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
             // Within a transaction the guard of a batch depends on how the batch before it ended.
             _ => {
                 self.is_sqlite()
@@ -373,6 +403,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 // Per database, as PostgreSQL's are: one session's word holds for all.
                 ForeignKeys::FirstPragma => on("foreign_keys") || self.pool.catalog().meta.get("foreign_keys").is_some_and(|v| v == "1"),
             },
+            widen: self.options.misfit_widen_limit,
             foreign_keys_by_pragma: self.options.foreign_keys == ForeignKeys::FirstPragma,
         }
     }

@@ -115,8 +115,13 @@ fn class_of(value: &Value) -> ParamClass {
     match value {
         Value::Null => ParamClass::Null,
         Value::Integer(_) => ParamClass::Integer,
+        Value::Real(x) if x.fract() != 0.0 => ParamClass::Fraction,
         Value::Real(_) => ParamClass::Real,
-        Value::Text(_) => ParamClass::OnlyText,
+        Value::Text(_) => match value.clone().apply(Affinity::Numeric) {
+            Value::Integer(_) => ParamClass::Text,
+            Value::Real(_) => ParamClass::FractionText,
+            _ => ParamClass::OnlyText,
+        },
         Value::Blob(_) => ParamClass::Blob,
     }
 }
@@ -142,6 +147,11 @@ fn convert(value: Value, demand: Demand) -> Result<Encoded<'static>, Misfit> {
             Encoded::Text(value.text().unwrap_or_default().into_owned())
         }
         (Demand::Text | Demand::Native(_), Value::Blob(_)) => return Err(Misfit),
+        (Demand::Words, value @ Value::Text(_)) => match value.apply(Affinity::Numeric) {
+            Value::Text(text) => Encoded::Text(text),
+            _ => return Err(Misfit),
+        },
+        (Demand::Words, _) => return Err(Misfit),
         (Demand::Blob, Value::Blob(bytes)) => Encoded::Binary(bytes),
         (Demand::Blob, value) => Encoded::Binary(value.text().unwrap_or_default().into_owned().into_bytes()),
         (Demand::Bool, value) => match &value {
@@ -254,7 +264,7 @@ pub fn literal(value: &Value, demand: Demand) -> Result<String, ClientError> {
         Demand::Integer => "int8",
         Demand::Real => "float8",
         Demand::Numeric => "numeric",
-        Demand::Text => "text",
+        Demand::Text | Demand::Words => "text",
         Demand::Blob => "bytea",
         Demand::Bool => "bool",
         Demand::Dynamic => "jsonb",

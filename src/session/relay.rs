@@ -204,10 +204,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 Some(Expect::Parse { pass, .. }) => self.pass_if(pass, whole),
                 other => return Err(format!("ParseComplete where {other:?} was expected")),
             },
-            b'2' => {
-                self.expect.pop_front();
-                self.cout.extend_from_slice(whole);
-            }
+            b'2' => match self.expect.pop_front() {
+                Some(Expect::Bind { pass }) => self.pass_if(pass, whole),
+                other => return Err(format!("BindComplete where {other:?} was expected")),
+            },
             b'3' => match self.expect.pop_front() {
                 Some(Expect::Close { pass }) => self.pass_if(pass, whole),
                 other => return Err(format!("CloseComplete where {other:?} was expected")),
@@ -361,9 +361,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         self.held = None;
         self.dropping = false;
+        if self.holds_misfit(body, &message) {
+            return;
+        }
         match self.expect.front_mut() {
-            Some(Expect::Own { tag: None, .. }) => return,
-            Some(Expect::Own { tag, ready }) => {
+            Some(Expect::Own { tag: None, required: false, .. }) => return,
+            Some(Expect::Own { required: true, ready, .. }) => {
+                // What was to follow does not; a catalog that took it for done is no longer true.
+                (self.stale, self.overlay) = (true, self.overlay_before.take());
+                if self.script.take().is_some() {
+                    *ready = true;
+                } else {
+                    self.skipping = true;
+                }
+            }
+            Some(Expect::Own { tag, ready, .. }) => {
                 *tag = None;
                 self.script = None;
                 // In the extended protocol the client's Sync will bring ReadyForQuery.
@@ -375,7 +387,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             Some(Expect::Query { ready, shape }) => {
                 let retry = shape.retry && matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
-                if retry {
+                let misfit = self.script.as_ref().filter(|s| s.turns < super::widen::TURNS).and_then(|_| super::widen::misfit_of(body));
+                if retry || misfit.is_some() {
+                    self.misfit = misfit;
                     // What the client gets, and when, is decided once the catalog was read again.
                     *ready = false;
                     if let Some(script) = self.script.as_mut() {
@@ -417,7 +431,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.portals.clear();
         }
         match front {
-            Some(Expect::Own { tag, ready }) => {
+            Some(Expect::Own { tag, ready, .. }) => {
                 if let Some(tag) = tag {
                     encode::complete(&mut self.cout, tag);
                 }

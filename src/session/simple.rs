@@ -23,6 +23,8 @@ pub(super) struct Script {
     sql: Arc<str>,
     statements: Vec<Range<usize>>,
     next: usize,
+    /// How often a column was widened for the statement under way.
+    pub(super) turns: usize,
     /// The last statement's own ReadyForQuery is the client's.
     pub(super) ready: bool,
 }
@@ -55,7 +57,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return Ok(());
         }
-        self.script = Some(Script { sql: sql.into(), statements, next: 0, ready: false });
+        self.script = Some(Script { sql: sql.into(), statements, next: 0, turns: 0, ready: false });
         Ok(())
     }
 
@@ -100,6 +102,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(());
         };
         script.next += 1;
+        script.ready = false;
         let sql = script.sql.clone();
         let last = script.next == script.statements.len();
         self.script = Some(script);
@@ -108,6 +111,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// An error that a stale catalog may have caused: with a newer one the statement is tried once more.
     async fn after_held_error(&mut self, error: BytesMut) -> Result<(), Ended> {
+        if let Some(misfit) = self.misfit.take() {
+            if self.widen_misfit(misfit).await {
+                self.once_more();
+                return Ok(());
+            }
+            self.cout.extend_from_slice(&error);
+            self.script = None;
+            self.ready_here();
+            return Ok(());
+        }
         let before = self.pool.catalog().version;
         let fresh = self.catalog().await;
         if let Ok(catalog) = fresh
@@ -122,6 +135,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.script = None;
         self.ready_here();
         Ok(())
+    }
+
+    /// The statement that was under way is the next one again.
+    fn once_more(&mut self) {
+        if let Some(script) = self.script.as_mut() {
+            script.next -= 1;
+            script.turns += 1;
+        }
     }
 
     async fn run_statement(&mut self, whole: &Arc<str>, range: Range<usize>, last: bool, retry: bool) -> Result<(), Ended> {
@@ -144,6 +165,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let found = self.pool.plans().simple(sql, &catalog, &options)?;
         self.note_ddl(sql, &found.plan, &catalog);
         match &found.plan.action {
+            Action::Execute(statement) if statement.widens.is_some() => {
+                let Some(widening) = statement.widens.as_deref() else { return Ok(()) };
+                if self.script.as_ref().is_none_or(|s| s.turns >= super::widen::TURNS) {
+                    return Err(widening.refusal.clone());
+                }
+                self.widen(widening).await?;
+                self.once_more();
+            }
             Action::Execute(statement) => {
                 let text = self.printed(statement, &found.literals)?;
                 self.pragmas.extend(statement.sets.map(|(name, value)| (name, value.to_owned())));

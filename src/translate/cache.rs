@@ -106,6 +106,7 @@ fn fits(plan: &Plan, literals: &[Value]) -> bool {
             (Demand::Real, value) => number(value, Affinity::Real),
             (Demand::Numeric, value) => number(value, Affinity::Numeric),
             (Demand::Bool, Value::Integer(n)) => matches!(n, 0 | 1),
+            (Demand::Words, value) => !matches!(value, Value::Blob(_)) && matches!(value.clone().apply(Affinity::Numeric), Value::Text(_)),
             (Demand::Text, _) | (Demand::Dynamic, Value::Integer(_) | Value::Text(_)) => true,
             _ => false,
         }
@@ -136,8 +137,8 @@ impl Plans {
 /// All that a translation depends on, as bytes; different inputs never give the same ones.
 fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box<[u8]> {
     // Without `..`: an option that the key lacks does not compile.
-    let Options { native_results, infer_params, native_types, case_sensitive_like, foreign_keys, foreign_keys_by_pragma } = *options;
-    let flags = [native_results, infer_params, native_types, case_sensitive_like, foreign_keys, foreign_keys_by_pragma];
+    let Options { native_results, infer_params, native_types, case_sensitive_like, foreign_keys, foreign_keys_by_pragma, widen } = *options;
+    let flags = [native_results, infer_params, native_types, case_sensitive_like, foreign_keys, foreign_keys_by_pragma, widen.is_some()];
     let mut key = Vec::with_capacity(8 + 1 + 8 + 5 * params.len() + sql.len());
     key.extend_from_slice(&version.to_le_bytes());
     key.push(flags.iter().fold(0, |bits, &flag| bits << 1 | u8::from(flag)));
@@ -151,7 +152,9 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
             ParamClass::Text => (4, 0),
             ParamClass::OnlyText => (5, 0),
             ParamClass::Blob => (6, 0),
-            ParamClass::Native(oid) => (7, oid),
+            ParamClass::Fraction => (7, 0),
+            ParamClass::FractionText => (8, 0),
+            ParamClass::Native(oid) => (9, oid),
         };
         key.push(class);
         key.extend_from_slice(&oid.to_le_bytes());

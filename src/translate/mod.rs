@@ -17,6 +17,8 @@ pub mod tree;
 mod write;
 
 pub use bind::quote_ident as bind_ident;
+pub use ddl::{may_widen, widen};
+pub use lower::Misfit;
 pub use plan::*;
 
 use crate::catalog::{Catalog, oid};
@@ -39,6 +41,9 @@ pub struct Options {
     pub foreign_keys: bool,
     /// PRAGMA foreign_keys = ON makes the recorded foreign keys of all tables real (`[dialect] foreign_keys = "first-pragma"`).
     pub foreign_keys_by_pragma: bool,
+    /// `[dialect] misfit = "widen"`: a column that cannot hold a value becomes dynamic, where that is safe and the table has no
+    /// more bytes than that.
+    pub widen: Option<usize>,
 }
 
 /// Verbs of PostgreSQL's own: the text is forwarded as it came.
@@ -114,6 +119,10 @@ pub fn split(sql: &str) -> Vec<StatementRange> {
 /// `params` holds what is known of the client's parameters, by number from 1; shorter than needed means Unknown.
 /// Errors carry a byte position into `sql`.
 pub fn translate(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Options) -> Result<Plan, ClientError> {
+    ddl::widening(catalog, options, |catalog, misfit| attempt(sql, params, catalog, options, misfit))
+}
+
+fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Options, misfit: &mut Option<lower::Misfit>) -> Result<Plan, ClientError> {
     let tokens = scan::tokens(sql);
     let Some(first) = tokens.first() else { return Ok(Plan { action: Action::Empty, params: Vec::new() }) };
     let verb = first.text(sql).to_ascii_uppercase();
@@ -145,8 +154,14 @@ pub fn translate(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &
     let statement = parse::parse(sql)?;
     let mut binder = bind::Binder::new(sql, params, catalog, options);
     let mut lower = lower::Lower::new(catalog, options);
-    let action = action(&statement, &mut binder, &mut lower)?;
-    Ok(announce(action, binder.parameters(), params))
+    lower.params = params;
+    let action = action(&statement, &mut binder, &mut lower);
+    *misfit = lower.misfit.take();
+    let mut plan = announce(action?, binder.parameters(), params);
+    if let Action::Execute(statement) = &mut plan.action {
+        statement.may_misfit = lower.may_misfit && options.widen.is_some();
+    }
+    Ok(plan)
 }
 
 fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: &mut lower::Lower<'a>) -> Result<Action, ClientError> {
@@ -290,9 +305,5 @@ pub fn overlay(sql: &str, catalog: &Catalog, options: &Options) -> Option<Catalo
     let statement = parse::parse(sql).ok()?;
     let mut binder = bind::Binder::new(sql, &[], catalog, options);
     let mut lower = lower::Lower::new(catalog, options);
-    let mut made = ddl::applied(&statement, &mut binder, &mut lower)?;
-    // A version that no loaded catalog has: plans made with it are found by nobody else.
-    static LAST: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1 << 63);
-    made.version = LAST.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    Some(made)
+    ddl::applied(&statement, &mut binder, &mut lower).map(ddl::numbered)
 }

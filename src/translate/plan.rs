@@ -1,6 +1,7 @@
 //! What a translation yields: a plan that the session can run without knowing SQL.
 
-use crate::catalog::oid;
+use crate::catalog::{Catalog, oid};
+use crate::error::ClientError;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -51,8 +52,27 @@ pub struct Statement {
     pub pins: bool,
     /// A PRAGMA's value that the connection has once the statement is sent.
     pub sets: Option<(&'static str, &'static str)>,
+    /// May it fail for a value that a column's type cannot hold?
+    pub may_misfit: bool,
+    /// Columns that must become dynamic before it can run.
+    pub widens: Option<Box<Widening>>,
     /// What the proxy did that the client may want to know: printed by `litewire translate`, sent as nothing on the wire.
     pub notes: Vec<String>,
+}
+
+/// Columns become dynamic ([`super::widen`]): their types cannot hold what SQLite would store in them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Widening {
+    /// What does it, as one statement.
+    pub sql: String,
+    /// The columns, for the log.
+    pub columns: String,
+    /// Was their table made in the transaction that is under way? Within any other transaction it is refused.
+    pub fresh: bool,
+    /// What the client is told where it may not be done.
+    pub refusal: ClientError,
+    /// The catalog afterwards.
+    pub catalog: Arc<Catalog>,
 }
 
 /// What a hidden trailing column means.
@@ -229,6 +249,8 @@ pub enum Demand {
     Numeric,
     /// text: numbers as SQLite prints them.
     Text,
+    /// text that does not look like a number: for a column of NUMERIC affinity that holds dates, JSON and the like.
+    Words,
     /// bytea; text gives its bytes.
     Blob,
     /// bool: 0/1, t/f, true/false; other numbers by their truth.
@@ -246,7 +268,7 @@ impl Demand {
             Demand::Integer => oid::INT8,
             Demand::Real => oid::FLOAT8,
             Demand::Numeric => oid::NUMERIC,
-            Demand::Text => oid::TEXT,
+            Demand::Text | Demand::Words => oid::TEXT,
             Demand::Blob => oid::BYTEA,
             Demand::Bool => oid::BOOL,
             Demand::Dynamic => oid::JSONB,
@@ -271,6 +293,10 @@ pub enum ParamClass {
     Text,
     /// Text of which is known that it is no number.
     OnlyText,
+    /// A real that is not whole.
+    Fraction,
+    /// Text that looks like a number, but not like an integer.
+    FractionText,
     /// A blob.
     Blob,
     /// A PostgreSQL type that has no SQLite class (an array, an inet, …): native contexts only.
@@ -278,6 +304,17 @@ pub enum ParamClass {
 }
 
 impl ParamClass {
+    /// Its storage class as typeof() names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ParamClass::Unknown | ParamClass::Text | ParamClass::OnlyText | ParamClass::FractionText | ParamClass::Native(_) => "text",
+            ParamClass::Null => "null",
+            ParamClass::Integer => "integer",
+            ParamClass::Real | ParamClass::Fraction => "real",
+            ParamClass::Blob => "blob",
+        }
+    }
+
     /// The class of a type that Parse declares; 0 and `unknown` are Unknown.
     pub fn of_oid(declared: u32) -> Self {
         match declared {

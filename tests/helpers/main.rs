@@ -87,19 +87,19 @@ const CASES: &[Case] = &[
         "",
     ),
     case(
-        "litewire.store_int_text(a)",
+        "litewire.store_int_text(a, 's.t.c')",
         "(SELECT CASE typeof(n) WHEN 'integer' THEN n ELSE abs(-9223372036854775807 - 1) END FROM numeric_column WHERE t = a)",
         NUMBER_LIKE,
         "",
     ),
     case(
-        "litewire.real_text(litewire.store_real_text(a))",
+        "litewire.real_text(litewire.store_real_text(a, 's.t.c'))",
         "(SELECT CASE typeof(n) WHEN 'text' THEN abs(-9223372036854775807 - 1) ELSE CAST(n AS REAL) END FROM numeric_column WHERE t = a)",
         NUMBER_LIKE,
         "",
     ),
     case(
-        "litewire.num_text(litewire.store_num_text(a))",
+        "litewire.num_text(litewire.store_num_text(a, 's.t.c'))",
         "(SELECT CASE typeof(n) WHEN 'text' THEN abs(-9223372036854775807 - 1) ELSE n END FROM numeric_column WHERE t = a)",
         NUMBER_LIKE,
         "",

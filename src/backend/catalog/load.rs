@@ -72,7 +72,7 @@ pub async fn load(client: &Client) -> Result<Catalog, Error> {
             }
         }
     };
-    each(&columns, &mut |relation, row| relation.columns.push(column(row, byte_order, relation.oid, &registry)));
+    each(&columns, &mut |relation, row| relation.columns.push(column(row, byte_order, relation, &registry)));
     each(&indexes, &mut |relation, row| relation.indexes.extend(index(row, &relation.columns, &registry)));
     each(&constraints, &mut constraint);
 
@@ -120,13 +120,13 @@ fn table_options(sql: &str) -> (bool, bool) {
     (options.contains(&vec!["STRICT"]), options.contains(&vec!["WITHOUT", "ROWID"]))
 }
 
-fn column(row: &Row, byte_order: bool, relid: u32, registry: &Registry) -> Column {
+fn column(row: &Row, byte_order: bool, relation: &Relation, registry: &Registry) -> Column {
     let (name, type_oid): (String, u32) = (row.get(1), row.get(3));
     let dynamic: bool = row.get(5);
     let default: Option<String> = row.get(7);
     let (identity, generated): (&str, &str) = (row.get(8), row.get(9));
     let made_by_sequence = !identity.is_empty() || default.as_deref().is_some_and(|d| d.starts_with("nextval("));
-    let declared = registry.columns.get(&(relid, name.clone()));
+    let declared = registry.columns.get(&(relation.oid, name.clone()));
     let declared_type = declared.and_then(|d| d.declared.clone());
     Column {
         number: row.get(2),
@@ -140,6 +140,7 @@ fn column(row: &Row, byte_order: bool, relid: u32, registry: &Registry) -> Colum
         generated: !generated.is_empty(),
         byte_order: row.get::<_, Option<bool>>(11).unwrap_or(byte_order),
         affinity: match &declared_type {
+            Some(declared) if relation.strict && declared.eq_ignore_ascii_case("ANY") => Affinity::Blob,
             Some(declared) => affinity_of_declared(declared),
             None if dynamic => Affinity::Blob,
             None => affinity_of_pg(type_oid),

@@ -80,8 +80,8 @@ impl<'a> Binder<'a> {
         let class = match self.params.get(number - 1).copied().unwrap_or_default() {
             ParamClass::Unknown | ParamClass::Null => Class::Param,
             ParamClass::Integer => Class::Integer,
-            ParamClass::Real => Class::Real,
-            ParamClass::Text | ParamClass::OnlyText => Class::Text,
+            ParamClass::Real | ParamClass::Fraction => Class::Real,
+            ParamClass::Text | ParamClass::OnlyText | ParamClass::FractionText => Class::Text,
             ParamClass::Blob => Class::Blob,
             ParamClass::Native(oid) => Class::Native(oid),
         };

@@ -2,8 +2,9 @@
 
 use super::overlay::sequence_name;
 use super::types::{backend_type, column, declared};
+use super::widen::ANY;
 use super::{done, execute, needs_registry, qualified, register, stored_expression};
-use crate::catalog::{Collation, Column, ForeignKey, Index, IndexPart, Relation};
+use crate::catalog::{Affinity, Collation, Column, ForeignKey, Index, IndexPart, Relation};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Action;
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name, unique};
@@ -42,7 +43,7 @@ pub fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lower: &mut
         let message = format!("{kind} {} already exists", ident.value);
         return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(binder.at(ident.span)));
     }
-    let making = make(create, &ident.value, binder, lower)?;
+    let making = made(create, &ident.value, binder, lower)?;
     let relation = &making.relation;
     let schema = &relation.schema;
     let printed = qualified(schema, &relation.name);
@@ -52,8 +53,7 @@ pub fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lower: &mut
         steps.push(register_column(&printed, column));
     }
     for index in relation.indexes.iter().filter(|i| !i.constraint) {
-        let parts: Vec<String> = index.parts.iter().map(|p| if let IndexPart::Expression(e) = p { e.clone() } else { String::new() }).collect();
-        steps.push(format!("CREATE UNIQUE INDEX ON {printed} ({})", parts.join(", ")));
+        steps.push(folded_index(&printed, index));
     }
     Ok(execute(&steps, "CREATE TABLE"))
 }
@@ -73,10 +73,31 @@ pub(super) fn register_column(printed: &str, column: &Column) -> String {
 /// The catalog's view of a table that a CREATE TABLE makes.
 pub fn relation_of<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Relation> {
     let (_, ident) = split_name(&create.name)?;
-    Ok(make(create, &ident.value, binder, lower)?.relation)
+    Ok(made(create, &ident.value, binder, lower)?.relation)
 }
 
-fn make<'a>(create: &ast::CreateTable, name: &str, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Making> {
+/// The unique index that stands for a key under NOCASE or RTRIM.
+pub(super) fn folded_index(printed: &str, index: &Index) -> String {
+    let parts: Vec<&str> = index.parts.iter().map(|p| if let IndexPart::Expression(e) = p { e.as_str() } else { "" }).collect();
+    format!("CREATE UNIQUE INDEX ON {printed} ({})", parts.join(", "))
+}
+
+/// A column whose own DEFAULT its type cannot hold is dynamic from the start.
+fn made<'a>(create: &ast::CreateTable, name: &str, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Making> {
+    let mut dynamic = Vec::new();
+    loop {
+        match making(create, name, &dynamic, binder, lower) {
+            Err(error) => match lower.misfit.take() {
+                Some(misfit) if !dynamic.contains(&misfit.column) && lower.options.widen.is_some() => dynamic.push(misfit.column),
+                _ => return Err(error),
+            },
+            making => return making,
+        }
+    }
+}
+
+/// The table, with the columns named in `dynamic` in the dynamic carrier whatever their declared types.
+pub(super) fn making<'a>(create: &ast::CreateTable, name: &str, dynamic: &[String], binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Making> {
     let native = binder.options.native_types;
     let mut relation = Relation {
         schema: binder.catalog.current_schema.clone(),
@@ -101,6 +122,13 @@ fn make<'a>(create: &ast::CreateTable, name: &str, binder: &mut Binder<'a>, lowe
             if let ColumnOption::Collation(collation) = &option.option {
                 made.collation = collation_named(collation, binder)?;
             }
+        }
+        let any = relation.strict && made.declared.as_deref() == Some("ANY");
+        if any {
+            made.affinity = Affinity::Blob;
+        }
+        if any || dynamic.iter().any(|d| *d == made.name) {
+            super::widen::make_dynamic(&mut made);
         }
         relation.columns.push(made);
     }
@@ -155,7 +183,7 @@ impl Making {
         let native = binder.options.native_types;
         let column = self.relation.columns[at].clone();
         let backend = backend_type(column.declared.as_deref().filter(|d| !d.is_empty()), native);
-        let mut text = format!("{} {}", quote_ident(&column.name), backend.name);
+        let mut text = format!("{} {}", quote_ident(&column.name), if column.dynamic { ANY } else { &backend.name });
         let place = self.parts.len();
         self.parts.push(String::new());
         for option in &def.options {
@@ -306,6 +334,8 @@ fn strip_collation(e: &ast::Expr) -> &ast::Expr {
 fn folded_text(column: &Column) -> String {
     let name = quote_ident(&column.name);
     match column.collation {
+        Collation::NoCase if column.dynamic => format!("litewire.any_nocase({name})"),
+        Collation::RTrim if column.dynamic => format!("litewire.any_rtrim({name})"),
         Collation::NoCase => format!("lower({name} COLLATE \"C\")"),
         Collation::RTrim => format!("rtrim({name}, ' '::text)"),
         Collation::Binary => name,
@@ -325,6 +355,18 @@ pub fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lower: &mut
         let message = format!("index {} already exists", ident.value);
         return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(binder.at(ident.span)));
     }
+    let table = binder.relation(&create.table_name)?;
+    let mut steps = vec![index_text(create, binder, lower)?];
+    if catalog.helpers.is_some() {
+        steps.push(register(&table.schema, "index", &ident.value, &table.name, binder.sql));
+    }
+    Ok(execute(&steps, "CREATE INDEX"))
+}
+
+/// The backend's text of a CREATE INDEX.
+pub(super) fn index_text<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<String> {
+    let Some(name) = &create.name else { return Err(ClientError::refused("an index without a name")) };
+    let (_, ident) = split_name(name)?;
     let table = binder.relation(&create.table_name)?;
     let mut source = Source::of_relation(table, &table.name);
     source.printed = String::new();
@@ -350,11 +392,7 @@ pub fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lower: &mut
     binder.scopes.pop();
     let unique = if create.unique { "UNIQUE " } else { "" };
     let printed = qualified(&table.schema, &table.name);
-    let mut steps = vec![format!("CREATE {unique}INDEX {} ON {printed} ({}){predicate}", quote_ident(&ident.value), parts.join(", "))];
-    if catalog.helpers.is_some() {
-        steps.push(register(&table.schema, "index", &ident.value, &table.name, binder.sql));
-    }
-    Ok(execute(&steps, "CREATE INDEX"))
+    Ok(format!("CREATE {unique}INDEX {} ON {printed} ({}){predicate}", quote_ident(&ident.value), parts.join(", ")))
 }
 
 /// CREATE VIEW: the query translated, `*` expanded.

@@ -5,6 +5,7 @@ mod create;
 mod foreign;
 mod overlay;
 mod types;
+mod widen;
 
 use super::bind::{Binder, Bound, quote_ident, split_name};
 use super::lower::{Lower, literal_text};
@@ -17,23 +18,28 @@ use sqlparser::ast::{self, ObjectType};
 pub use alter::alter;
 pub use create::{index, relation_of, table, view};
 pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
-pub use overlay::applied;
+pub use overlay::{applied, numbered};
+pub use widen::{may_widen, widen, widening};
 
 /// A statement of several steps that stand or fall together.
 fn block(steps: &[String], tag: &'static str) -> Statement {
     let body = format!("BEGIN\n{};\nEND", steps.join(";\n"));
-    // A quote that the body cannot contain.
-    let mut quote = String::from("$lw$");
-    while body.contains(&quote) {
-        quote.insert(quote.len() - 1, 'x');
-    }
     Statement {
-        template: Template::fixed(format!("DO {quote}{body}{quote}")),
+        template: Template::fixed(format!("DO {}", in_quotes(&body))),
         tag: Some(tag),
         schema_change: true,
         guard: true,
         ..Statement::default()
     }
+}
+
+/// A text between quotes that it cannot contain.
+fn in_quotes(body: &str) -> String {
+    let mut quote = String::from("$lw$");
+    while body.contains(&quote) {
+        quote.insert(quote.len() - 1, 'x');
+    }
+    format!("{quote}{body}{quote}")
 }
 
 /// An answer of nothing but its tag.

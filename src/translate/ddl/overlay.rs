@@ -5,6 +5,7 @@ use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, RelationKind};
 use crate::translate::bind::{Binder, quote_ident, split_name};
 use crate::translate::lower::Lower;
 use sqlparser::ast::{self, AlterTableOperation, ObjectType, RenameTableNameKind, Statement};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The catalog after a statement; None when it is no DDL that changes what a translation sees.
 pub fn applied<'a>(statement: &Statement, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Option<Catalog> {
@@ -91,6 +92,13 @@ pub fn applied<'a>(statement: &Statement, binder: &mut Binder<'a>, lower: &mut L
     let mut made = Catalog { relations: Vec::new(), by_name: Default::default(), ..catalog.clone() };
     relations.into_iter().for_each(|r| made.add(r));
     Some(made)
+}
+
+/// The catalog under a version that no loaded one has: plans made with it are found by nobody else.
+pub fn numbered(mut catalog: Catalog) -> Catalog {
+    static LAST: AtomicU64 = AtomicU64::new(1 << 63);
+    catalog.version = LAST.fetch_add(1, Ordering::Relaxed);
+    catalog
 }
 
 fn find<'r>(relations: &'r mut [Relation], name: &str) -> Option<&'r mut Relation> {

@@ -86,7 +86,6 @@ pub(super) fn backend_type(declared: Option<&str>, native: bool) -> BackendType 
         Affinity::Integer => plain("bigint", oid::INT8),
         Affinity::Real => plain("double precision", oid::FLOAT8),
         Affinity::Text => plain("text COLLATE \"C\"", oid::TEXT),
-        Affinity::Blob if upper == "ANY" => BackendType { name: "litewire.\"any\"".to_owned(), oid: oid::JSONB, dynamic: true },
         Affinity::Blob => plain("bytea", oid::BYTEA),
         Affinity::Numeric if ["DATE", "TIME", "JSON", "UUID"].iter().any(|t| upper.contains(t)) => plain("text COLLATE \"C\"", oid::TEXT),
         Affinity::Numeric => plain("numeric", oid::NUMERIC),

@@ -315,9 +315,19 @@ fn apply(e: &Expr, to: &Expr) -> Expr {
             Expr::literal(value.clone().apply(affinity))
         }
         Kind::Param(_) if e.ty.class == Class::Integer && to.ty.class == Class::Real => Expr { ty: Ty::plain(Class::Param), ..e.clone() },
+        // The carrier takes a parameter as it is, so that its affinity is applied at the backend.
+        Kind::Param(_) if numeric && to.ty.class == Class::Dynamic && matches!(e.ty.class, Class::Param | Class::Text) => {
+            let ty = Ty { class: Class::Dynamic, affinity: None, ..e.ty };
+            Expr { kind: Kind::NumericAffinity(Box::new(e.clone())), ty }
+        }
         // Declared as text: a number if it looks like one, which is seen when it is bound.
         Kind::Param(_) if numeric && e.ty.class == Class::Text && e.ty.affinity.is_none() => Expr { ty: Ty::plain(Class::Param), ..e.clone() },
-        Kind::Param(_) if !numeric && e.ty.class != Class::Blob && !matches!(to.ty.class, Class::Native(_)) => {
+        Kind::Param(_)
+            if !numeric
+                && e.ty.class != Class::Blob
+                && !matches!(to.ty.class, Class::Native(_))
+                && !(to.ty.class == Class::Dynamic && e.ty.class.is_number()) =>
+        {
             Expr { ty: Ty::plain(Class::Param), ..e.clone() }
         }
         _ if numeric && matches!(e.ty.class, Class::Text | Class::Native(_)) && !matches!(e.kind, Kind::Param(_)) => {

@@ -13,7 +13,7 @@ pub use frag::{Frag, fill};
 pub use query::out_kind;
 
 use super::tree::{Bare, Expr};
-use super::{Options, plan};
+use super::{Options, ParamClass, plan};
 use crate::catalog::Catalog;
 use crate::error::ClientError;
 
@@ -29,7 +29,24 @@ pub struct Lower<'a> {
     pub options: &'a Options,
     /// Is the text kept at the backend (a DEFAULT, a CHECK, a view)? Then 'now' is the backend's clock, and no slot may appear.
     pub stored: bool,
+    /// What is known of the client's parameters.
+    pub params: &'a [ParamClass],
+    /// The column that a value was found not to fit, when that is why the lowering failed.
+    pub misfit: Option<Misfit>,
+    /// May a value turn out not to fit its column when the statement runs?
+    pub may_misfit: bool,
     groups: Vec<Option<Group>>,
+}
+
+/// A column whose type cannot hold a value that SQLite would store in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// Its table's schema.
+    pub schema: String,
+    /// Its table.
+    pub table: String,
+    /// Its name.
+    pub column: String,
 }
 
 /// An aggregate query whose result expressions are being lowered.
@@ -42,7 +59,12 @@ struct Group {
 impl<'a> Lower<'a> {
     /// A lowering for one statement.
     pub fn new(catalog: &'a Catalog, options: &'a Options) -> Self {
-        Lower { catalog, options, stored: false, groups: Vec::new() }
+        Lower { catalog, options, stored: false, params: &[], misfit: None, may_misfit: false, groups: Vec::new() }
+    }
+
+    /// What is known of a parameter; None when nothing is.
+    pub fn param(&self, number: usize) -> Option<ParamClass> {
+        self.params.get(number - 1).copied().filter(|known| *known != ParamClass::Unknown)
     }
 
     /// A function of the helper schema; refused with a hint where the schema is missing.

@@ -130,7 +130,7 @@ impl Write<'_, '_> {
             let to = crate::translate::tree::Ty::of_column(column).class;
             let piece = Frag::text(format!("\"_v\".\"c{}\"", i + 1));
             let from = if query.columns[i].ty.class == Class::Null { Class::Null } else { *class };
-            let mut cell = stored(self.lower, column, to, &piece, from)?;
+            let mut cell = stored(self.lower, self.table, column, to, &piece, from)?;
             if let (Some(sequence), true) = (&column.sequence, self.table.rowid().is_some_and(|(r, _)| r == *at)) {
                 cell = fill(&format!("coalesce({{}}, nextval({}))", crate::translate::lower::literal_text(sequence)), &[&cell]);
             }
