@@ -127,7 +127,7 @@ pub(super) fn making<'a>(create: &ast::CreateTable, name: &str, dynamic: &[Strin
         if any {
             made.affinity = Affinity::Blob;
         }
-        if any || dynamic.iter().any(|d| *d == made.name) {
+        if any || dynamic.contains(&made.name) {
             super::widen::make_dynamic(&mut made);
         }
         relation.columns.push(made);

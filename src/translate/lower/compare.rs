@@ -322,24 +322,22 @@ fn apply(e: &Expr, to: &Expr) -> Expr {
         }
         // Declared as text: a number if it looks like one, which is seen when it is bound.
         Kind::Param(_) if numeric && e.ty.class == Class::Text && e.ty.affinity.is_none() => Expr { ty: Ty::plain(Class::Param), ..e.clone() },
-        Kind::Param(_)
-            if !numeric
-                && e.ty.class != Class::Blob
-                && !matches!(to.ty.class, Class::Native(_))
-                && !(to.ty.class == Class::Dynamic && e.ty.class.is_number()) =>
-        {
+        Kind::Param(_) if !numeric && to.ty.class == Class::Dynamic && e.ty.class.is_number() => as_text(e),
+        Kind::Param(_) if !numeric && e.ty.class != Class::Blob && !matches!(to.ty.class, Class::Native(_)) => {
             Expr { ty: Ty::plain(Class::Param), ..e.clone() }
         }
         _ if numeric && matches!(e.ty.class, Class::Text | Class::Native(_)) && !matches!(e.kind, Kind::Param(_)) => {
             let ty = Ty { class: Class::Dynamic, affinity: None, ..e.ty };
             Expr { kind: Kind::NumericAffinity(Box::new(e.clone())), ty }
         }
-        _ if !numeric && e.ty.class.is_number() => {
-            let ty = Ty { class: Class::Text, affinity: Some(Affinity::Text), ..e.ty };
-            Expr { kind: Kind::Cast(Box::new(e.clone())), ty }
-        }
+        _ if !numeric && e.ty.class.is_number() => as_text(e),
         _ => e.clone(),
     }
+}
+
+fn as_text(e: &Expr) -> Expr {
+    let ty = Ty { class: Class::Text, affinity: Some(Affinity::Text), ..e.ty };
+    Expr { kind: Kind::Cast(Box::new(e.clone())), ty }
 }
 
 /// A collation written with COLLATE on an expression or within it, the leftmost first.
