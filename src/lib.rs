@@ -13,7 +13,7 @@
 //!
 //! Beside them plain data and tools: [`catalog`] (the immutable snapshot), [`value`] (SQLite's values: number, text and date
 //! rules), [`wire`] (bytes of protocol 3), [`helpers`] (the helper schema), [`embedded`] (a managed PostgreSQL),
-//! [`config`], [`observe`], [`error`].
+//! [`migrate`] (SQLite files into PostgreSQL, and back), [`config`], [`observe`], [`error`].
 
 pub mod backend;
 pub mod catalog;
@@ -22,6 +22,7 @@ pub mod config;
 pub mod embedded;
 pub mod error;
 pub mod helpers;
+pub mod migrate;
 pub mod observe;
 pub mod pool;
 pub mod reply;

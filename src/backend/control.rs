@@ -58,7 +58,7 @@ impl From<ControlError> for ClientError {
 }
 
 /// The server's own words; tokio-postgres says only "db error".
-pub(super) fn detail(error: &tokio_postgres::Error) -> String {
+pub fn detail(error: &tokio_postgres::Error) -> String {
     error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{} ({})", db.message(), db.code().code()))
 }
 

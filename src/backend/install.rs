@@ -18,6 +18,17 @@ CREATE EVENT TRIGGER litewire_drop ON sql_drop EXECUTE FUNCTION litewire.notify_
 
 /// Installs or upgrades; a failure is logged with what to do, and the proxy goes on without.
 pub(super) async fn ensure(client: &Client) {
+    let Err(error) = install(client).await else { return };
+    let reason = super::control::detail(&error);
+    if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        tracing::warn!(%reason, "this role may not create the helper schema; as the database's owner run: litewire helpers --print | psql DATABASE");
+    } else {
+        tracing::warn!(%reason, "cannot install the helper schema; try: litewire helpers --print | psql DATABASE");
+    }
+}
+
+/// Installs or upgrades, in one transaction.
+pub async fn install(client: &Client) -> Result<(), tokio_postgres::Error> {
     let outcome = async {
         if installed(client).await? >= Some(helpers::VERSION) {
             return Ok(());
@@ -35,15 +46,12 @@ pub(super) async fn ensure(client: &Client) {
         }
         client.batch_execute("COMMIT").await
     };
-    let Err(error) = outcome.await else { return };
-    // After a lost connection there is nothing to roll back.
-    let _ = client.batch_execute("ROLLBACK").await;
-    let reason = super::control::detail(&error);
-    if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
-        tracing::warn!(%reason, "this role may not create the helper schema; as the database's owner run: litewire helpers --print | psql DATABASE");
-    } else {
-        tracing::warn!(%reason, "cannot install the helper schema; try: litewire helpers --print | psql DATABASE");
+    let outcome = outcome.await;
+    if outcome.is_err() {
+        // After a lost connection there is nothing to roll back.
+        let _ = client.batch_execute("ROLLBACK").await;
     }
+    outcome
 }
 
 /// The version that is there.

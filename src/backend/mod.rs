@@ -3,13 +3,13 @@
 pub mod catalog;
 mod connect;
 mod control;
-mod install;
+pub mod install;
 mod link;
 mod stream;
 mod tls;
 
 pub use connect::{ConnectError, Target};
-pub use control::{Control, ControlError};
+pub use control::{Control, ControlError, detail};
 pub use link::Link;
 pub use stream::Stream;
 pub use tls::{TlsError, TlsTrust};

@@ -1,9 +1,12 @@
 //! The command line: one command, one file.
 
 mod helpers;
+mod migrate;
 mod password;
+mod place;
 mod serve;
 mod translate;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::io;
@@ -25,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   litewire                                          serve on 127.0.0.1:6543, with a PostgreSQL of its own
   litewire --backend postgres://app@db:5432/app     serve in front of a PostgreSQL that runs
   litewire translate \"SELECT ifnull(1, 2)\"          show what PostgreSQL is sent
+  litewire migrate app.db postgres://app@db/app      move a SQLite file into PostgreSQL, and prove it
   litewire help serve                               more about a command";
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +37,8 @@ enum Command {
     Translate(translate::Args),
     Helpers(helpers::Args),
     Password(password::Args),
+    Migrate(migrate::Args),
+    Verify(verify::Args),
 }
 
 /// Why a command failed; each message says what to do.
@@ -77,6 +83,14 @@ pub enum CliError {
         /// Why not.
         reason: String,
     },
+    /// The file of `migrate --columns`.
+    #[error("{path}: {reason}")]
+    Columns {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No password, or two different ones.
     #[error("{0}")]
     Password(&'static str),
@@ -93,6 +107,8 @@ impl Cli {
             Command::Translate(args) => translate::run(args),
             Command::Helpers(args) => helpers::run(args),
             Command::Password(args) => password::run(args),
+            Command::Migrate(args) => migrate::run(args),
+            Command::Verify(args) => verify::run(args),
         }
     }
 }

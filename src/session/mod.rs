@@ -8,7 +8,7 @@ mod expect;
 mod extended;
 mod held;
 mod link;
-mod params;
+pub(crate) mod params;
 mod relay;
 mod settings;
 mod shape;
@@ -396,6 +396,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             native_results: self.options.results == ResultProfile::Native,
             infer_params: self.options.untyped_params == UntypedParams::Infer,
             native_types: self.options.types == TypeMapping::Native,
+            column_types: None,
             case_sensitive_like: on("case_sensitive_like"),
             foreign_keys: match self.options.foreign_keys {
                 ForeignKeys::On => true,

@@ -189,7 +189,7 @@ pub fn dynamic(value: &Value) -> String {
 }
 
 /// A real as numeric that still tells that it is one: with a fraction, if only `.0`.
-fn numeric_text(x: f64) -> String {
+pub fn numeric_text(x: f64) -> String {
     let text = format!("{x:?}");
     match text.split_once('e') {
         None => text,

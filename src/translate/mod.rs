@@ -44,7 +44,14 @@ pub struct Options {
     /// `[dialect] misfit = "widen"`: a column that cannot hold a value becomes dynamic, where that is safe and the table has no
     /// more bytes than that.
     pub widen: Option<usize>,
+    /// Columns of new tables whose type is stated, not derived from the declared one; None in a client's session.
+    pub column_types: Option<std::sync::Arc<ColumnTypes>>,
 }
+
+/// Types of PostgreSQL for columns, by table and column in lower case. A name is one of [`COLUMN_TYPES`].
+pub type ColumnTypes = std::collections::BTreeMap<(String, String), String>;
+
+pub use ddl::COLUMN_TYPES;
 
 /// Verbs of PostgreSQL's own: the text is forwarded as it came.
 const NATIVE_VERBS: [&str; 30] = [

@@ -1,5 +1,7 @@
 //! A PostgreSQL of a test's own, on a Unix socket.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tokio_postgres::NoTls;

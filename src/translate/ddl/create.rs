@@ -1,7 +1,7 @@
 //! CREATE TABLE (lang_createtable.html), CREATE INDEX, CREATE VIEW.
 
 use super::overlay::sequence_name;
-use super::types::{backend_type, column, declared};
+use super::types::{backend_type, column, declared, stated};
 use super::widen::ANY;
 use super::{done, execute, needs_registry, qualified, register, stored_expression};
 use crate::catalog::{Affinity, Collation, Column, ForeignKey, Index, IndexPart, Relation};
@@ -118,6 +118,11 @@ pub(super) fn making<'a>(create: &ast::CreateTable, name: &str, dynamic: &[Strin
             return Err(ClientError::new(SqlState::DUPLICATE_COLUMN, message).at(binder.at(def.name.span)));
         }
         let mut made = column(&def.name.value, at as i16 + 1, types.next().flatten(), native);
+        if let Some(stated) = stated(binder.options, name, &made.name) {
+            made.type_oid = stated.oid;
+            made.type_name = stated.name.replace(" COLLATE \"C\"", "");
+            made.dynamic = stated.dynamic;
+        }
         for option in &def.options {
             if let ColumnOption::Collation(collation) = &option.option {
                 made.collation = collation_named(collation, binder)?;
@@ -182,7 +187,8 @@ impl Making {
     pub(super) fn column<'a>(&mut self, at: usize, def: &ast::ColumnDef, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<()> {
         let native = binder.options.native_types;
         let column = self.relation.columns[at].clone();
-        let backend = backend_type(column.declared.as_deref().filter(|d| !d.is_empty()), native);
+        let backend = stated(binder.options, &self.relation.name, &column.name)
+            .unwrap_or_else(|| backend_type(column.declared.as_deref().filter(|d| !d.is_empty()), native));
         let mut text = format!("{} {}", quote_ident(&column.name), if column.dynamic { ANY } else { &backend.name });
         let place = self.parts.len();
         self.parts.push(String::new());

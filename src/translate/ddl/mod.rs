@@ -19,6 +19,7 @@ pub use alter::alter;
 pub use create::{index, relation_of, table, view};
 pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
 pub use overlay::{applied, numbered};
+pub use types::COLUMN_TYPES;
 pub use widen::{may_widen, widen, widening};
 
 /// A statement of several steps that stand or fall together.

@@ -1,6 +1,7 @@
 //! Declared type to the backend's type (`[dialect] types`).
 
 use crate::catalog::{Affinity, Column, affinity_of_declared, oid};
+use crate::translate::Options;
 use crate::translate::parse::scan::Token;
 
 /// A column type at the backend.
@@ -90,6 +91,37 @@ pub(super) fn backend_type(declared: Option<&str>, native: bool) -> BackendType 
         Affinity::Numeric if ["DATE", "TIME", "JSON", "UUID"].iter().any(|t| upper.contains(t)) => plain("text COLLATE \"C\"", oid::TEXT),
         Affinity::Numeric => plain("numeric", oid::NUMERIC),
     }
+}
+
+/// The types that [`crate::translate::Options::column_types`] may state, with their OIDs.
+pub const COLUMN_TYPES: [(&str, u32); 14] = [
+    ("any", oid::JSONB),
+    ("bigint", oid::INT8),
+    ("double precision", oid::FLOAT8),
+    ("numeric", oid::NUMERIC),
+    ("text", oid::TEXT),
+    ("bytea", oid::BYTEA),
+    ("boolean", oid::BOOL),
+    ("date", oid::DATE),
+    ("time", oid::TIME),
+    ("timestamp", oid::TIMESTAMP),
+    ("timestamptz", oid::TIMESTAMPTZ),
+    ("json", oid::JSON),
+    ("jsonb", oid::JSONB),
+    ("uuid", oid::UUID),
+];
+
+/// The type that the options state for a column.
+pub(super) fn stated(options: &Options, table: &str, column: &str) -> Option<BackendType> {
+    let name = options.column_types.as_ref()?.get(&(table.to_ascii_lowercase(), column.to_ascii_lowercase()))?;
+    let (name, oid) = COLUMN_TYPES.into_iter().find(|(known, _)| known == name)?;
+    let printed = match name {
+        "any" => "litewire.\"any\"",
+        "text" => "text COLLATE \"C\"",
+        "timestamptz" => "timestamp with time zone",
+        other => other,
+    };
+    Some(BackendType { name: printed.to_owned(), oid, dynamic: name == "any" })
 }
 
 /// The catalog's column for a declared one, as a load after the DDL would find it.

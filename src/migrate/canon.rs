@@ -1,0 +1,135 @@
+//! Rows as text that two databases can compare: the canonical form, and its checksum.
+//!
+//! A value is a letter and its content: `n` NULL, `i` and digits, `r` and the sixteen hexadecimal digits of the double, `t`, the number
+//! of bytes, `:` and the text, `x` and the hexadecimal bytes of a text that PostgreSQL's text cannot hold, `b` and those of a blob.
+//! Columns of types that SQLite lacks: `i` for a truth value, `d` and days, `m` and microseconds, `u` and a UUID, `j` and a JSON text. A row is its values one
+//! after the other, so that no two rows have the same text, and its hash is MD5 of that: fast on both sides, and here against
+//! accidents only. A table's checksum is the number of its rows and two sums of 64 bits over their hashes, kept for each first byte
+//! of the hash: the order of the rows does not count, and duplicates do not cancel out.
+
+use super::carrier;
+use super::form::{Cell, Form};
+use md5::{Digest, Md5};
+use std::fmt::Write;
+
+/// Appends a value.
+pub fn push(cell: &Cell, out: &mut String) {
+    let hex = |bytes: &[u8], out: &mut String| {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        for byte in bytes {
+            out.push(DIGITS[usize::from(byte >> 4)].into());
+            out.push(DIGITS[usize::from(byte & 15)].into());
+        }
+    };
+    // Writing to a String does not fail.
+    let _ = match *cell {
+        Cell::Null => {
+            out.push('n');
+            Ok(())
+        }
+        Cell::Integer(n) => write!(out, "i{n}"),
+        Cell::Real(x) => write!(out, "r{:016x}", x.to_bits()),
+        Cell::Text(text) => write!(out, "t{}:{text}", text.len()),
+        Cell::RawText(bytes) => {
+            out.push('x');
+            hex(bytes, out);
+            Ok(())
+        }
+        Cell::Blob(bytes) => {
+            out.push('b');
+            hex(bytes, out);
+            Ok(())
+        }
+        Cell::Bool(truth) => write!(out, "i{}", u8::from(truth)),
+        Cell::Date(days) => write!(out, "d{days}"),
+        Cell::Micros(micros) => write!(out, "m{micros}"),
+        Cell::Uuid(id) => write!(out, "u{id:032x}"),
+        Cell::Json(text) => {
+            let same = serde_json::from_str::<serde_json::Value>(text).map(|v| v.to_string()).unwrap_or_default();
+            write!(out, "j{same}")
+        }
+    };
+}
+
+/// The same of a column, in SQL.
+pub fn expression(form: Form, column: &str) -> String {
+    let value = match form {
+        Form::Integer(_) => format!("'i' || {column}"),
+        Form::Real(_) => format!("'r' || encode(float8send({column}::float8), 'hex')"),
+        Form::Numeric => {
+            format!("CASE WHEN scale({column}) = 0 THEN 'i' || {column} ELSE 'r' || encode(float8send({column}::float8), 'hex') END")
+        }
+        Form::Text(_) => format!("'t' || octet_length({column}) || ':' || {column}"),
+        Form::Bytes => format!("'b' || encode({column}, 'hex')"),
+        Form::Any => carrier::canonical(column),
+        Form::Bool => format!("'i' || {column}::int"),
+        Form::Date => format!("'d' || ({column} - '2000-01-01'::date)"),
+        Form::Time => format!("'m' || (extract(epoch FROM {column}) * 1000000)::int8"),
+        Form::Timestamp => format!("'m' || (extract(epoch FROM {column} - '2000-01-01 00:00:00') * 1000000)::int8"),
+        Form::Json(_) => format!("'j' || {column}"),
+        Form::Uuid => format!("'u' || replace({column}::text, '-', '')"),
+    };
+    format!("coalesce({value}, 'n')")
+}
+
+/// The hash of a row's canonical text.
+pub fn hash(row: &str) -> [u8; 16] {
+    Md5::digest(row.as_bytes()).into()
+}
+
+/// A count and two sums of halves of hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sum {
+    /// Rows.
+    pub rows: i64,
+    /// The sum of the first halves, as signed numbers.
+    pub first: i128,
+    /// That of the second halves.
+    pub second: i128,
+}
+
+impl Sum {
+    /// Adds a row.
+    pub fn add(&mut self, hash: &[u8; 16]) {
+        let half = |at: usize| i64::from_be_bytes(hash[at..at + 8].try_into().expect("eight bytes"));
+        self.rows += 1;
+        self.first += i128::from(half(0));
+        self.second += i128::from(half(8));
+    }
+
+    fn merge(&mut self, other: &Sum) {
+        self.rows += other.rows;
+        self.first += other.first;
+        self.second += other.second;
+    }
+}
+
+/// A table's checksum, by the first byte of the rows' hashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checksum(pub Box<[Sum; 256]>);
+
+impl Default for Checksum {
+    fn default() -> Self {
+        Checksum(Box::new([Sum::default(); 256]))
+    }
+}
+
+impl Checksum {
+    /// Adds a row.
+    pub fn add(&mut self, hash: &[u8; 16]) {
+        self.0[usize::from(hash[0])].add(hash);
+    }
+
+    /// The sum over all.
+    pub fn total(&self) -> Sum {
+        self.0.iter().fold(Sum::default(), |mut total, sum| {
+            total.merge(sum);
+            total
+        })
+    }
+
+    /// The first bytes for which two tables differ.
+    pub fn differing(&self, other: &Checksum) -> Vec<u8> {
+        (0..=255).filter(|b| self.0[usize::from(*b)] != other.0[usize::from(*b)]).collect()
+    }
+}

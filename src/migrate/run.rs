@@ -1,0 +1,513 @@
+//! A migration from its beginning to its proof.
+
+use super::constraints::{put_back, take_off, take_off_references};
+use super::copy::copy;
+use super::form::Form;
+use super::layout::Layout;
+use super::progress::Progress;
+use super::scan::{TableScan, scan};
+use super::schema::{self, Planned};
+use super::snapshot::Snapshot;
+use super::source::{Object, ObjectKind, Source, open};
+use super::state::{self, Decisions, Migration, Stage};
+use super::target::{self, Target};
+use super::verify::{self, Comparison, Outcome};
+use super::{Error, counted};
+use crate::catalog::Catalog;
+use crate::translate::{Options, bind_ident};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+
+/// What becomes of values that do not fit their column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnMisfit {
+    /// The column's type becomes one that holds all; what no type holds is set aside.
+    Widen,
+    /// The rows go, whole, to litewire.quarantine.
+    Quarantine,
+    /// Nothing is copied.
+    Stop,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The SQLite file.
+    pub file: PathBuf,
+    /// Where the snapshot goes.
+    pub snapshots: PathBuf,
+    /// PostgreSQL's nearest types instead of those that hold what SQLite's columns do.
+    pub native: bool,
+    /// Stated types of columns.
+    pub types: BTreeMap<String, BTreeMap<String, String>>,
+    /// What becomes of misfits.
+    pub on_misfit: OnMisfit,
+    /// Go on without what cannot be translated.
+    pub skip_unsupported: bool,
+    /// Into tables that are there.
+    pub data_only: bool,
+    /// With `data_only`: empty tables that have rows.
+    pub replace: bool,
+    /// Tables at once.
+    pub jobs: usize,
+    /// Compare at the end.
+    pub verify: bool,
+    /// Keep the snapshot, for `litewire sync`.
+    pub keep_snapshot: bool,
+    /// Forget a run that was broken off.
+    pub restart: bool,
+}
+
+/// A table's part of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableReport {
+    /// Its name.
+    pub table: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Rows set aside.
+    pub quarantined: u64,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The migration's id.
+    pub migration: String,
+    /// The tables.
+    pub tables: Vec<TableReport>,
+    /// What was found in the data, and decided.
+    pub findings: Vec<String>,
+    /// Objects that were left out.
+    pub skipped: Vec<String>,
+    /// What went wrong, but lost nothing.
+    pub problems: Vec<String>,
+    /// The comparison, if there was one.
+    pub verified: Option<Outcome>,
+    /// The snapshot that was kept.
+    pub snapshot: Option<PathBuf>,
+}
+
+impl Report {
+    /// Is the target all that the file is?
+    pub fn whole(&self) -> bool {
+        self.problems.is_empty() && self.verified.as_ref().is_none_or(Outcome::equal)
+    }
+}
+
+/// Migrates, or goes on with a migration that was broken off.
+pub async fn migrate(target: &Target, request: &Request, progress: &Progress) -> Result<Report, Error> {
+    let file = request.file.canonicalize().map_err(|source| Error::File { path: request.file.clone(), source })?;
+    let mut client = target.prepared().await?;
+    state::prepare(&client).await?;
+    let begun = state::latest(&client, &file).await?.filter(|m| m.state == "running");
+    let mut report = Report::default();
+    let (snapshot, decisions, source) = match begun {
+        Some(migration) if !request.restart => {
+            let snapshot = Snapshot::find(&migration.snapshot, &migration.id).ok_or_else(|| {
+                let path = migration.snapshot.display();
+                Error::refused(format!("the migration that was broken off read {path}, which is gone; begin anew with --restart"))
+            })?;
+            progress.say(&format!("going on with migration {}, as it was begun", migration.id));
+            let source = Source::read(&snapshot.path)?;
+            (snapshot, migration.decisions, source)
+        }
+        broken_off => {
+            if let Some(migration) = broken_off {
+                forget(&client, migration).await?;
+            }
+            let snapshot = take_snapshot(&file, request, progress).await?;
+            let source = Source::read(&snapshot.path)?;
+            match decide(&client, &source, &snapshot, request, progress, &mut report).await {
+                Ok(decisions) => {
+                    state::begin(&client, &file, &snapshot, &decisions).await?;
+                    (snapshot, decisions, source)
+                }
+                Err(error) => {
+                    snapshot.remove()?;
+                    return Err(error);
+                }
+            }
+        }
+    };
+    report.migration = snapshot.id.clone();
+    report.skipped = decisions.skipped.clone();
+
+    make_tables(&mut client, &source, &snapshot, &decisions).await?;
+    let layouts = layouts(&client, &source, &snapshot.path, &decisions).await?;
+    fill(target, &client, &snapshot, &decisions, &layouts, request.jobs, progress).await?;
+    make_rest(&client, &source, &decisions, &mut report).await?;
+    for (table, table_state) in state::tables(&client, &snapshot.id).await? {
+        report.tables.push(TableReport { table, rows: table_state.rows, quarantined: table_state.quarantined });
+        report.problems.extend(table_state.problems);
+    }
+    state::set(&client, &snapshot.id, "copied").await?;
+
+    if request.verify {
+        let comparison = Comparison { file: snapshot.path.clone(), layouts, migration: Some(snapshot.id.clone()) };
+        let mut outcome = Outcome { tables: verify::rows(target, &comparison, request.jobs, progress).await?, schema: Vec::new() };
+        if !decisions.data_only {
+            outcome.schema = verify::schema(&client, &source, &decisions.skipped).await?;
+        }
+        if outcome.equal() {
+            state::set(&client, &snapshot.id, "verified").await?;
+        }
+        report.verified = Some(outcome);
+    }
+    if request.keep_snapshot || report.verified.as_ref().is_some_and(|outcome| !outcome.equal()) {
+        report.snapshot = Some(snapshot.path);
+    } else {
+        snapshot.remove()?;
+    }
+    Ok(report)
+}
+
+/// The copy is made on a thread that may block.
+async fn take_snapshot(file: &Path, request: &Request, progress: &Progress) -> Result<Snapshot, Error> {
+    let (file, directory, progress) = (file.to_owned(), request.snapshots.clone(), progress.clone());
+    tokio::task::spawn_blocking(move || Snapshot::take(&file, &directory, &progress)).await?
+}
+
+/// Drops what a broken-off migration made.
+async fn forget(client: &Client, migration: Migration) -> Result<(), Error> {
+    if !migration.decisions.data_only {
+        let catalog = target::catalog(client).await?;
+        for table in state::tables(client, &migration.id).await?.keys() {
+            if let Some(relation) = catalog.relation(table) {
+                client.batch_execute(&format!("DROP TABLE {}.{} CASCADE", bind_ident(&relation.schema), bind_ident(&relation.name))).await?;
+            }
+        }
+    }
+    client.execute("DELETE FROM litewire.quarantine WHERE migration = $1", &[&migration.id]).await?;
+    client.execute("DELETE FROM litewire.migrations WHERE id = $1", &[&migration.id]).await?;
+    if let Some(snapshot) = Snapshot::find(&migration.snapshot, &migration.id) {
+        snapshot.remove()?;
+    }
+    Ok(())
+}
+
+/// The translator's options for a migration.
+pub fn options(decisions: &Decisions) -> Options {
+    let types = decisions.column_types();
+    // A column whose own default its type cannot hold is made wider too.
+    Options { native_types: decisions.native, widen: Some(0), column_types: (!types.is_empty()).then(|| Arc::new(types)), ..Options::default() }
+}
+
+/// Looks at schema and data; nothing at the target changes.
+async fn decide(
+    client: &Client,
+    source: &Source,
+    snapshot: &Snapshot,
+    request: &Request,
+    progress: &Progress,
+    report: &mut Report,
+) -> Result<Decisions, Error> {
+    let catalog = target::catalog(client).await?;
+    let mut decisions = Decisions {
+        native: request.native,
+        data_only: request.data_only,
+        quarantine: request.on_misfit != OnMisfit::Stop,
+        types: request.types.clone(),
+        ..Decisions::default()
+    };
+    let known = if request.data_only {
+        unoccupied(client, source, &catalog, request.replace).await?;
+        catalog.clone()
+    } else {
+        if let Some(taken) = source.tables().find(|t| catalog.relation(&t.name).is_some()) {
+            return Err(Error::refused(format!(
+                "the target has a table {} already; migrate into an empty database, or with --data-only into the tables that are there",
+                taken.name
+            )));
+        }
+        planned(source, &catalog, &mut decisions, request.skip_unsupported)?
+    };
+    let tables = kept(source, &decisions);
+    let scans = scan_all(&snapshot.path, &tables, &known, request.jobs, progress).await?;
+    let mut stops = Vec::new();
+    for (layout, seen) in &scans {
+        settle(layout, seen, request.on_misfit, &mut decisions, &mut report.findings, &mut stops);
+    }
+    if !stops.is_empty() {
+        return Err(Error::Misfits(stops));
+    }
+    if !request.data_only {
+        // A wider column may be one that an expression over it cannot take.
+        planned(source, &catalog, &mut decisions, request.skip_unsupported)?;
+    }
+    report.findings.extend(orphans(&snapshot.path)?);
+    Ok(decisions)
+}
+
+/// All of the file's objects can be made, or are skipped; the catalog as it will be.
+fn planned(source: &Source, catalog: &Catalog, decisions: &mut Decisions, skip: bool) -> Result<Catalog, Error> {
+    let (planned, known) = schema::plan(&source.objects, catalog, &options(decisions));
+    let refused: Vec<&Planned> = planned.iter().filter(|p| p.outcome.is_err()).collect();
+    if !refused.is_empty() && !skip {
+        return Err(Error::Unsupported(refused.iter().filter_map(|p| p.refusal()).collect()));
+    }
+    decisions.skipped = refused.iter().map(|p| format!("{} {}", p.object.kind.name(), p.object.name)).collect();
+    Ok(known)
+}
+
+/// The tables that are not skipped.
+fn kept<'a>(source: &'a Source, decisions: &Decisions) -> Vec<&'a Object> {
+    source.tables().filter(|t| !decisions.skipped.contains(&format!("{} {}", t.kind.name(), t.name))).collect()
+}
+
+/// With --data-only the tables must be there, and empty unless they may be emptied.
+async fn unoccupied(client: &Client, source: &Source, catalog: &Catalog, replace: bool) -> Result<(), Error> {
+    for table in source.tables() {
+        let Some(relation) = catalog.relation(&table.name) else {
+            return Err(Error::refused(format!("the target has no table {}; without --data-only it would be made", table.name)));
+        };
+        let name = format!("{}.{}", bind_ident(&relation.schema), bind_ident(&relation.name));
+        if !replace && client.query_one(&format!("SELECT EXISTS (SELECT FROM {name})"), &[]).await?.get(0) {
+            return Err(Error::refused(format!("the target's table {} has rows; --replace removes them", table.name)));
+        }
+    }
+    Ok(())
+}
+
+async fn scan_all(
+    file: &Path,
+    tables: &[&Object],
+    catalog: &Catalog,
+    jobs: usize,
+    progress: &Progress,
+) -> Result<Vec<(Arc<Layout>, TableScan)>, Error> {
+    let connection = open(file)?;
+    let mut queue = Vec::new();
+    for table in tables {
+        queue.push(Arc::new(Layout::of(&connection, table, catalog)?));
+    }
+    drop(connection);
+    let mut running = JoinSet::new();
+    let mut scans = Vec::new();
+    let mut waiting = queue.into_iter();
+    loop {
+        while running.len() < jobs.max(1) {
+            let Some(layout) = waiting.next() else { break };
+            let (file, work) = (file.to_owned(), progress.work(&format!("scan {}", layout.table), None));
+            running.spawn_blocking(move || scan(&file, &layout, &work).map(|seen| (layout, seen)));
+        }
+        match running.join_next().await {
+            Some(done) => scans.push(done??),
+            None => break,
+        }
+    }
+    scans.sort_by(|(a, _), (b, _)| a.table.cmp(&b.table));
+    Ok(scans)
+}
+
+/// What a table's misfits come to.
+fn settle(layout: &Layout, seen: &TableScan, on_misfit: OnMisfit, decisions: &mut Decisions, findings: &mut Vec<String>, stops: &mut Vec<String>) {
+    for (field, column) in layout.fields.iter().zip(&seen.columns) {
+        let count = column.count();
+        if count == 0 {
+            continue;
+        }
+        let what = format!("{}.{} ({}): {}", layout.table, field.name, field.form.name(), column.describe());
+        let widens = on_misfit == OnMisfit::Widen && field.widens && field.form != Form::Any && column.beyond < count;
+        match on_misfit {
+            OnMisfit::Stop => stops.push(what),
+            _ if widens => {
+                decisions.set_type(&layout.table, &field.name, "any");
+                let rest = if column.beyond > 0 { format!("; {} go to quarantine", counted(column.beyond as usize, "row")) } else { String::new() };
+                findings.push(format!("{what}; the column holds any class{rest}"));
+            }
+            _ => findings.push(format!("{what}; the rows go to quarantine")),
+        }
+    }
+}
+
+/// Rows that refer to none: SQLite holds them where foreign keys are off.
+fn orphans(file: &Path) -> Result<Vec<String>, Error> {
+    let connection = open(file)?;
+    // A key onto what is no key at the other side makes the check fail; it checks nothing then.
+    let Ok(mut statement) = connection.prepare("SELECT \"table\", parent, count(*), min(rowid) FROM pragma_foreign_key_check GROUP BY 1, 2") else {
+        return Ok(Vec::new());
+    };
+    let line = |row: &rusqlite::Row| {
+        let (table, parent, count): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let first = row.get::<_, Option<i64>>(3)?.map_or(String::new(), |id| format!(" (rowid {id})"));
+        Ok(format!("{table}: {count} rows refer to no row of {parent}{first}; they are kept"))
+    };
+    Ok(statement.query_map([], line).and_then(Iterator::collect).unwrap_or_default())
+}
+
+/// Makes the tables that are not made yet, without their keys and indexes; each with its record, in one transaction.
+async fn make_tables(client: &mut Client, source: &Source, snapshot: &Snapshot, decisions: &Decisions) -> Result<(), Error> {
+    let made = state::tables(client, &snapshot.id).await?;
+    let catalog = target::catalog(client).await?;
+    if decisions.data_only {
+        for table in source.tables().filter(|t| !made.contains_key(&t.name)) {
+            let Some(relation) = catalog.relation(&table.name) else { continue };
+            let name = format!("{}.{}", bind_ident(&relation.schema), bind_ident(&relation.name));
+            let transaction = client.transaction().await?;
+            let later = take_off_references(&transaction, &name).await?;
+            state::made(&transaction, &snapshot.id, &table.name, &later).await?;
+            transaction.commit().await?;
+        }
+        return Ok(());
+    }
+    // Planned against what there was before, as it was when the migration began: what a table's indexes need to know is its text.
+    let mut before = Catalog { relations: Vec::new(), by_name: Default::default(), ..catalog.clone() };
+    catalog.relations.iter().filter(|r| !made.contains_key(&r.name)).for_each(|r| before.add(r.clone()));
+    let (planned, _) = schema::plan(&source.objects, &before, &options(decisions));
+    let failed = |error: crate::error::ClientError| Error::refused(error.to_string());
+    for table in kept(source, decisions).into_iter().filter(|t| !made.contains_key(&t.name)) {
+        let Some(plan) = planned.iter().find(|p| p.object.name == table.name && p.object.kind == table.kind) else { continue };
+        let Some(sql) = plan.outcome.clone().map_err(failed)? else { continue };
+        let transaction = client.transaction().await?;
+        transaction.batch_execute(&sql).await.map_err(|e| named(table, &e))?;
+        let printed = format!("{}.{}", bind_ident(&catalog.current_schema), bind_ident(&table.name));
+        let mut later = if table.kind == ObjectKind::Table { take_off(&transaction, &printed).await? } else { Vec::new() };
+        for index in planned.iter().filter(|p| p.object.kind == ObjectKind::Index && p.object.table.eq_ignore_ascii_case(&table.name)) {
+            later.extend(index.outcome.clone().ok().flatten());
+        }
+        state::made(&transaction, &snapshot.id, &table.name, &later).await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+fn named(object: &Object, error: &tokio_postgres::Error) -> Error {
+    Error::refused(format!("{} {}: {}", object.kind.name(), object.name, crate::backend::detail(error)))
+}
+
+async fn layouts(client: &Client, source: &Source, file: &Path, decisions: &Decisions) -> Result<Vec<Arc<Layout>>, Error> {
+    let catalog = target::catalog(client).await?;
+    let connection = open(file)?;
+    kept(source, decisions).into_iter().map(|table| Layout::of(&connection, table, &catalog).map(Arc::new)).collect()
+}
+
+/// Rows, then keys, checks, indexes and sequences, several tables at once.
+async fn fill(
+    target: &Target,
+    client: &Client,
+    snapshot: &Snapshot,
+    decisions: &Decisions,
+    layouts: &[Arc<Layout>],
+    jobs: usize,
+    progress: &Progress,
+) -> Result<(), Error> {
+    let states = state::tables(client, &snapshot.id).await?;
+    let source = Source::read(&snapshot.path)?;
+    let todo: Vec<_> = layouts.iter().filter(|l| states.get(&l.table).is_some_and(|s| s.stage < Stage::Done)).cloned().collect();
+    let queue = Arc::new(Mutex::new(todo));
+    let (states, sequences) = (Arc::new(states), Arc::new(source.sequences));
+    let mut workers = JoinSet::new();
+    for _ in 0..jobs.clamp(1, layouts.len().max(1)) {
+        let (target, snapshot, queue, states, sequences) = (target.clone(), snapshot.clone(), queue.clone(), states.clone(), sequences.clone());
+        let (progress, quarantine) = (progress.clone(), decisions.quarantine);
+        workers.spawn(async move {
+            let mut client = target.connect().await?;
+            loop {
+                let next = queue.lock().map_or(None, |mut queue| queue.pop());
+                let Some(layout) = next else { return Ok::<_, Error>(()) };
+                let Some(table) = states.get(&layout.table) else { continue };
+                if table.stage == Stage::Made {
+                    let work = Arc::new(progress.work(&layout.table, None));
+                    copy(&mut client, &snapshot.id, &snapshot.path, &layout, quarantine, work).await?;
+                }
+                let last = sequences.get(&layout.table).copied();
+                complete(&mut client, &snapshot.id, &layout, &table.later, last).await?;
+            }
+        });
+    }
+    while let Some(worker) = workers.join_next().await {
+        worker??;
+    }
+    Ok(())
+}
+
+/// What a table lacks once its rows are there.
+async fn complete(client: &mut Client, migration: &str, layout: &Layout, later: &[String], last: Option<i64>) -> Result<(), Error> {
+    client.batch_execute("BEGIN").await?;
+    let outcome = async {
+        let problems = put_back(client, &layout.table, later).await?;
+        if let Some((sequence, at)) = &layout.sequence {
+            let id = bind_ident(&layout.fields[*at].name);
+            let highest = format!("SELECT greatest(max({id}), $1::int8) FROM {}", layout.target);
+            let highest: Option<i64> = client.query_one(&highest, &[&last]).await?.get(0);
+            // A sequence begins at 1: below, it is as new.
+            if let Some(highest) = highest.filter(|n| *n > 0) {
+                client.execute("SELECT pg_catalog.setval($1::text::regclass, $2)", &[sequence, &highest]).await?;
+            }
+        }
+        state::done(client, migration, &layout.table, &problems).await?;
+        client.batch_execute("COMMIT").await?;
+        client.batch_execute(&format!("ANALYZE {}", layout.target)).await?;
+        Ok(())
+    };
+    let outcome: Result<(), Error> = outcome.await;
+    if outcome.is_err() {
+        // After a lost connection there is nothing to roll back.
+        let _ = client.batch_execute("ROLLBACK").await;
+    }
+    outcome
+}
+
+/// Views, triggers, and the numbers of the file.
+async fn make_rest(client: &Client, source: &Source, decisions: &Decisions, report: &mut Report) -> Result<(), Error> {
+    if decisions.data_only {
+        return Ok(());
+    }
+    let options = options(decisions);
+    let is_kept = |o: &&Object| !decisions.skipped.contains(&format!("{} {}", o.kind.name(), o.name));
+    let mut waiting: Vec<&Object> =
+        source.objects.iter().filter(|o| matches!(o.kind, ObjectKind::View | ObjectKind::Trigger)).filter(is_kept).collect();
+    // A view may read one that comes after it.
+    loop {
+        let (before, mut failed) = (waiting.len(), Vec::new());
+        for object in std::mem::take(&mut waiting) {
+            let catalog = target::catalog(client).await?;
+            if let Err(error) = schema::make(client, object, &catalog, &options).await {
+                failed.push((object, error));
+            }
+        }
+        if failed.is_empty() {
+            break;
+        }
+        if failed.len() == before {
+            report.problems.extend(failed.iter().map(|(_, error)| error.to_string()));
+            break;
+        }
+        waiting = failed.into_iter().map(|(object, _)| object).collect();
+    }
+    let catalog = target::catalog(client).await?;
+    for (pragma, value) in [("user_version", source.user_version), ("application_id", source.application_id)] {
+        let sql = schema::statement(&format!("PRAGMA {pragma} = {value}"), &catalog, &options).map_err(|e| Error::refused(e.to_string()))?;
+        if let Some(sql) = sql {
+            client.batch_execute(&sql).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares a file with what was migrated from it. A file in use is compared as it is at the beginning.
+pub async fn verify(target: &Target, file: &Path, jobs: usize, progress: &Progress) -> Result<Outcome, Error> {
+    let file = file.canonicalize().map_err(|source| Error::File { path: file.to_owned(), source })?;
+    let client = target.connect().await?;
+    let migration = state::latest(&client, &file).await?;
+    let decisions = migration.as_ref().map_or_else(Decisions::default, |m| m.decisions.clone());
+    let directory = file.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let (taken, shown) = (file.clone(), progress.clone());
+    let snapshot = tokio::task::spawn_blocking(move || Snapshot::take(&taken, &directory, &shown)).await??;
+    let compared = async {
+        let source = Source::read(&snapshot.path)?;
+        let layouts = layouts(&client, &source, &snapshot.path, &decisions).await?;
+        let comparison = Comparison { file: snapshot.path.clone(), layouts, migration: migration.map(|m| m.id) };
+        let tables = verify::rows(target, &comparison, jobs, progress).await?;
+        let schema = if decisions.data_only { Vec::new() } else { verify::schema(&client, &source, &decisions.skipped).await? };
+        Ok(Outcome { tables, schema })
+    };
+    let compared = compared.await;
+    snapshot.remove()?;
+    compared
+}

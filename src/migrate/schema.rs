@@ -1,0 +1,93 @@
+//! DDL by the translator that a client's DDL goes through.
+
+use super::Error;
+use super::source::{Object, ObjectKind};
+use crate::catalog::Catalog;
+use crate::error::ClientError;
+use crate::translate::{self, Action, Options};
+use tokio_postgres::Client;
+
+/// What becomes of one object.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The object.
+    pub object: Object,
+    /// PostgreSQL's statement (None where there is nothing to do), or why there is none.
+    pub outcome: Result<Option<String>, ClientError>,
+}
+
+impl Planned {
+    /// `trigger t_au: CREATE TRIGGER is not supported`, for one that is refused.
+    pub fn refusal(&self) -> Option<String> {
+        let error = self.outcome.as_ref().err()?;
+        let hint = error.hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
+        Some(format!("{} {}: {}{hint}", self.object.kind.name(), self.object.name, error.message))
+    }
+}
+
+/// One statement for PostgreSQL, as its text.
+pub fn statement(sql: &str, catalog: &Catalog, options: &Options) -> Result<Option<String>, ClientError> {
+    match translate::translate(sql, &[], catalog, options)?.action {
+        Action::Execute(statement) if statement.template.slots.is_empty() => Ok(Some(statement.template.numbered())),
+        Action::Execute(_) => Err(ClientError::refused("DDL with a value of the moment")),
+        _ => Ok(None),
+    }
+}
+
+/// All of a file's objects against `catalog`, each seeing those before it; the catalog as it is with all that could be translated.
+pub fn plan(objects: &[Object], catalog: &Catalog, options: &Options) -> (Vec<Planned>, Catalog) {
+    let mut known = catalog.clone();
+    let mut planned = Vec::new();
+    let (views, others): (Vec<&Object>, Vec<&Object>) = objects.iter().partition(|o| o.kind == ObjectKind::View);
+    let (triggers, made): (Vec<&Object>, Vec<&Object>) = others.into_iter().partition(|o| o.kind == ObjectKind::Trigger);
+    let mut take = |object: &Object, known: &mut Catalog, keep: bool| {
+        let outcome = statement(&object.sql, known, options);
+        let done = outcome.is_ok();
+        if done && let Some(next) = translate::overlay(&object.sql, known, options) {
+            *known = next;
+        }
+        if done || keep {
+            planned.push(Planned { object: object.clone(), outcome });
+        }
+        done
+    };
+    for object in made {
+        take(object, &mut known, true);
+    }
+    // SQLite does not mind a view that reads one made after it.
+    let mut waiting = views;
+    loop {
+        let before = waiting.len();
+        waiting.retain(|view| !take(view, &mut known, false));
+        if waiting.is_empty() || waiting.len() == before {
+            break;
+        }
+    }
+    for object in waiting.into_iter().chain(triggers) {
+        take(object, &mut known, true);
+    }
+    (planned, known)
+}
+
+/// Makes an object unless it is there. True when it was made.
+pub async fn make(client: &Client, object: &Object, catalog: &Catalog, options: &Options) -> Result<bool, Error> {
+    let there = match object.kind {
+        ObjectKind::Table | ObjectKind::View | ObjectKind::Virtual => catalog.relation(&object.name).is_some(),
+        ObjectKind::Index => catalog.relations.iter().any(|r| r.indexes.iter().any(|i| i.name.eq_ignore_ascii_case(&object.name))),
+        ObjectKind::Trigger => {
+            let known = "SELECT EXISTS (SELECT FROM litewire.objects WHERE kind = 'trigger' AND lower(name) = lower($1))";
+            client.query_one(known, &[&object.name]).await?.get(0)
+        }
+    };
+    if there {
+        return Ok(false);
+    }
+    let failed = |error: ClientError| Error::refused(format!("{} {}: {error}", object.kind.name(), object.name));
+    if let Some(sql) = statement(&object.sql, catalog, options).map_err(failed)? {
+        client
+            .batch_execute(&sql)
+            .await
+            .map_err(|e| Error::refused(format!("{} {}: {}", object.kind.name(), object.name, crate::backend::detail(&e))))?;
+    }
+    Ok(true)
+}
