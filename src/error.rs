@@ -33,6 +33,8 @@ states! {
     DUPLICATE_STATEMENT = b"42P05";
     /// A portal that does not exist.
     INVALID_CURSOR_NAME = b"34000";
+    /// A view that refers to itself.
+    INVALID_OBJECT_DEFINITION = b"42P17";
     /// Text that no grammar takes.
     SYNTAX_ERROR = b"42601";
     /// A table that does not exist.

@@ -59,6 +59,18 @@ impl Catalog {
         self.by_name.get(&name.to_ascii_lowercase()).map(|&i| &self.relations[i])
     }
 
+    /// The index of a relation of this catalog.
+    pub fn index_of(&self, relation: &Relation) -> Option<usize> {
+        let named = self.by_name.get(&relation.name.to_ascii_lowercase()).copied();
+        named.filter(|&i| std::ptr::eq(&self.relations[i], relation)).or_else(|| self.relations.iter().position(|r| std::ptr::eq(r, relation)))
+    }
+
+    /// The index of that name that a CREATE INDEX made, ASCII case-insensitively, with its table.
+    pub fn index(&self, name: &str) -> Option<(&Relation, &Index)> {
+        let of = |r: &'_ Relation| r.indexes.iter().position(|i| !i.constraint && i.name.eq_ignore_ascii_case(name));
+        self.relations.iter().find_map(|r| of(r).map(|at| (r, &r.indexes[at])))
+    }
+
     /// Adds a relation; an earlier one of the same name keeps precedence.
     pub fn add(&mut self, relation: Relation) {
         self.by_name.entry(relation.name.to_ascii_lowercase()).or_insert(self.relations.len());
@@ -111,6 +123,11 @@ impl Relation {
     /// Was it made from SQLite's DDL, through Litewire?
     pub fn is_sqlite(&self) -> bool {
         self.sql.is_some()
+    }
+
+    /// The text of a view of SQLite's: wherever it is named, it is read anew.
+    pub fn view_text(&self) -> Option<&str> {
+        self.sql.as_deref().filter(|_| self.kind == RelationKind::View)
     }
 
     /// The visible column of that name, ASCII case-insensitively, with its index.

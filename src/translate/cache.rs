@@ -137,9 +137,27 @@ impl Plans {
 /// All that a translation depends on, as bytes; different inputs never give the same ones.
 fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box<[u8]> {
     // Without `..`: an option that the key lacks does not compile.
-    let Options { native_results, infer_params, native_types, case_sensitive_like, foreign_keys, foreign_keys_by_pragma, widen, ref column_types } =
-        *options;
-    let flags = [native_results, infer_params, native_types, case_sensitive_like, foreign_keys, foreign_keys_by_pragma, widen.is_some()];
+    let Options {
+        native_results,
+        infer_params,
+        native_types,
+        case_sensitive_like,
+        foreign_keys,
+        foreign_keys_by_pragma,
+        foreign_keys_checked,
+        widen,
+        ref column_types,
+    } = *options;
+    let flags = [
+        native_results,
+        infer_params,
+        native_types,
+        case_sensitive_like,
+        foreign_keys,
+        foreign_keys_by_pragma,
+        foreign_keys_checked,
+        widen.is_some(),
+    ];
     let mut key = Vec::with_capacity(8 + 1 + 8 + 5 * params.len() + sql.len());
     key.extend_from_slice(&version.to_le_bytes());
     key.push(flags.iter().fold(0, |bits, &flag| bits << 1 | u8::from(flag)));

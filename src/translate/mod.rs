@@ -39,6 +39,8 @@ pub struct Options {
     pub case_sensitive_like: bool,
     /// Foreign keys of new tables become real constraints.
     pub foreign_keys: bool,
+    /// The session itself has said so: DROP TABLE and ALTER TABLE mind what refers to a table.
+    pub foreign_keys_checked: bool,
     /// PRAGMA foreign_keys = ON makes the recorded foreign keys of all tables real (`[dialect] foreign_keys = "first-pragma"`).
     pub foreign_keys_by_pragma: bool,
     /// `[dialect] misfit = "widen"`: a column that cannot hold a value becomes dynamic, where that is safe and the table has no
@@ -184,12 +186,10 @@ fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: 
             Ok(Action::Execute(Box::new(Statement { template: text.into_template(), columns, guard: true, ..Statement::default() })))
         }
         S::Insert(_) | S::Update(_) | S::Delete(_) => Ok(Action::Execute(Box::new(write::write(statement, binder, lower)?))),
-        S::CreateTable(create) => ddl::table(create, binder, lower),
-        S::CreateIndex(create) => ddl::index(create, binder, lower),
-        S::CreateView(create) => ddl::view(create, binder, lower),
-        S::AlterTable(alter) => ddl::alter(alter, binder, lower),
-        S::Drop { object_type, if_exists, names, .. } => ddl::drop(*object_type, *if_exists, names, binder, binder.catalog),
         other => {
+            if let Some(action) = ddl::action(statement, binder, lower) {
+                return action;
+            }
             Err(ClientError::refused(format!("the statement {}", other.to_string().split_whitespace().take(2).collect::<Vec<_>>().join(" "))).at(0))
         }
     }

@@ -61,6 +61,10 @@ pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog, options: &Options)
     }
     let table = || argument.as_deref().and_then(|n| catalog.relation(n));
     Ok(match name_text.as_str() {
+        "table_info" | "table_xinfo" if table().is_some_and(|t| t.view_text().is_some()) => {
+            let columns = table().map_or(Ok(Vec::new()), |t| super::bind::columns_of_view(t, catalog, options))?;
+            view_info(columns, name_text == "table_xinfo")
+        }
         "table_info" => rows(&["cid", "name", "type", "notnull", "dflt_value", "pk"], table().map_or(Vec::new(), |t| table_info(t, false))),
         "table_xinfo" => rows(&["cid", "name", "type", "notnull", "dflt_value", "pk", "hidden"], table().map_or(Vec::new(), |t| table_info(t, true))),
         "table_list" => rows(&["schema", "name", "type", "ncol", "wr", "strict"], table_list(catalog, argument.as_deref())),
@@ -153,6 +157,17 @@ fn table_info(table: &Relation, hidden: bool) -> Vec<Vec<Value>> {
             row
         })
         .collect()
+}
+
+fn view_info(columns: Vec<(String, String)>, hidden: bool) -> Action {
+    let row = |(cid, (name, declared)): (usize, (String, String))| {
+        let zero = Value::Integer(0);
+        let mut row = vec![Value::Integer(cid as i64), Value::Text(name), Value::Text(declared), zero.clone(), Value::Null, zero.clone()];
+        row.extend(hidden.then_some(zero));
+        row
+    };
+    let names = ["cid", "name", "type", "notnull", "dflt_value", "pk", "hidden"];
+    rows(&names[..6 + usize::from(hidden)], columns.into_iter().enumerate().map(row).collect())
 }
 
 /// A default without the backend's casts.

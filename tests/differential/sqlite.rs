@@ -22,7 +22,9 @@ impl Sqlite {
         let mut batch = Batch::new(&self.0, &statement.sql);
         while let Some(mut prepared) = batch.next()? {
             let width = prepared.column_count();
-            if width > 0 {
+            // ALTER TABLE is a SELECT of SQLite's own inside, whose column shows.
+            let own = statement.sql.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case("ALTER"));
+            if width > 0 && !own {
                 out.names = prepared.column_names().map(str::to_owned).collect();
             }
             for (i, parameter) in statement.parameters.iter().enumerate().take(prepared.parameter_count()) {

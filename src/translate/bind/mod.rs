@@ -3,16 +3,18 @@
 mod expr;
 mod query;
 mod scope;
+mod view;
 mod window;
 
 pub use expr::compare;
 pub use query::{plain_query, plain_select, unique};
 pub use scope::{Scope, Source};
+pub use view::columns_of_view;
 
 use super::parse::scan::{self, Kind as TokenKind};
 use super::parse::{self, Exclude};
 use super::tree::Class;
-use super::tree::{Cte, Expr, Kind, Ty};
+use super::tree::{Cte, Expr, Kind, Origin, Ty};
 use super::{Options, ParamClass};
 use crate::catalog::{Affinity, Catalog, Relation};
 use crate::error::{ClientError, SqlState};
@@ -41,6 +43,32 @@ pub struct Binder<'a> {
     aliases: usize,
     /// The WINDOW clause of the query whose expressions are bound.
     pub windows: Vec<sqlparser::ast::NamedWindowDefinition>,
+    /// The views whose texts are being bound, the innermost last.
+    views: Vec<&'a str>,
+    /// How many views were bound for this statement.
+    expanded: usize,
+    /// What the text mentions, where that is asked for.
+    pub mentions: Option<std::cell::RefCell<Vec<Mention>>>,
+}
+
+/// A place of the text where something is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// The byte offset of the name's token.
+    pub at: usize,
+    /// What it names.
+    pub what: Mentioned,
+}
+
+/// What a text can mention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mentioned {
+    /// A relation of the catalog.
+    Relation(usize),
+    /// A column of the catalog.
+    Column(Origin),
+    /// A string in double quotes.
+    Text,
 }
 
 impl<'a> Binder<'a> {
@@ -58,6 +86,16 @@ impl<'a> Binder<'a> {
             ctes: Vec::new(),
             aliases: 0,
             windows: Vec::new(),
+            views: Vec::new(),
+            expanded: 0,
+            mentions: None,
+        }
+    }
+
+    /// Notes that the text names something.
+    pub fn mention(&self, span: Span, what: Mentioned) {
+        if let Some(mentions) = &self.mentions {
+            mentions.borrow_mut().push(Mention { at: self.at(span), what });
         }
     }
 
@@ -101,6 +139,8 @@ impl<'a> Binder<'a> {
             }
         };
         found.ok_or_else(|| {
+            // A view's names are those of its own schema.
+            let schema = schema.or_else(|| (!self.views.is_empty()).then(|| "main".to_owned()));
             let qualified = schema.map_or(String::new(), |s| format!("{s}."));
             ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {qualified}{}", table.value)).at(self.at(table.span))
         })

@@ -2,7 +2,7 @@
 
 use super::expr::{compare, logic};
 use super::scope::{Scope, Source, SourceColumn};
-use super::{Binder, Bound, quote_ident, quote_relation, split_name};
+use super::{Binder, Bound, Mentioned, quote_ident, quote_relation, split_name};
 use crate::catalog::{Affinity, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions::FunctionKind;
@@ -348,6 +348,10 @@ impl Binder<'_> {
                 SelectItem::Wildcard(_) => self.star(None, &mut out, item)?,
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
                     let (_, table) = split_name(name)?;
+                    let own = self.scope().sources.iter().find(|s| !s.aliased && s.name.eq_ignore_ascii_case(&table.value));
+                    if let Some(relation) = own.and_then(|s| s.relation) {
+                        self.mention(table.span, Mentioned::Relation(relation));
+                    }
                     self.star(Some(&table.value), &mut out, item)?;
                 }
                 other => return Err(self.refused(other, other.span())),
@@ -484,8 +488,12 @@ impl Binder<'_> {
 
     fn derived(&mut self, query: Query, name: Option<String>) -> From {
         let printed = name.as_ref().map_or_else(|| self.alias(), |n| quote_ident(n));
-        let names = unique(&query.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>());
-        let columns = query.columns.iter().zip(&names).map(|(c, unique)| derived_column(&c.name, unique, c.ty));
+        let told = super::view::distinct(query.columns.iter().map(|c| c.name.clone()));
+        let names = unique(&told);
+        let columns = told.iter().zip(&names).enumerate().map(|(at, (name, unique))| SourceColumn {
+            origin: super::view::origin(&query, at),
+            ..derived_column(name, unique, query.columns[at].ty)
+        });
         let source = Source { name: name.unwrap_or_default(), printed: printed.clone(), columns: columns.collect(), ..Source::default() };
         self.scope().sources.push(source);
         From::Query(Box::new(query), printed, names.iter().map(|n| quote_ident(n)).collect())
@@ -497,7 +505,11 @@ impl Binder<'_> {
         if schema.is_none()
             && let Some(cte) = self.ctes.iter().rev().find(|c| c.name.eq_ignore_ascii_case(&quote_ident(&table.value)))
         {
-            let columns = cte.columns.iter().zip(&cte.types).map(|(name, ty)| derived_column(name, name, *ty)).collect();
+            let column = |(at, (name, ty)): (usize, (&String, &Ty))| SourceColumn {
+                origin: super::view::origin(&cte.query, at),
+                ..derived_column(name, name, *ty)
+            };
+            let columns = cte.columns.iter().zip(&cte.types).enumerate().map(column).collect();
             let printed = quote_ident(&called);
             let from = From::Table(cte.name.clone(), printed.clone());
             self.scope().sources.push(Source { name: called, printed, columns, ..Source::default() });
@@ -508,7 +520,16 @@ impl Binder<'_> {
             return Ok(self.derived(query, Some(called)));
         }
         let relation = self.relation(name)?;
-        let mut source = Source::of_relation(relation, &called);
+        if let Some(sql) = relation.view_text() {
+            let query = self.view(relation, sql, table)?;
+            return Ok(self.derived(query, Some(called)));
+        }
+        let index = self.catalog.index_of(relation);
+        let mut source = index.map_or_else(|| Source::of_relation(relation, &called), |index| Source::of_origin(relation, index, &called));
+        source.aliased = alias.is_some();
+        if let Some(index) = index {
+            self.mention(table.span, Mentioned::Relation(index));
+        }
         if relation.kind != RelationKind::Table {
             source.rowid = None;
         }
@@ -549,7 +570,7 @@ fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
     // A subquery's column keeps its expression's affinity; an expression has BLOB affinity, which converts nothing.
     let class = if matches!(ty.class, Class::Param | Class::Null) { Class::Text } else { ty.class };
     let ty = Ty { affinity: ty.affinity.or(Some(Affinity::Blob)), class, ..ty };
-    SourceColumn { name: name.to_owned(), printed: quote_ident(unique), ty, oid: 0, byte_order: true, hidden: false }
+    SourceColumn { name: name.to_owned(), printed: quote_ident(unique), ty, oid: 0, byte_order: true, hidden: false, origin: None }
 }
 
 /// Column names of a derived table, made different: PostgreSQL refuses a reference to a name that stands twice.

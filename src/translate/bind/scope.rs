@@ -1,9 +1,9 @@
 //! What names mean within a query: the tables of FROM with their columns, and the queries around it.
 
-use super::{Binder, Bound, quote_ident};
+use super::{Binder, Bound, Mentioned, quote_ident};
 use crate::catalog::{Relation, oid};
 use crate::error::{ClientError, SqlState};
-use crate::translate::tree::{Column, Expr, Kind, Ty};
+use crate::translate::tree::{Column, Expr, Kind, Origin, Ty};
 use sqlparser::ast::Ident;
 
 /// One query's names.
@@ -32,6 +32,10 @@ pub struct Source {
     pub rowid: Option<usize>,
     /// Indexes of the primary key's columns.
     pub key: Vec<usize>,
+    /// The relation of the catalog that it is.
+    pub relation: Option<usize>,
+    /// Does an alias qualify its columns?
+    pub aliased: bool,
 }
 
 /// A column of a table in scope.
@@ -49,6 +53,8 @@ pub struct SourceColumn {
     pub byte_order: bool,
     /// Left out of `*`, found by name only.
     pub hidden: bool,
+    /// The column of the catalog that it is.
+    pub origin: Option<Origin>,
 }
 
 impl Source {
@@ -61,6 +67,7 @@ impl Source {
             oid: c.type_oid,
             byte_order: c.byte_order,
             hidden: c.hidden,
+            origin: None,
         });
         Source {
             name: name.to_owned(),
@@ -68,7 +75,19 @@ impl Source {
             columns: columns.collect(),
             rowid: relation.rowid().map(|(at, _)| at),
             key: relation.primary_key(),
+            relation: None,
+            aliased: false,
         }
+    }
+
+    /// The same, known to be the relation at an index of the catalog.
+    pub fn of_origin(relation: &Relation, index: usize, name: &str) -> Self {
+        let mut source = Source::of_relation(relation, name);
+        for (at, column) in source.columns.iter_mut().enumerate() {
+            column.origin = Some((index, at));
+        }
+        source.relation = Some(index);
+        source
     }
 
     /// A column as an expression.
@@ -83,6 +102,7 @@ impl Source {
             source,
             byte_order: column.byte_order,
             oid: if column.oid == 0 { oid::TEXT } else { column.oid },
+            origin: column.origin,
         });
         Expr { kind, ty: column.ty }
     }
@@ -136,12 +156,29 @@ impl Binder<'_> {
         Ok(None)
     }
 
+    fn mention_column(&self, table: Option<&Ident>, name: &Ident, expr: &Expr) {
+        let Kind::Column(Column { origin: Some(origin), depth, source, .. }) = expr.kind else { return };
+        let found = self.mentions.as_ref().and_then(|_| self.scopes.iter().rev().nth(depth)?.sources.get(source));
+        // A subquery's column is named by the subquery; `rowid` is nobody's own name.
+        let Some(found) = found.filter(|f| f.relation == Some(origin.0)) else { return };
+        if !found.aliased
+            && let Some(table) = table
+        {
+            self.mention(table.span, Mentioned::Relation(origin.0));
+        }
+        if self.catalog.relations[origin.0].columns[origin.1].name.eq_ignore_ascii_case(&name.value) {
+            self.mention(name.span, Mentioned::Column(origin));
+        }
+    }
+
     /// A bare or qualified column; a name in double quotes that nothing has is a string (quirks.html §8).
     pub fn column(&self, table: Option<&Ident>, name: &Ident) -> Bound<Expr> {
         if let Some(expr) = self.resolve(table.map(|t| t.value.as_str()), name)? {
+            self.mention_column(table, name, &expr);
             return Ok(expr);
         }
         if table.is_none() && name.quote_style == Some('"') {
+            self.mention(name.span, Mentioned::Text);
             return Ok(Expr::literal(crate::value::Value::Text(name.value.clone())));
         }
         let qualified = table.map_or(String::new(), |t| format!("{}.", t.value));

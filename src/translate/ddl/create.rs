@@ -1,16 +1,13 @@
-//! CREATE TABLE (lang_createtable.html), CREATE INDEX, CREATE VIEW.
+//! CREATE TABLE (lang_createtable.html).
 
-use super::overlay::sequence_name;
 use super::types::{backend_type, column, declared, stated};
 use super::widen::ANY;
-use super::{done, execute, needs_registry, qualified, register, stored_expression};
+use super::{Change, named_otherwise, needs_registry, qualified, register, stored_expression, text};
 use crate::catalog::{Affinity, Collation, Column, ForeignKey, Index, IndexPart, Relation};
 use crate::error::{ClientError, SqlState};
-use crate::translate::Action;
-use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name, unique};
+use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
 use crate::translate::lower::{Lower, literal_text};
 use crate::translate::parse::scan;
-use crate::translate::tree::Class;
 use sqlparser::ast::{self, ColumnOption, IndexColumn, ReferentialAction, TableConstraint};
 
 /// A table while it is made: the catalog's view of it, and the text for the backend.
@@ -20,7 +17,7 @@ pub(super) struct Making {
 }
 
 /// CREATE TABLE.
-pub fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Action> {
+pub(super) fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Option<Change>> {
     let catalog = binder.catalog;
     needs_registry(catalog)?;
     let (_, ident) = split_name(&create.name)?;
@@ -31,31 +28,23 @@ pub fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lower: &mut
     if create.query.is_some() {
         return refuse("CREATE TABLE … AS SELECT");
     }
-    if ident.value.to_ascii_lowercase().starts_with("sqlite_") {
-        let message = format!("object name reserved for internal use: {}", ident.value);
-        return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, message).at(binder.at(ident.span)));
+    if named_otherwise(&ident.value, create.if_not_exists, binder.at(ident.span), catalog)? {
+        return Ok(None);
     }
-    if let Some(existing) = catalog.relation(&ident.value) {
-        if create.if_not_exists {
-            return Ok(done("CREATE TABLE"));
-        }
-        let kind = if existing.kind == crate::catalog::RelationKind::Table { "table" } else { "view" };
-        let message = format!("{kind} {} already exists", ident.value);
-        return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(binder.at(ident.span)));
-    }
-    let making = made(create, &ident.value, binder, lower)?;
-    let relation = &making.relation;
+    let Making { mut relation, parts } = made(create, &ident.value, binder, lower)?;
+    let sql = text::stored(binder.sql, "TABLE");
     let schema = &relation.schema;
     let printed = qualified(schema, &relation.name);
-    let mut steps = vec![format!("CREATE TABLE {printed} (\n  {}\n)", making.parts.join(",\n  "))];
-    steps.push(register(schema, "table", &relation.name, &relation.name, binder.sql));
+    let mut steps = vec![format!("CREATE TABLE {printed} (\n  {}\n)", parts.join(",\n  "))];
+    steps.push(register(schema, "table", &relation.name, &relation.name, &sql));
     for column in &relation.columns {
         steps.push(register_column(&printed, column));
     }
-    for index in relation.indexes.iter().filter(|i| !i.constraint) {
-        steps.push(folded_index(&printed, index));
-    }
-    Ok(execute(&steps, "CREATE TABLE"))
+    steps.extend(relation.indexes.iter().filter(|i| !i.constraint).map(|index| folded_index(&printed, index)));
+    relation.sql = Some(sql);
+    let mut relations = catalog.relations.clone();
+    relations.push(relation);
+    Ok(Some(Change { steps, relations, touched: vec![ident.value.clone()] }))
 }
 
 /// The statement that records a column's declared type.
@@ -176,7 +165,7 @@ impl Making {
                 TableConstraint::PrimaryKey(key) => self.key(&key.columns, true, binder)?,
                 TableConstraint::Unique(key) => self.key(&key.columns, false, binder)?,
                 TableConstraint::Check(check) => self.check(check, binder, lower)?,
-                TableConstraint::ForeignKey(foreign) => self.foreign(foreign, binder)?,
+                TableConstraint::ForeignKey(foreign) => self.foreign(foreign)?,
                 other => return Err(ClientError::refused(format!("the constraint {other}"))),
             }
         }
@@ -228,7 +217,7 @@ impl Making {
                 ColumnOption::ForeignKey(foreign) => {
                     let mut foreign = foreign.clone();
                     foreign.columns = vec![def.name.clone()];
-                    self.foreign(&foreign, binder)?;
+                    self.foreign(&foreign)?;
                 }
                 ColumnOption::Generated { generation_expr: Some(e), .. } => {
                     let expr = binder.expr(e)?;
@@ -297,7 +286,7 @@ impl Making {
         self.relation.indexes.push(index);
     }
 
-    fn check<'a>(&mut self, check: &ast::CheckConstraint, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<()> {
+    pub(super) fn check<'a>(&mut self, check: &ast::CheckConstraint, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<()> {
         let text = stored_expression(&check.expr, binder, lower, true)?;
         // SQLite names the expression's own text in its message.
         let name = check.name.as_ref().map_or_else(|| check.expr.to_string(), |n| n.value.clone());
@@ -307,7 +296,7 @@ impl Making {
         Ok(())
     }
 
-    fn foreign(&mut self, foreign: &ast::ForeignKeyConstraint, binder: &Binder) -> Bound<()> {
+    fn foreign(&mut self, foreign: &ast::ForeignKeyConstraint) -> Bound<()> {
         let (_, target) = split_name(&foreign.foreign_table)?;
         let action = |a: &Option<ReferentialAction>| a.as_ref().map_or_else(|| "NO ACTION".to_owned(), ToString::to_string);
         let key = ForeignKey {
@@ -320,10 +309,6 @@ impl Making {
             deferred: foreign.characteristics.as_ref().is_some_and(|c| c.initially == Some(ast::DeferrableInitial::Deferred)),
         };
         // Recorded in the table's text; a real constraint only where foreign keys are enforced (foreignkeys.html §2).
-        if binder.options.foreign_keys {
-            let target = binder.catalog.relation(&key.target).map_or_else(|| quote_ident(&key.target), |r| qualified(&r.schema, &r.name));
-            self.parts.push(super::foreign::constraint(&key, &target));
-        }
         self.relation.foreign_keys.push(key);
         Ok(())
     }
@@ -348,109 +333,8 @@ fn folded_text(column: &Column) -> String {
     }
 }
 
-/// CREATE INDEX. Its parts put NULLs first, as SQLite's order has them.
-pub fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Action> {
-    let catalog = binder.catalog;
-    let Some(name) = &create.name else { return Err(ClientError::refused("an index without a name")) };
-    let (_, ident) = split_name(name)?;
-    let exists = catalog.relations.iter().any(|r| r.indexes.iter().any(|i| i.name.eq_ignore_ascii_case(&ident.value)));
-    if exists {
-        if create.if_not_exists {
-            return Ok(done("CREATE INDEX"));
-        }
-        let message = format!("index {} already exists", ident.value);
-        return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(binder.at(ident.span)));
-    }
-    let table = binder.relation(&create.table_name)?;
-    let mut steps = vec![index_text(create, binder, lower)?];
-    if catalog.helpers.is_some() {
-        steps.push(register(&table.schema, "index", &ident.value, &table.name, binder.sql));
-    }
-    Ok(execute(&steps, "CREATE INDEX"))
-}
-
-/// The backend's text of a CREATE INDEX.
-pub(super) fn index_text<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<String> {
-    let Some(name) = &create.name else { return Err(ClientError::refused("an index without a name")) };
-    let (_, ident) = split_name(name)?;
-    let table = binder.relation(&create.table_name)?;
-    let mut source = Source::of_relation(table, &table.name);
-    source.printed = String::new();
-    binder.scopes.push(Scope { sources: vec![source], ..Scope::default() });
-    let mut parts = Vec::new();
-    for column in &create.columns {
-        let bound = binder.expr(&column.column.expr)?;
-        lower.stored = true;
-        let key =
-            lower.order_by(&[crate::translate::tree::OrderItem { expr: bound, result: None, descending: false, nulls_first: Some(true) }], false);
-        lower.stored = false;
-        let key = key?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))?;
-        let key = key.trim_end_matches(" NULLS FIRST");
-        let is_column = matches!(strip_collation(&column.column.expr), ast::Expr::Identifier(_)) && key.starts_with('"');
-        let key = if is_column { key.to_owned() } else { format!("({key})") };
-        let descending = column.column.options.sort == Some(ast::OrderBySort::Desc);
-        parts.push(format!("{key}{}", if descending { " DESC NULLS LAST" } else { " NULLS FIRST" }));
-    }
-    let predicate = match &create.predicate {
-        None => String::new(),
-        Some(e) => format!(" WHERE {}", stored_expression(e, binder, lower, true)?),
-    };
-    binder.scopes.pop();
-    let unique = if create.unique { "UNIQUE " } else { "" };
-    let printed = qualified(&table.schema, &table.name);
-    Ok(format!("CREATE {unique}INDEX {} ON {printed} ({}){predicate}", quote_ident(&ident.value), parts.join(", ")))
-}
-
-/// CREATE VIEW: the query translated, `*` expanded.
-pub fn view<'a>(create: &ast::CreateView, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Action> {
-    let catalog = binder.catalog;
-    needs_registry(catalog)?;
-    let (_, ident) = split_name(&create.name)?;
-    if create.temporary || create.materialized {
-        return Err(ClientError::refused("CREATE TEMP VIEW").at(binder.at(ident.span)));
-    }
-    if catalog.relation(&ident.value).is_some() {
-        if create.if_not_exists {
-            return Ok(done("CREATE VIEW"));
-        }
-        let message = format!("table {} already exists", ident.value);
-        return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(binder.at(ident.span)));
-    }
-    let query = binder.query(&create.query)?;
-    let given = create.columns.iter().map(|c| c.name.value.clone());
-    let names: Vec<String> = if create.columns.is_empty() { query.columns.iter().map(|c| c.name.clone()).collect() } else { given.collect() };
-    let names = unique(&names);
-
-    let classes: Vec<_> =
-        query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
-    lower.stored = true;
-    let body = lower.query_as(&query, &classes);
-    lower.stored = false;
-    let body = body?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))?;
-    let schema = &catalog.current_schema;
-    let printed = qualified(schema, &ident.value);
-    let columns: Vec<String> = names.iter().map(|n| quote_ident(n)).collect();
-    // A view's column keeps no domain of an expression's; the carrier is told again, so that the catalog knows it.
-    let cells: Vec<String> =
-        columns.iter().zip(&classes).map(|(n, c)| if *c == Class::Dynamic { format!("{n}::litewire.\"any\" AS {n}") } else { n.clone() }).collect();
-    let body = format!("SELECT {} FROM ({body}) AS \"_v\"({})", cells.join(", "), columns.join(", "));
-    let mut steps = vec![format!("CREATE VIEW {printed} ({}) AS {body}", columns.join(", "))];
-    steps.push(register(schema, "view", &ident.value, &ident.value, binder.sql));
-    for (name, column) in names.iter().zip(&query.columns) {
-        let declared = match column.ty.affinity {
-            Some(crate::catalog::Affinity::Text) => "TEXT",
-            Some(crate::catalog::Affinity::Integer) => "INTEGER",
-            Some(crate::catalog::Affinity::Real) => "REAL",
-            Some(crate::catalog::Affinity::Numeric) => "NUMERIC",
-            _ => "",
-        };
-        let made = Column {
-            name: name.clone(),
-            declared: Some(declared.to_owned()),
-            collation: column.ty.collation.map_or(Collation::Binary, |(c, _)| c),
-            ..Column::default()
-        };
-        steps.push(register_column(&printed, &made));
-    }
-    Ok(execute(&steps, "CREATE VIEW"))
+/// The name that PostgreSQL gives the sequence of an identity column.
+fn sequence_name(schema: &str, table: &str, column: &str) -> String {
+    let name = format!("{table}_{column}_seq");
+    if schema.is_empty() { quote_ident(&name) } else { format!("{}.{}", quote_ident(schema), quote_ident(&name)) }
 }

@@ -5,6 +5,7 @@ use super::{block, qualified};
 use crate::catalog::{Catalog, ForeignKey, Relation};
 use crate::translate::bind::{Binder, quote_ident};
 use crate::translate::lower::Lower;
+use crate::translate::parse::scan::{self, Token};
 use crate::translate::{Options, Statement, parse};
 use sqlparser::ast;
 
@@ -21,21 +22,41 @@ pub(super) fn constraint(key: &ForeignKey, target: &str) -> String {
     )
 }
 
+/// The steps that make real the recorded foreign keys of tables that changed, and those to such tables.
+pub(super) fn wanting(touched: &[String], catalog: &Catalog, options: &Options) -> Vec<String> {
+    if !options.foreign_keys {
+        return Vec::new();
+    }
+    let concerned = |r: &&Relation| {
+        let sql = r.sql.as_deref().unwrap_or_default();
+        let names = |t: &Token| touched.iter().any(|n| n.eq_ignore_ascii_case(&scan::unquote(t.text(sql))));
+        scan::tokens(sql).windows(2).any(|w| w[0].is(sql, "REFERENCES") && (names(&w[1]) || touched.contains(&r.name)))
+    };
+    catalog.relations.iter().filter(concerned).flat_map(|relation| missing(relation, catalog)).collect()
+}
+
+/// The steps that make a table's recorded foreign keys real.
+fn missing(relation: &Relation, catalog: &Catalog) -> Vec<String> {
+    let mut steps = Vec::new();
+    for key in recorded(relation, catalog).unwrap_or_default() {
+        let real = |r: &ForeignKey| !r.name.is_empty() && r.columns == key.columns && r.target.eq_ignore_ascii_case(&key.target);
+        let Some(target) = catalog.relation(&key.target).filter(|_| !relation.foreign_keys.iter().any(real)) else { continue };
+        let constraint = constraint(&key, &qualified(&target.schema, &target.name));
+        let table = qualified(&relation.schema, &relation.name);
+        // What PostgreSQL cannot enforce (no unique key there, columns of types that do not compare) stays recorded.
+        let excepted = "invalid_foreign_key OR undefined_column OR datatype_mismatch OR wrong_object_type OR undefined_function";
+        steps.push(format!("BEGIN ALTER TABLE {table} ADD {constraint} NOT VALID; EXCEPTION WHEN {excepted} THEN NULL; END"));
+    }
+    steps
+}
+
 /// The statement that makes every recorded foreign key real; None when all are. Rows that break one already are tolerated,
 /// as SQLite tolerates them; a key that nothing unique answers to stays recorded.
 pub fn enforce_foreign_keys(catalog: &Catalog) -> Option<Statement> {
     catalog.helpers?;
     let mut steps =
         vec!["INSERT INTO litewire.meta (key, value) VALUES ('foreign_keys', '1') ON CONFLICT (key) DO UPDATE SET value = excluded.value".to_owned()];
-    for relation in &catalog.relations {
-        for key in recorded(relation, catalog).unwrap_or_default() {
-            let real = |r: &ForeignKey| r.columns == key.columns && r.target.eq_ignore_ascii_case(&key.target);
-            let Some(target) = catalog.relation(&key.target).filter(|_| !relation.foreign_keys.iter().any(real)) else { continue };
-            let constraint = constraint(&key, &qualified(&target.schema, &target.name));
-            let table = qualified(&relation.schema, &relation.name);
-            steps.push(format!("BEGIN ALTER TABLE {table} ADD {constraint} NOT VALID; EXCEPTION WHEN invalid_foreign_key THEN NULL; END"));
-        }
-    }
+    steps.extend(catalog.relations.iter().flat_map(|relation| missing(relation, catalog)));
     (steps.len() > 1).then(|| block(&steps, "PRAGMA"))
 }
 

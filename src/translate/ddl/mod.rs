@@ -2,25 +2,92 @@
 
 mod alter;
 mod create;
+mod drop;
 mod foreign;
-mod overlay;
+mod index;
+mod mention;
+mod remade;
+mod text;
 mod types;
+mod view;
 mod widen;
 
-use super::bind::{Binder, Bound, quote_ident, split_name};
+use super::bind::{Binder, Bound, quote_ident};
 use super::lower::{Lower, literal_text};
 use super::plan::{Statement, Template};
 use super::{Action, Answer};
-use crate::catalog::{Catalog, RelationKind};
+use crate::catalog::{Catalog, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
-use sqlparser::ast::{self, ObjectType};
+use sqlparser::ast;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use alter::alter;
-pub use create::{index, relation_of, table, view};
+pub use create::relation_of;
 pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
-pub use overlay::{applied, numbered};
 pub use types::COLUMN_TYPES;
 pub use widen::{may_widen, widen, widening};
+
+/// What a DDL statement does.
+struct Change {
+    /// At the backend, in order.
+    steps: Vec<String>,
+    /// The relations as they are afterwards.
+    relations: Vec<Relation>,
+    /// Names of relations that came, went or have other columns; what was made of them is made again.
+    touched: Vec<String>,
+}
+
+impl Change {
+    /// The catalog as it is afterwards.
+    fn catalog(self, before: &Catalog) -> (Vec<String>, Vec<String>, Catalog) {
+        let mut after = Catalog { relations: Vec::new(), by_name: Default::default(), ..before.clone() };
+        self.relations.into_iter().for_each(|relation| after.add(relation));
+        (self.steps, self.touched, after)
+    }
+}
+
+/// A statement's tag, and what it does; None when that is nothing (IF NOT EXISTS).
+fn change<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Option<Bound<(&'static str, Option<Change>)>> {
+    use ast::Statement as S;
+    let (tag, change) = match statement {
+        S::CreateTable(create) => ("CREATE TABLE", create::table(create, binder, lower)),
+        S::CreateIndex(create) => ("CREATE INDEX", index::index(create, binder, lower)),
+        S::CreateView(create) => ("CREATE VIEW", view::view(create, binder)),
+        S::AlterTable(alter) => ("ALTER TABLE", alter::alter(alter, binder, lower).map(Some)),
+        S::Drop { object_type, if_exists, names, .. } => drop::tagged(*object_type, *if_exists, names, binder),
+        _ => return None,
+    };
+    Some(change.map(|change| (tag, change)))
+}
+
+/// Translates CREATE, ALTER and DROP; None for another statement.
+pub fn action<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Option<Bound<Action>> {
+    let before = binder.catalog;
+    let made = match change(statement, binder, lower)? {
+        Ok(made) => made,
+        Err(error) => return Some(Err(error)),
+    };
+    let (tag, Some(change)) = made else { return Some(Ok(done(made.0))) };
+    let (mut steps, touched, after) = change.catalog(before);
+    if before.helpers.is_some() && !touched.is_empty() {
+        view::around(&mut steps, &touched, before, &after, binder.options);
+        steps.extend(foreign::wanting(&touched, &after, binder.options));
+    }
+    Some(Ok(Action::Execute(Box::new(block(&steps, tag)))))
+}
+
+/// The catalog after a statement; None when it is no DDL that changes what a translation sees.
+pub fn applied<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Option<Catalog> {
+    let before = binder.catalog;
+    let (_, change) = change(statement, binder, lower)?.ok()?;
+    Some(change?.catalog(before).2)
+}
+
+/// The catalog under a version that no loaded one has: plans made with it are found by nobody else.
+pub fn numbered(mut catalog: Catalog) -> Catalog {
+    static LAST: AtomicU64 = AtomicU64::new(1 << 63);
+    catalog.version = LAST.fetch_add(1, Ordering::Relaxed);
+    catalog
+}
 
 /// A statement of several steps that stand or fall together.
 fn block(steps: &[String], tag: &'static str) -> Statement {
@@ -48,10 +115,6 @@ fn done(tag: &'static str) -> Action {
     Action::Answer(Answer { columns: None, rows: Vec::new(), tag })
 }
 
-fn execute(steps: &[String], tag: &'static str) -> Action {
-    Action::Execute(Box::new(block(steps, tag)))
-}
-
 /// The statement that records an object of SQLite's.
 fn register(schema: &str, kind: &str, name: &str, table: &str, sql: &str) -> String {
     let class = literal_text(&qualified(schema, name));
@@ -68,6 +131,31 @@ fn qualified(schema: &str, name: &str) -> String {
     if schema.is_empty() { quote_ident(name) } else { format!("{}.{}", quote_ident(schema), quote_ident(name)) }
 }
 
+/// The table of SQLite's own that a name means.
+fn own_table(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "sqlite_master" | "sqlite_schema" => Some("sqlite_master"),
+        "sqlite_sequence" => Some("sqlite_sequence"),
+        _ => None,
+    }
+}
+
+/// Tables, views and indexes share one set of names. True where IF NOT EXISTS makes a statement do nothing.
+fn named_otherwise(name: &str, if_not_exists: bool, at: usize, catalog: &Catalog) -> Bound<bool> {
+    if name.to_ascii_lowercase().starts_with("sqlite_") {
+        let message = format!("object name reserved for internal use: {name}");
+        return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, message).at(at));
+    }
+    let duplicate = |message: String| Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(at));
+    match catalog.relation(name) {
+        Some(_) if if_not_exists => Ok(true),
+        Some(there) if there.kind == RelationKind::Table => duplicate(format!("table {name} already exists")),
+        Some(_) => duplicate(format!("view {name} already exists")),
+        None if catalog.index(name).is_some() => duplicate(format!("there is already an index named {name}")),
+        None => Ok(false),
+    }
+}
+
 /// DDL keeps SQLite's own text, for which the registry is needed.
 fn needs_registry(catalog: &Catalog) -> Bound<()> {
     if catalog.helpers.is_some() {
@@ -75,53 +163,6 @@ fn needs_registry(catalog: &Catalog) -> Bound<()> {
     }
     Err(ClientError::refused("SQLite's DDL without the helper schema")
         .hint("Run `litewire helpers --print | psql …` as a role that may create a schema."))
-}
-
-/// DROP TABLE, INDEX, VIEW.
-pub fn drop(kind: ObjectType, if_exists: bool, names: &[ast::ObjectName], binder: &Binder, catalog: &Catalog) -> Bound<Action> {
-    let [name] = names else { return Err(ClientError::refused("DROP of several objects")) };
-    let (_, ident) = split_name(name)?;
-    let missing = |what: &str, tag: &'static str| {
-        if if_exists {
-            return Ok(done(tag));
-        }
-        Err(ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such {what}: {}", ident.value)).at(binder.at(ident.span)))
-    };
-    match kind {
-        ObjectType::Table | ObjectType::View => {
-            let (word, tag, wanted) = if kind == ObjectType::Table { ("table", "DROP TABLE", true) } else { ("view", "DROP VIEW", false) };
-            let Some(relation) = catalog.relation(&ident.value) else { return missing(word, tag) };
-            if (relation.kind == RelationKind::Table) != wanted {
-                let other = if wanted { "view" } else { "table" };
-                let message = format!("use DROP {} to delete {other} {}", other.to_uppercase(), relation.name);
-                return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, message).at(binder.at(ident.span)));
-            }
-            let printed = qualified(&relation.schema, &relation.name);
-            let mut steps = Vec::new();
-            if catalog.helpers.is_some() {
-                let class = format!("{}::regclass", literal_text(&printed));
-                steps.push(format!("DELETE FROM litewire.objects WHERE relid = {class} OR relid IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = {class})"));
-                steps.push(format!("DELETE FROM litewire.columns WHERE relid = {class}"));
-            }
-            steps.push(format!("DROP {} {printed}", word.to_uppercase()));
-            Ok(execute(&steps, tag))
-        }
-        ObjectType::Index => {
-            let found = catalog.relations.iter().find_map(|r| r.indexes.iter().find(|i| i.name.eq_ignore_ascii_case(&ident.value)).map(|i| (r, i)));
-            let Some((relation, index)) = found else { return missing("index", "DROP INDEX") };
-            if index.constraint {
-                let message = "index associated with UNIQUE or PRIMARY KEY constraint cannot be dropped";
-                return Err(ClientError::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(binder.at(ident.span)));
-            }
-            let printed = qualified(&relation.schema, &index.name);
-            let mut steps = vec![format!("DROP INDEX {printed}")];
-            if catalog.helpers.is_some() {
-                steps.insert(0, format!("DELETE FROM litewire.objects WHERE relid = {}::regclass", literal_text(&printed)));
-            }
-            Ok(execute(&steps, "DROP INDEX"))
-        }
-        other => Err(ClientError::refused(format!("DROP {other}"))),
-    }
 }
 
 /// A constant or constant expression kept at the backend.

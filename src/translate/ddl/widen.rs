@@ -4,7 +4,8 @@
 //! A rewriting ALTER TABLE is not MVCC-safe and takes the table for itself, so it is done only where that harms nobody: see
 //! [`may_widen`] for what is known here, and the block's own tests for what only the backend knows.
 
-use super::create::{index_text, making};
+use super::create::making;
+use super::index::index_text;
 use super::types::backend_type;
 use super::{in_quotes, qualified, register};
 use crate::catalog::{Catalog, Column, IndexPart, Relation, oid};
@@ -158,7 +159,8 @@ pub fn widen(catalog: &Catalog, misfits: &[Misfit], options: &Options, refusal: 
         let default = made.columns.iter().find(|c| c.name == column.name).and_then(|c| c.default.as_ref());
         after.extend(default.map(|d| format!("ALTER TABLE {printed} ALTER COLUMN {name} SET DEFAULT ({d})")));
     }
-    let steps: Vec<String> = before.into_iter().chain([format!("ALTER TABLE {printed} {}", changes.join(", "))]).chain(after).collect();
+    let mut steps: Vec<String> = before.into_iter().chain([format!("ALTER TABLE {printed} {}", changes.join(", "))]).chain(after).collect();
+    super::view::around(&mut steps, std::slice::from_ref(&table.name), catalog, &widened, options);
     let limit = options.widen.unwrap_or_default();
     let raise = format!("RAISE EXCEPTION USING ERRCODE = '{}', MESSAGE = {}", refusal.state.as_str(), literal_text(&refusal.message));
     let names = columns.iter().map(|c| literal_text(&c.name)).collect::<Vec<_>>().join(", ");
@@ -190,7 +192,7 @@ END",
         columns: columns.iter().map(|c| format!("{}.{}", table.name, c.name)).collect::<Vec<_>>().join(", "),
         fresh: table.oid == 0,
         refusal,
-        catalog: Arc::new(super::overlay::numbered(widened.clone())),
+        catalog: Arc::new(super::numbered(widened.clone())),
     };
     Ok(widening)
 }

@@ -46,6 +46,11 @@ impl Token {
         self.kind == Kind::Word && self.text(sql).eq_ignore_ascii_case(word)
     }
 
+    /// May it be a name? A string is one where SQLite takes a name.
+    pub fn may_name(&self) -> bool {
+        matches!(self.kind, Kind::Word | Kind::Quoted | Kind::String)
+    }
+
     /// Is it this operator?
     pub fn is_op(&self, sql: &str, op: &str) -> bool {
         self.kind == Kind::Operator && self.text(sql) == op
@@ -188,17 +193,17 @@ fn operator(b: &[u8]) -> usize {
         .map_or_else(|| std::str::from_utf8(&b[..b.len().min(4)]).map_or(1, |s| s.chars().next().map_or(1, char::len_utf8)), |op| op.len())
 }
 
-/// The places of the statements, without their semicolons; a trigger's body (BEGIN … END) belongs to its statement.
+/// The places of the statements, up to their semicolons (SQLite keeps what stands there of DDL); a trigger's body (BEGIN … END) belongs to its statement.
 pub fn statements(sql: &str) -> Vec<Range<usize>> {
     let mut out = Vec::new();
-    let (mut first, mut last): (Option<usize>, usize) = (None, 0);
+    let mut first = None;
     let mut words: Vec<String> = Vec::new();
     let (mut trigger, mut depth) = (false, 0i32);
     let mut at = 0;
     while let Some(token) = next(sql.as_bytes(), &mut at) {
         if token.is_op(sql, ";") && !(trigger && depth > 0) {
             if let Some(start) = first.take() {
-                out.push(start..last);
+                out.push(start..token.at.start);
             }
             words.clear();
             (trigger, depth) = (false, 0);
@@ -219,10 +224,9 @@ pub fn statements(sql: &str) -> Vec<Range<usize>> {
             words.push(String::new());
         }
         first.get_or_insert(token.at.start);
-        last = token.at.end;
     }
     if let Some(start) = first {
-        out.push(start..last);
+        out.push(start..sql.len());
     }
     out
 }
@@ -288,7 +292,7 @@ mod tests {
 
     #[test]
     fn splits_as_sqlite_does() {
-        assert_eq!(parts("SELECT 1; -- x\n;; SELECT ';' ;"), ["SELECT 1", "SELECT ';'"]);
+        assert_eq!(parts("SELECT 1; -- x\n;; SELECT ';' ;"), ["SELECT 1", "SELECT ';' "]);
         let trigger = "CREATE TEMP TRIGGER x AFTER INSERT ON t BEGIN SELECT CASE WHEN 1 THEN 2 END; DELETE FROM t; END";
         assert_eq!(parts(&format!("{trigger}; SELECT 2")), [trigger, "SELECT 2"]);
         assert_eq!(parts("BEGIN; COMMIT"), ["BEGIN", "COMMIT"]);

@@ -113,7 +113,12 @@ pub struct Column {
     pub byte_order: bool,
     /// The PostgreSQL type's OID (a narrow integer, varchar, …).
     pub oid: u32,
+    /// The column of the catalog that it is.
+    pub origin: Option<Origin>,
 }
+
+/// A column of the catalog: the index of its relation, and its own within it.
+pub type Origin = (usize, usize);
 
 /// Operators that give a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,132 @@
+//! CREATE INDEX (lang_createindex.html).
+
+use super::{Change, own_table, qualified, register, stored_expression, text};
+use crate::catalog::{Index, IndexPart, Relation, RelationKind};
+use crate::error::{ClientError, SqlState};
+use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
+use crate::translate::lower::Lower;
+use crate::translate::tree::OrderItem;
+use sqlparser::ast;
+
+/// CREATE INDEX. Its parts put NULLs first, as SQLite's order has them.
+pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Option<Change>> {
+    let catalog = binder.catalog;
+    let Some(name) = &create.name else { return Err(ClientError::refused("an index without a name")) };
+    let (_, ident) = split_name(name)?;
+    let at = binder.at(ident.span);
+    let duplicate = |message: String| Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(at));
+    if ident.value.to_ascii_lowercase().starts_with("sqlite_") {
+        let message = format!("object name reserved for internal use: {}", ident.value);
+        return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, message).at(at));
+    }
+    let (_, table_ident) = split_name(&create.table_name)?;
+    if own_table(&table_ident.value).is_some() {
+        return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, format!("table {} may not be indexed", table_ident.value)).at(at));
+    }
+    let table = binder.relation(&create.table_name).map_err(|e| {
+        let in_main = e.message.strip_prefix("no such table: ").filter(|n| !n.contains('.')).map(|n| format!("no such table: main.{n}"));
+        ClientError { message: in_main.unwrap_or_else(|| e.message.clone()), ..e }
+    })?;
+    if table.kind == RelationKind::View {
+        return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, "views may not be indexed").at(at));
+    }
+    if catalog.relation(&ident.value).is_some() {
+        return duplicate(format!("there is already a table named {}", ident.value));
+    }
+    if catalog.index(&ident.value).is_some() {
+        if create.if_not_exists {
+            return Ok(None);
+        }
+        return duplicate(format!("index {} already exists", ident.value));
+    }
+    if binder.parameters() > 0 {
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, "parameters prohibited in index expressions").at(at));
+    }
+    let (parts, predicate) = parts(create, table, binder, lower)?;
+    let mut steps = vec![printed(create, &ident.value, table, &parts, predicate.as_deref())];
+    let sql = text::stored(binder.sql, if create.unique { "UNIQUE INDEX" } else { "INDEX" });
+    if catalog.helpers.is_some() {
+        steps.push(register(&table.schema, "index", &ident.value, &table.name, &sql));
+    }
+    let part = |p: &Part| match &p.column {
+        Some(name) => table.column(name).map(|(at, _)| IndexPart::Column(at)),
+        None => Some(IndexPart::Expression(p.text.clone())),
+    };
+    let index = Index {
+        name: ident.value.clone(),
+        unique: create.unique,
+        parts: parts.iter().filter_map(part).collect(),
+        descending: parts.iter().map(|p| p.descending).collect(),
+        nulls_first: parts.iter().map(|p| !p.descending).collect(),
+        predicate,
+        sql: Some(sql),
+        ..Index::default()
+    };
+    let mut relations = catalog.relations.clone();
+    if let Some(at) = catalog.index_of(table) {
+        relations[at].indexes.push(index);
+    }
+    Ok(Some(Change { steps, relations, touched: Vec::new() }))
+}
+
+/// A part of an index.
+struct Part {
+    /// As printed.
+    text: String,
+    /// The column that it is.
+    column: Option<String>,
+    descending: bool,
+}
+
+/// The backend's text of a CREATE INDEX.
+pub(super) fn index_text(create: &ast::CreateIndex, binder: &mut Binder, lower: &mut Lower) -> Bound<String> {
+    let Some(name) = &create.name else { return Err(ClientError::refused("an index without a name")) };
+    let table = binder.relation(&create.table_name)?;
+    let (parts, predicate) = parts(create, table, binder, lower)?;
+    Ok(printed(create, &split_name(name)?.1.value, table, &parts, predicate.as_deref()))
+}
+
+fn printed(create: &ast::CreateIndex, name: &str, table: &Relation, parts: &[Part], predicate: Option<&str>) -> String {
+    let unique = if create.unique { "UNIQUE " } else { "" };
+    let filter = predicate.map_or(String::new(), |p| format!(" WHERE {p}"));
+    let parts: Vec<&str> = parts.iter().map(|p| p.text.as_str()).collect();
+    let on = qualified(&table.schema, &table.name);
+    format!("CREATE {unique}INDEX {} ON {on} ({}){filter}", quote_ident(name), parts.join(", "))
+}
+
+/// The parts of an index, and its predicate as printed.
+fn parts(create: &ast::CreateIndex, table: &Relation, binder: &mut Binder, lower: &mut Lower) -> Bound<(Vec<Part>, Option<String>)> {
+    let mut source = Source::of_relation(table, &table.name);
+    source.printed = String::new();
+    binder.scopes.push(Scope { sources: vec![source], ..Scope::default() });
+    let made = parts_in_scope(create, binder, lower);
+    binder.scopes.pop();
+    made
+}
+
+fn parts_in_scope(create: &ast::CreateIndex, binder: &mut Binder, lower: &mut Lower) -> Bound<(Vec<Part>, Option<String>)> {
+    let mut parts = Vec::new();
+    for column in &create.columns {
+        let bound = binder.expr(&column.column.expr)?;
+        lower.stored = true;
+        let key = lower.order_by(&[OrderItem { expr: bound, result: None, descending: false, nulls_first: Some(true) }], false);
+        lower.stored = false;
+        let key = key?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))?;
+        let key = key.trim_end_matches(" NULLS FIRST");
+        let column_name = match &column.column.expr {
+            ast::Expr::Identifier(name) => Some(name),
+            ast::Expr::Collate { expr, .. } => match &**expr {
+                ast::Expr::Identifier(name) => Some(name),
+                _ => None,
+            },
+            _ => None,
+        };
+        let bare = column_name.is_some() && key.starts_with('"');
+        let key = if bare { key.to_owned() } else { format!("({key})") };
+        let descending = column.column.options.sort == Some(ast::OrderBySort::Desc);
+        let text = format!("{key}{}", if descending { " DESC NULLS LAST" } else { " NULLS FIRST" });
+        parts.push(Part { text, column: column_name.filter(|_| bare).map(|n| n.value.clone()), descending });
+    }
+    let predicate = create.predicate.as_ref().map(|e| stored_expression(e, binder, lower, true)).transpose()?;
+    Ok((parts, predicate))
+}

@@ -1,0 +1,98 @@
+//! CREATE VIEW (lang_createview.html), and the views at the backend. Statements of SQLite's read a view's text; the backend's view
+//! is for everybody else. It is made when what it names is there, and otherwise fails when it is read.
+
+use super::{Change, named_otherwise, needs_registry, qualified, register, text};
+use crate::catalog::{Catalog, Column, Relation, RelationKind, oid};
+use crate::error::{ClientError, SqlState};
+use crate::translate::Options;
+use crate::translate::bind::{Binder, Bound, quote_ident, split_name, unique};
+use crate::translate::lower::{Lower, literal_text};
+use crate::translate::parse::scan;
+use crate::translate::tree::Class;
+use sqlparser::ast;
+use std::collections::HashSet;
+
+/// CREATE VIEW.
+pub(super) fn view(create: &ast::CreateView, binder: &mut Binder) -> Bound<Option<Change>> {
+    let catalog = binder.catalog;
+    needs_registry(catalog)?;
+    let (_, ident) = split_name(&create.name)?;
+    if create.temporary || create.materialized {
+        return Err(ClientError::refused("CREATE TEMP VIEW").at(binder.at(ident.span)));
+    }
+    if named_otherwise(&ident.value, create.if_not_exists, binder.at(ident.span), catalog)? {
+        return Ok(None);
+    }
+    if binder.parameters() > 0 {
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, "parameters are not allowed in views"));
+    }
+    let sql = text::stored(binder.sql, "VIEW");
+    let mut relation = Relation {
+        schema: catalog.current_schema.clone(),
+        name: ident.value.clone(),
+        kind: RelationKind::View,
+        sql: Some(sql.clone()),
+        may_select: true,
+        ..Relation::default()
+    };
+    if let Some((names, _)) = body(&relation, catalog, binder.options) {
+        let column = |(number, name): (i16, String)| Column { name, number, type_oid: oid::TEXT, ..Column::default() };
+        relation.columns = (1..).zip(names).map(column).collect();
+    }
+    let steps = vec![
+        format!("CREATE VIEW {} AS SELECT NULL::text AS \"?\"", qualified(&relation.schema, &relation.name)),
+        register(&relation.schema, "view", &relation.name, &relation.name, &sql),
+    ];
+    let mut relations = catalog.relations.clone();
+    relations.push(relation);
+    Ok(Some(Change { steps, relations, touched: vec![ident.value.clone()] }))
+}
+
+/// Takes the backend's views off what a change touches, and makes them again of what is there afterwards.
+pub(super) fn around(steps: &mut Vec<String>, touched: &[String], before: &Catalog, after: &Catalog, options: &Options) {
+    let class = |r: &Relation| format!("{}::regclass", literal_text(&qualified(&r.schema, &r.name)));
+    let concerned = |catalog: &Catalog| -> Vec<usize> {
+        let mut names: HashSet<String> = touched.iter().map(|n| n.to_ascii_lowercase()).collect();
+        let mut found = Vec::new();
+        // A view of a view is concerned as well.
+        loop {
+            let known = found.len();
+            for (at, relation) in catalog.relations.iter().enumerate() {
+                if let Some(sql) = relation.view_text()
+                    && !found.contains(&at)
+                    && scan::tokens(sql).iter().any(|t| t.may_name() && names.contains(&scan::unquote(t.text(sql)).to_ascii_lowercase()))
+                {
+                    found.push(at);
+                    names.insert(relation.name.to_ascii_lowercase());
+                }
+            }
+            if found.len() == known {
+                return found;
+            }
+        }
+    };
+    let views = concerned(before);
+    let taken = views.iter().map(|at| &before.relations[*at]).map(|r| format!("PERFORM litewire.detach_view({})", class(r)));
+    steps.splice(0..0, taken);
+    for relation in concerned(after).into_iter().map(|at| &after.relations[at]) {
+        let body = body(relation, after, options).map_or_else(|| "NULL".to_owned(), |(_, body)| literal_text(&body));
+        steps.push(format!("PERFORM litewire.make_view({}, {body})", class(relation)));
+    }
+}
+
+/// The names of a view's columns and the backend's text of it; None when it does not hold.
+fn body(relation: &Relation, catalog: &Catalog, options: &Options) -> Option<(Vec<String>, String)> {
+    let mut binder = Binder::new("", &[], catalog, options);
+    let query = binder.view_of(relation).ok()?;
+    let names = unique(&query.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>());
+    let class = |class: Class| if matches!(class, Class::Null | Class::Param) { Class::Text } else { class };
+    let classes: Vec<Class> = query.columns.iter().map(|c| class(c.ty.class)).collect();
+    let mut lower = Lower::new(catalog, options);
+    lower.stored = true;
+    let body = lower.query_as(&query, &classes).ok()?.into_fixed()?;
+    let columns: Vec<String> = names.iter().map(|n| quote_ident(n)).collect();
+    // A view's column keeps no domain of an expression's; the carrier is told again, so that the catalog knows it.
+    let cells: Vec<String> =
+        columns.iter().zip(&classes).map(|(n, c)| if *c == Class::Dynamic { format!("{n}::litewire.\"any\" AS {n}") } else { n.clone() }).collect();
+    Some((names, format!("SELECT {} FROM ({body}) AS \"_v\"({})", cells.join(", "), columns.join(", "))))
+}
