@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -241,7 +242,7 @@ impl Target {
             broken: false,
             params: BTreeMap::new(),
             pid: 0,
-            secret_key: Vec::new(),
+            secret_key: Arc::default(),
             prepared: Prepared::default(),
             applied: BTreeMap::new(),
         };
@@ -253,7 +254,7 @@ impl Target {
                 }
                 backend::Message::BackendKeyData(body) => {
                     link.pid = body.process_id();
-                    link.secret_key = body.secret_key().to_be_bytes().to_vec();
+                    link.secret_key = Arc::new(body.secret_key().to_be_bytes());
                 }
                 backend::Message::ReadyForQuery(body) => {
                     link.status = body.status();

@@ -3,6 +3,7 @@ use crate::pool::Prepared;
 use bytes::{Buf, BytesMut};
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tokio_util::io::poll_read_buf;
 
@@ -24,7 +25,7 @@ pub struct Link {
     /// The backend's process, for CancelRequest.
     pub pid: i32,
     /// The key that goes with `pid`.
-    pub secret_key: Vec<u8>,
+    pub secret_key: Arc<[u8]>,
     /// The statements that are prepared here.
     pub prepared: Prepared,
     /// Session settings in force here because of a client's SET; the session code maintains it.

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task;
+use tokio::{runtime, task};
 
 /// Serve clients, until SIGINT or SIGTERM.
 ///
@@ -45,10 +45,16 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     let overrides = Overrides { listen: args.listen, backend: args.backend, data_dir: args.data_dir };
     let config = Config::load(args.config.as_deref(), overrides)?;
     observe::start_log(&config.log)?;
-    // Translation walks trees as deep as SQLite allows.
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(workers(config.server.workers)).thread_stack_size(STACK).build()?;
-    let served = runtime.block_on(serve(config));
+    let workers = workers(config.server.workers);
+    // One worker needs none of what many share.
+    let mut runtime = if workers == 1 { runtime::Builder::new_current_thread() } else { runtime::Builder::new_multi_thread() };
+    let runtime = runtime.enable_all().worker_threads(workers).thread_stack_size(STACK).build()?;
+    // Translation walks trees as deep as SQLite allows, and one worker is the thread that starts the runtime.
+    let main = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK);
+    let served = std::thread::scope(|scope| {
+        let main = main.spawn_scoped(scope, || runtime.block_on(serve(config)))?;
+        main.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
     // A start that was broken off may still be fetching PostgreSQL: its child processes end with this one.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)

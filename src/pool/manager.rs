@@ -14,19 +14,20 @@ pub(super) struct Manager {
 }
 
 impl bb8::ManageConnection for Manager {
-    type Connection = Link;
+    /// On the heap: it goes from hand to hand for every transaction.
+    type Connection = Box<Link>;
     type Error = Arc<ConnectError>;
 
-    async fn connect(&self) -> Result<Link, Arc<ConnectError>> {
-        self.target.link().await.map_err(Arc::new)
+    async fn connect(&self) -> Result<Box<Link>, Arc<ConnectError>> {
+        self.target.link().await.map(Box::new).map_err(Arc::new)
     }
 
     /// Never asked (`test_on_check_out(false)`): a round trip for each checkout is too much, see `Link::check_idle`.
-    async fn is_valid(&self, _: &mut Link) -> Result<(), Arc<ConnectError>> {
+    async fn is_valid(&self, _: &mut Box<Link>) -> Result<(), Arc<ConnectError>> {
         Ok(())
     }
 
-    fn has_broken(&self, link: &mut Link) -> bool {
+    fn has_broken(&self, link: &mut Box<Link>) -> bool {
         !link.is_clean()
     }
 }

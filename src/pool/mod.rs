@@ -10,18 +10,20 @@ pub use pools::Pools;
 pub use prepared::Prepared;
 
 use crate::backend::catalog::Keeper;
-use crate::backend::{Control, Target};
+use crate::backend::{ConnectError, Control, Target};
 use crate::catalog::Catalog;
 use crate::config;
 use crate::error::{ClientError, SqlState};
 use crate::observe::counters;
 use crate::translate::cache::PlanCache;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use manager::{Failures, Manager};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How often the catalog is checked for other people's DDL while the pool is in use.
 const POLL: Duration = Duration::from_secs(2);
@@ -70,17 +72,19 @@ impl Pool {
     /// 53300 when none got free in `[pool] checkout_timeout`, 57P03 with the reason when the backend is not there.
     pub async fn checkout(&self) -> Result<Checkout, ClientError> {
         self.used.store(true, Ordering::Relaxed);
-        let limit = self.settings.checkout_timeout;
         let turn = match self.turns.clone().try_acquire_owned() {
             Ok(turn) => turn,
-            Err(_) => {
-                counters().waits.add(1);
-                let turn = tokio::time::timeout(limit, self.turns.clone().acquire_owned()).await;
-                turn.map_err(|_| self.exhausted())?.expect("the semaphore is never closed")
-            }
+            // Large futures for what is rare: they must not weigh on the rest.
+            Err(_) => Box::pin(self.turn()).await?,
         };
         loop {
-            let mut link = self.link().await?;
+            // From before the attempt on, so that its failure is not missed.
+            let failure = self.failures.next();
+            // With a turn, there is nearly always a link that is free.
+            let mut link = match self.links.get_owned().now_or_never() {
+                Some(Ok(link)) => link,
+                _ => Box::pin(self.link(Box::pin(failure))).await?,
+            };
             match link.check_idle() {
                 Ok(()) => {
                     counters().checkouts.add(1);
@@ -94,17 +98,23 @@ impl Pool {
         }
     }
 
-    async fn link(&self) -> Result<bb8::PooledConnection<'static, Manager>, ClientError> {
+    /// A turn, waited for.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, ClientError> {
+        counters().waits.add(1);
+        let turn = tokio::time::timeout(self.settings.checkout_timeout, self.turns.clone().acquire_owned()).await;
+        Ok(turn.map_err(|_| self.exhausted())?.expect("the semaphore is never closed"))
+    }
+
+    async fn link(&self, mut failure: BoxFuture<'_, Arc<ConnectError>>) -> Result<bb8::PooledConnection<'static, Manager>, ClientError> {
         let deadline = tokio::time::Instant::now() + self.settings.checkout_timeout;
         loop {
-            let failure = self.failures.next();
             let error = tokio::select! {
                 biased;
                 link = self.links.get_owned() => return link.map_err(|e| match e {
                     bb8::RunError::User(e) => ClientError::from(&*e),
                     bb8::RunError::TimedOut => self.exhausted(),
                 }),
-                error = failure => error,
+                error = &mut failure => error,
             };
             // A full backend still has the links that this pool holds already: one of them may get free.
             if !error.is_full() || self.links.state().connections == 0 || tokio::time::Instant::now() > deadline {
@@ -112,6 +122,7 @@ impl Pool {
                 return Err(ClientError::from(&*error));
             }
             tokio::time::sleep(RETRY).await;
+            failure = Box::pin(self.failures.next());
         }
     }
 

@@ -1,6 +1,7 @@
 //! Rows and their descriptions.
 
-use crate::session::{Column, Shape};
+use super::held;
+use super::shape::{Column, Columns};
 use crate::translate::OutKind;
 use crate::value::{Value, real_text};
 use crate::wire::encode::{self, Field};
@@ -8,21 +9,20 @@ use bytes::BytesMut;
 use std::borrow::Cow;
 
 /// Appends the RowDescription of a plan's columns.
-pub fn describe(out: &mut BytesMut, columns: &[Column]) {
-    encode::row_description(out, columns.iter().map(|c| Field { name: &c.name, oid: c.oid(), size: c.size(), format: c.format }));
+pub fn describe<'a>(out: &mut BytesMut, columns: impl ExactSizeIterator<Item = Column<'a>>) {
+    encode::row_description(out, columns.map(|c| Field { name: c.name, oid: c.oid(), size: c.size(), format: c.format }));
 }
 
 /// Appends a row whose fields came from the backend, hidden ones cut off.
-pub fn shape_row(out: &mut BytesMut, shape: &Shape, fields: &[Option<&[u8]>]) {
-    let columns = shape.columns.as_deref().unwrap_or_default();
-    let cells: Vec<Option<Cow<[u8]>>> = columns.iter().zip(fields).map(|(c, f)| f.and_then(|f| shape_field(c, f))).collect();
+pub fn shape_row(out: &mut BytesMut, columns: &Columns, fields: &[Option<&[u8]>]) {
+    let cells: Vec<Option<Cow<[u8]>>> = columns.iter().zip(fields).map(|(c, f)| f.and_then(|f| shape_field(&c, f))).collect();
     encode::data_row(out, cells.iter().map(|c| c.as_deref()));
 }
 
 /// A field as SQLite prints it; NaN is NULL.
 pub fn shape_field<'a>(column: &Column, field: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     if let OutKind::Dynamic(carrier) = column.kind {
-        let value = crate::session::carried_value(field, carrier).ok()?;
+        let value = held::value(field, carrier).ok()?;
         return value_bytes(&value, column).map(Cow::Owned);
     }
     if column.kind != OutKind::Real || column.format != 0 {

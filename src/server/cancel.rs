@@ -5,20 +5,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Which backend each client holds right now, by the process number that the client was told.
 #[derive(Default)]
 pub(super) struct Cancels {
-    clients: Mutex<HashMap<i32, Entry>>,
+    clients: Mutex<HashMap<i32, Arc<Entry>>>,
 }
 
 struct Entry {
     key: Vec<u8>,
     target: Target,
-    held: Option<(i32, Vec<u8>)>,
-    /// CancelRequests under way to the backend that is held.
+    held: Mutex<Held>,
+}
+
+/// What a client holds. Its own lock: a client takes and gives back a backend for every transaction.
+#[derive(Default)]
+struct Held {
+    backend: Option<(i32, Arc<[u8]>)>,
+    /// CancelRequests under way to it.
     under_way: usize,
 }
 
 /// One client's cancellability: as long as it lives, its key is good, and cancels what it holds.
 pub struct CancelHandle {
     cancels: Arc<Cancels>,
+    entry: Arc<Entry>,
     pid: i32,
 }
 
@@ -29,33 +36,40 @@ impl Cancels {
         let pid = std::iter::repeat_with(|| i32::from_be_bytes(random()) & i32::MAX)
             .find(|pid| *pid != 0 && !clients.contains_key(pid))
             .expect("the iterator has no end");
-        clients.insert(pid, Entry { key, target, held: None, under_way: 0 });
-        CancelHandle { cancels: self.clone(), pid }
+        let entry = Arc::new(Entry { key, target, held: Mutex::default() });
+        clients.insert(pid, entry.clone());
+        CancelHandle { cancels: self.clone(), entry, pid }
     }
 
     /// A CancelRequest came in. As in PostgreSQL, whoever sent it learns nothing of what became of it.
     pub(super) async fn cancel(&self, pid: i32, key: &[u8]) {
-        let Some((target, (backend, backend_key))) = self.begin(pid, key) else { return };
-        if let Err(error) = target.cancel(backend, &backend_key).await {
+        let Some((entry, (backend, backend_key))) = self.begin(pid, key) else { return };
+        if let Err(error) = entry.target.cancel(backend, &backend_key).await {
             tracing::warn!(%error, "a CancelRequest could not be passed on");
         }
-        if let Some(entry) = self.lock().get_mut(&pid)
-            && entry.held.as_ref().is_some_and(|held| held.0 == backend)
-        {
-            entry.under_way = entry.under_way.saturating_sub(1);
+        let mut held = entry.held();
+        if held.backend.as_ref().is_some_and(|held| held.0 == backend) {
+            held.under_way = held.under_way.saturating_sub(1);
         }
     }
 
-    fn begin(&self, pid: i32, key: &[u8]) -> Option<(Target, (i32, Vec<u8>))> {
-        let mut clients = self.lock();
-        let entry = clients.get_mut(&pid).filter(|entry| same(&entry.key, key))?;
-        let held = entry.held.clone()?;
-        entry.under_way += 1;
-        Some((entry.target.clone(), held))
+    fn begin(&self, pid: i32, key: &[u8]) -> Option<(Arc<Entry>, (i32, Arc<[u8]>))> {
+        let entry = self.lock().get(&pid).filter(|entry| same(&entry.key, key))?.clone();
+        let mut held = entry.held();
+        let backend = held.backend.clone()?;
+        held.under_way += 1;
+        drop(held);
+        Some((entry, backend))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<i32, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<i32, Arc<Entry>>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,18 +80,16 @@ impl CancelHandle {
     }
 
     /// From now on a CancelRequest goes to this backend.
-    pub fn hold(&self, pid: i32, key: &[u8]) {
-        if let Some(entry) = self.cancels.lock().get_mut(&self.pid) {
-            (entry.held, entry.under_way) = (Some((pid, key.to_vec())), 0);
-        }
+    pub fn hold(&self, pid: i32, key: &Arc<[u8]>) {
+        *self.entry.held() = Held { backend: Some((pid, key.clone())), under_way: 0 };
     }
 
     /// From now on a CancelRequest goes nowhere. True: one is still under way and may hit whoever has the backend next, so that
     /// the backend must be marked broken instead of being returned.
     #[must_use = "a backend that a CancelRequest may still hit must not be returned"]
     pub fn release(&self) -> bool {
-        let mut clients = self.cancels.lock();
-        clients.get_mut(&self.pid).is_some_and(|entry| entry.held.take().is_some() && std::mem::take(&mut entry.under_way) > 0)
+        let held = std::mem::take(&mut *self.entry.held());
+        held.backend.is_some() && held.under_way > 0
     }
 }
 
@@ -111,11 +123,11 @@ mod tests {
         let handle = cancels.register(b"key!".to_vec(), target);
         let pid = handle.pid();
         assert!(cancels.begin(pid, b"key!").is_none(), "nothing is held");
-        handle.hold(7, b"backend");
+        handle.hold(7, &b"backend"[..].into());
         assert!(cancels.begin(pid, b"wrong").is_none());
         assert!(!handle.release(), "nothing is under way");
-        handle.hold(7, b"backend");
-        assert_eq!(cancels.begin(pid, b"key!").map(|(_, held)| held), Some((7, b"backend".to_vec())));
+        handle.hold(7, &b"backend"[..].into());
+        assert_eq!(cancels.begin(pid, b"key!").map(|(_, held)| held), Some((7, b"backend"[..].into())));
         assert!(handle.release(), "the request may come late");
         drop(handle);
         assert!(cancels.begin(pid, b"key!").is_none());

@@ -1,6 +1,7 @@
 //! What the backend still owes: a queue of expected replies, each passed on, shaped, swallowed, or made here.
 
-use super::shape::Shape;
+use super::settings::Change;
+use crate::reply::Shape;
 use bytes::BytesMut;
 use std::sync::Arc;
 
@@ -27,11 +28,22 @@ pub enum Expect {
     /// ParameterDescription (of a statement) and RowDescription or NoData, passed on.
     Describe,
     /// The replies to an Execute, up to its end.
-    Execute(Arc<Shape>),
+    Execute {
+        /// How its rows are shaped.
+        shape: Arc<Shape>,
+        /// A setting of the session that it changes.
+        change: Option<Change>,
+    },
     /// The replies to a Query of the client's, up to ReadyForQuery.
     Query {
         /// How its rows are shaped.
         shape: Arc<Shape>,
+        /// A setting of the session that it changes.
+        change: Option<Change>,
+        /// Statements of the guard in front of it, whose ends are swallowed.
+        guards: u8,
+        /// May it be tried again with a fresh catalog, should an error say that the one used is stale?
+        retry: bool,
         /// Is its ReadyForQuery the client's? An error's always is.
         ready: bool,
     },
@@ -57,7 +69,7 @@ impl Expect {
         match self {
             Expect::Inject(message) => message.clear(),
             Expect::Parse { pass, .. } | Expect::Bind { pass } | Expect::Close { pass } => *pass = false,
-            Expect::Execute(shape) => *shape = Arc::new(Shape { silent: true, ..Shape::default() }),
+            Expect::Execute { shape, .. } => *shape = Arc::new(Shape { silent: true, ..Shape::default() }),
             Expect::Describe | Expect::Query { .. } | Expect::Own { .. } | Expect::Sync => {}
         }
     }

@@ -3,17 +3,16 @@
 use super::expect::Expect;
 use super::params::{self, Bound, Encoded};
 use super::settings;
-use super::shape::Shape;
-use super::simple::{now_ms, pins, shape_columns};
-use super::statement::{self, Portal, Prepared, Shared};
+use super::simple::{now_ms, pins};
+use super::statement::{self, Portal, Prepared};
 use super::{Ended, Session};
 use crate::config::UntypedParams;
 use crate::error::{ClientError, SqlState};
-use crate::reply;
-use crate::translate::{Action, Columns, Demand, OutColumn, OutKind, ParamClass, Plan, Source};
+use crate::reply::{self, Shape};
+use crate::translate::{self, Action, Columns, Demand, OutColumn, OutKind, ParamClass, Plan, Shared, Source};
 use crate::wire::{WireError, encode, frame, frontend};
 use bytes::{BufMut, BytesMut};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a frame of the extended protocol can fail with.
@@ -59,6 +58,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             b'E' => self.execute(body).await,
             b'C' => self.close(body),
             _ => {
+                self.prompt = true;
                 if self.unsynced {
                     encode::empty(&mut self.bout, b'H');
                 }
@@ -100,14 +100,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Err(ClientError::new(SqlState::DUPLICATE_STATEMENT, format!("prepared statement \"{}\" already exists", parse.name)).into());
         }
         let sql: Arc<str> = parse.sql.into();
-        let mut prepared = Prepared { sql: sql.clone(), declared: parse.types.clone(), plan: None, version: 0, shared: None, described: false };
+        let mut prepared = Prepared {
+            sql: sql.clone(),
+            declared: parse.types,
+            plan: None,
+            version: 0,
+            shared: None,
+            described: false,
+            change: settings::change(parse.sql),
+            pins: pins(parse.sql),
+        };
         if self.is_sqlite() {
             if let [_, second, ..] = crate::translate::split(parse.sql).as_slice() {
                 let error = ClientError::new(SqlState::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement").at(second.start);
                 return Err(Failed::Client(error, Some(sql)));
             }
             self.translate(&mut prepared).await.map_err(|e| Failed::Client(e, Some(sql)))?;
-            self.statements.insert(parse.name.to_owned(), prepared);
+            self.keep(parse.name, prepared);
             let mut out = BytesMut::new();
             encode::empty(&mut out, b'1');
             self.inject(out);
@@ -115,12 +124,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         self.ensure_link().await?;
         if parse.name.is_empty() {
-            encode::parse(&mut self.bout, "", parse.sql, &parse.types);
+            encode::parse(&mut self.bout, "", parse.sql, &prepared.declared);
             self.expect.push_back(Expect::Parse { pass: true, id: None });
             self.unnamed_here = true;
             self.unsynced = true;
         } else {
-            let shared = statement::shared(parse.sql.to_owned(), parse.types.clone(), 0);
+            let shared = translate::shared(parse.sql.to_owned(), prepared.declared.clone(), 0);
             if !self.prepare(&shared, true) {
                 let mut out = BytesMut::new();
                 encode::empty(&mut out, b'1');
@@ -128,8 +137,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             prepared.shared = Some(shared);
         }
-        self.statements.insert(parse.name.to_owned(), prepared);
+        self.keep(parse.name, prepared);
         Ok(())
+    }
+
+    fn keep(&mut self, name: &str, prepared: Prepared) {
+        let prepared = Arc::new(prepared);
+        match self.statements.get_mut(name) {
+            Some(kept) => *kept = prepared,
+            None => drop(self.statements.insert(name.to_owned(), prepared)),
+        }
     }
 
     /// The translation of a statement with the catalog of now.
@@ -137,20 +154,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let catalog = self.catalog().await?;
         let plan = self.pool.plans().extended(&prepared.sql, &prepared.classes(), &catalog, &self.translation())?;
         prepared.version = catalog.version;
-        prepared.shared = statement::of_plan(&plan).map(|s| statement::shared_of(s, catalog.version));
+        prepared.shared = statement::of_plan(&plan).map(|s| s.shared(catalog.version).clone());
         prepared.plan = Some(plan);
         Ok(())
     }
 
     /// Makes sure that the backend at hand has a shared statement; true when a Parse had to be sent.
-    fn prepare(&mut self, shared: &Shared, pass: bool) -> bool {
+    pub(super) fn prepare(&mut self, shared: &Shared, pass: bool) -> bool {
         let Some(link) = self.link.as_mut() else { return false };
         self.unsynced = true;
         if link.prepared.contains(shared.id) {
             return false;
         }
         if let Some(evicted) = link.prepared.insert(shared.id) {
-            encode::target(&mut self.bout, b'C', b'S', &statement::name(evicted));
+            encode::target(&mut self.bout, b'C', b'S', &translate::shared_name(evicted));
             self.expect.push_back(Expect::Close { pass: false });
         }
         encode::parse(&mut self.bout, &shared.name(), &shared.sql, &shared.types);
@@ -158,7 +175,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         true
     }
 
-    fn find(&self, name: &str) -> Result<Prepared, ClientError> {
+    fn find(&self, name: &str) -> Result<Arc<Prepared>, ClientError> {
         self.statements.get(name).cloned().ok_or_else(|| {
             let message = if name.is_empty() {
                 "unnamed prepared statement does not exist".to_owned()
@@ -170,13 +187,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// The statement of a name, translated anew when the catalog has changed since.
-    async fn current(&mut self, name: &str) -> Result<Prepared, Failed> {
+    async fn current(&mut self, name: &str) -> Result<Arc<Prepared>, Failed> {
         let mut prepared = self.find(name)?;
         if prepared.plan.is_some() {
             let catalog = self.catalog().await?;
             if catalog.version != prepared.version {
                 let sql = prepared.sql.clone();
-                self.translate(&mut prepared).await.map_err(|e| Failed::Client(e, Some(sql)))?;
+                self.translate(Arc::make_mut(&mut prepared)).await.map_err(|e| Failed::Client(e, Some(sql)))?;
                 self.statements.insert(name.to_owned(), prepared.clone());
             }
         }
@@ -185,9 +202,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     async fn bind(&mut self, whole: &[u8]) -> Result<(), Failed> {
         let body = &whole[frame::HEADER..];
+        let (portal, name) = frontend::bind_names(body)?;
+        let prepared = self.current(name).await?;
+        let Some(plan) = prepared.plan.clone() else { return self.bind_native(portal, name, body, &prepared).await };
         let bind = frontend::bind(body)?;
-        let prepared = self.current(bind.statement).await?;
-        let Some(plan) = prepared.plan.clone() else { return self.bind_native(&bind, body, &prepared).await };
         let wanted = plan.params.len();
         if bind.values.len() != wanted {
             let message =
@@ -210,9 +228,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 Action::Answer(answer) => answer.columns.clone(),
                 _ => None,
             };
-            let shape = Shape { columns: columns.map(|c| shape_columns(&c, &bind.result_formats, prepared.described)), ..Shape::default() };
-            let portal = Portal { plan: Some(plan), shape: Arc::new(shape), formats: bind.result_formats.clone(), sql: prepared.sql.clone() };
-            self.portals.insert(bind.portal.to_owned(), portal);
+            let columns = columns.map(|c| reply::Columns::new(c.into(), &bind.result_formats, prepared.described));
+            self.open(bind.portal, Some(plan), Shape { columns, ..Shape::default() }, bind.result_formats, &prepared);
             let mut out = BytesMut::new();
             encode::empty(&mut out, b'2');
             self.inject(out);
@@ -221,6 +238,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let failed = |e: ClientError| Failed::Client(e, Some(prepared.sql.clone()));
         let infer = self.options.untyped_params == UntypedParams::Infer && values.iter().any(|v| !v.declared);
         let first = if infer { None } else { self.slots(&plan, &values).map_err(failed)? };
+        let mut version = prepared.version;
         let (plan, slots) = match first {
             Some(slots) => (plan, slots),
             None => {
@@ -228,6 +246,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let class = |v: &Bound| if infer { v.class_by_looks() } else { v.class() };
                 let classes = values.iter().map(class).collect::<Result<Vec<ParamClass>, _>>().map_err(failed)?;
                 let catalog = self.catalog().await?;
+                version = catalog.version;
                 let variant = self.pool.plans().extended(&prepared.sql, &classes, &catalog, &self.translation()).map_err(failed)?;
                 let slots = self.slots(&variant, &values).map_err(failed)?;
                 let slots = slots.ok_or_else(|| {
@@ -244,14 +263,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         let alone = !self.unsynced;
         self.pragmas.extend(statement.sets.map(|(name, value)| (name, value.to_owned())));
-        let mut shape = Shape::of(statement, &bind.result_formats, prepared.described);
-        shape.change = settings::change(&prepared.sql);
-        let shared = statement::shared_of(statement, self.pool.catalog().version);
+        let shape = Shape::of(statement, &bind.result_formats, prepared.described);
         self.ensure_link().await?;
-        self.protect(statement.guard);
-        self.prepare(&shared, false);
-        self.pinned |= statement.pins || pins(&prepared.sql);
-        let result_formats = if shape.raw { bind.result_formats.clone() } else { backend_formats(&shape) };
+        self.protect_extended(statement.guard, bind.portal);
+        let shared = statement.shared(version);
+        self.prepare(shared, false);
+        self.pinned |= statement.pins || prepared.pins;
         let mut formats = Vec::with_capacity(slots.len());
         let mut encoded = BytesMut::new();
         for slot in &slots {
@@ -264,13 +281,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             put_formats(b, &formats);
             b.put_u16(slots.len() as u16);
             b.extend_from_slice(&encoded);
-            put_formats(b, &result_formats);
+            if shape.raw { put_formats(b, &bind.result_formats) } else { put_formats(b, &backend_formats(&shape)) }
         });
         self.expect.push_back(Expect::Bind { pass: !self.replaying });
         self.batch_begins(whole, alone, statement.may_misfit);
-        let portal = Portal { plan: Some(plan.clone()), shape: Arc::new(shape), formats: bind.result_formats.clone(), sql: prepared.sql.clone() };
-        self.portals.insert(bind.portal.to_owned(), portal);
+        self.open(bind.portal, Some(plan.clone()), shape, bind.result_formats, &prepared);
         Ok(())
+    }
+
+    fn open(&mut self, name: &str, plan: Option<Arc<Plan>>, shape: Shape, formats: Vec<i16>, prepared: &Prepared) {
+        let portal = Portal { plan, shape: Arc::new(shape), formats, sql: prepared.sql.clone(), change: prepared.change.clone() };
+        self.portals.insert(name.to_owned(), Arc::new(portal));
     }
 
     /// The values of a plan's slots; None when one does not fit.
@@ -294,20 +315,22 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// A Bind in the postgres dialect: only the statement's name changes.
-    async fn bind_native(&mut self, bind: &frontend::Bind<'_>, body: &[u8], prepared: &Prepared) -> Result<(), Failed> {
+    async fn bind_native(&mut self, portal: &str, statement: &str, body: &[u8], prepared: &Prepared) -> Result<(), Failed> {
         self.ensure_link().await?;
         let name = self.native_name(prepared);
-        let rest = bind.portal.len() + 1 + bind.statement.len() + 1;
+        let rest = portal.len() + 1 + statement.len() + 1;
         encode::message(&mut self.bout, b'B', |b| {
-            encode::cstring(b, bind.portal);
+            encode::cstring(b, portal);
             encode::cstring(b, &name);
             b.extend_from_slice(&body[rest..]);
         });
         self.expect.push_back(Expect::Bind { pass: true });
-        let mut shape = Shape::raw();
-        shape.change = settings::change(&prepared.sql);
-        self.pinned |= pins(&prepared.sql);
-        self.portals.insert(bind.portal.to_owned(), Portal { plan: None, shape: Arc::new(shape), formats: Vec::new(), sql: prepared.sql.clone() });
+        self.pinned |= prepared.pins;
+        // Without one of its own it is as any that passes untouched.
+        self.portals.remove(portal);
+        if prepared.change.is_some() {
+            self.open(portal, None, Shape::raw(), Vec::new(), prepared);
+        }
         Ok(())
     }
 
@@ -345,7 +368,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if native {
             self.ensure_link().await?;
             let name = if prepared.plan.is_some() {
-                self.protect(true);
+                self.protect_extended(true, "");
                 let shared = prepared.shared.clone().ok_or_else(|| ClientError::refused("describing this statement"))?;
                 self.prepare(&shared, false);
                 shared.name()
@@ -361,11 +384,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let mut out = BytesMut::new();
         encode::parameter_description(&mut out, &types);
         match self.result_columns(&plan) {
-            Some(columns) => reply::describe(&mut out, &shape_columns(&columns, &[], true)),
+            Some(columns) => reply::describe(&mut out, reply::Columns::new(columns.into(), &[], true).iter()),
             None => encode::empty(&mut out, b'n'),
         }
         if let Some(kept) = self.statements.get_mut(name) {
-            kept.described = true;
+            Arc::make_mut(kept).described = true;
         }
         self.inject(out);
         Ok(())
@@ -375,7 +398,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     fn result_columns(&self, plan: &Plan) -> Option<Vec<OutColumn>> {
         match &plan.action {
             Action::Execute(statement) => match &statement.columns {
-                Columns::Shaped(columns) => Some(columns.clone()),
+                Columns::Shaped(columns) => Some(columns.to_vec()),
                 Columns::None | Columns::Backend => None,
             },
             Action::Answer(answer) => answer.columns.clone(),
@@ -401,10 +424,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(());
         }
         let mut out = BytesMut::new();
-        let columns = portal.plan.as_ref().and_then(|p| self.result_columns(p));
+        let columns = portal.plan.as_ref().filter(|_| portal.shape.columns.is_none()).and_then(|p| self.result_columns(p));
         match (&portal.shape.columns, columns) {
-            (Some(columns), _) => reply::describe(&mut out, columns),
-            (None, Some(columns)) => reply::describe(&mut out, &shape_columns(&columns, &portal.formats, false)),
+            (Some(columns), _) => reply::describe(&mut out, columns.iter()),
+            (None, Some(columns)) => reply::describe(&mut out, reply::Columns::new(columns.into(), &portal.formats, false).iter()),
             (None, None) => encode::empty(&mut out, b'n'),
         }
         if !self.replaying {
@@ -418,18 +441,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let Some(name) = self.undescribed.take() else { return };
         let Some(portal) = self.portals.get_mut(&name) else { return };
         if tag == b'E' && frontend::execute(body).is_ok_and(|(n, limit)| n == name && limit == 0) {
-            let shape = Arc::make_mut(&mut portal.shape);
-            shape.held = true;
+            Arc::make_mut(&mut Arc::make_mut(portal).shape).held = true;
             return;
         }
         let mut out = BytesMut::new();
-        reply::describe(&mut out, portal.shape.columns.as_deref().unwrap_or_default());
+        if let Some(columns) = &portal.shape.columns {
+            reply::describe(&mut out, columns.iter());
+        }
         self.inject(out);
     }
 
-    fn portal(&self, name: &str) -> Result<Portal, ClientError> {
+    fn portal(&self, name: &str) -> Result<Arc<Portal>, ClientError> {
         let missing = || ClientError::new(SqlState::INVALID_CURSOR_NAME, format!("portal \"{name}\" does not exist"));
-        self.portals.get(name).cloned().ok_or_else(missing)
+        match self.portals.get(name) {
+            Some(portal) => Ok(portal.clone()),
+            None if self.is_sqlite() => Err(missing()),
+            None => Ok(UNTOUCHED.clone()),
+        }
     }
 
     async fn execute(&mut self, body: &[u8]) -> Result<(), Failed> {
@@ -449,7 +477,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 // Hidden rows are the proxy's, so the client's limit does not hold for them.
                 let limit = if portal.shape.swallows_rows() { 0 } else { limit };
                 encode::execute(&mut self.bout, name, limit);
-                self.expect.push_back(Expect::Execute(portal.shape.clone()));
+                self.expect.push_back(Expect::Execute { shape: portal.shape.clone(), change: portal.change.clone() });
                 self.transaction.used();
                 self.unsynced = true;
             }
@@ -469,14 +497,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let (kind, name) = frontend::target(body)?;
         if kind == b'S' {
             self.statements.remove(name);
-        } else if let Some(portal) = self.portals.remove(name)
+        } else if let Ok(portal) = self.portal(name)
             && portal.plan.as_ref().is_none_or(|p| statement::of_plan(p).is_some())
             && self.link.is_some()
         {
+            self.portals.remove(name);
             encode::target(&mut self.bout, b'C', b'P', name);
             self.expect.push_back(Expect::Close { pass: true });
             self.unsynced = true;
             return Ok(());
+        }
+        if kind == b'P' {
+            self.portals.remove(name);
         }
         let mut out = BytesMut::new();
         encode::empty(&mut out, b'3');
@@ -484,6 +516,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         Ok(())
     }
 }
+
+/// A portal of the postgres dialect: it passes as it is, and whether it exists the backend knows.
+static UNTOUCHED: LazyLock<Arc<Portal>> =
+    LazyLock::new(|| Arc::new(Portal { plan: None, shape: Arc::new(Shape::raw()), formats: Vec::new(), sql: Arc::default(), change: None }));
 
 /// A value of the proxy's own for a slot.
 fn own_value(value: &crate::value::Value, demand: Demand) -> Encoded<'static> {
@@ -496,12 +532,9 @@ fn own_value(value: &crate::value::Value, demand: Demand) -> Encoded<'static> {
 
 /// The formats in which the backend is asked for its columns: the client's, hidden ones in text.
 fn backend_formats(shape: &Shape) -> Vec<i16> {
-    let columns = shape.columns.as_deref().unwrap_or_default();
-    if columns.iter().all(|c| c.format == 0) {
-        return Vec::new();
-    }
+    let Some(columns) = shape.columns.as_ref().filter(|c| c.iter().any(|c| c.format != 0)) else { return Vec::new() };
     // Dynamic values are always taken as text, and shaped here.
-    let format = |c: &super::Column| if matches!(c.kind, OutKind::Dynamic(_)) { 0 } else { c.format };
+    let format = |c: reply::Column| if matches!(c.kind, OutKind::Dynamic(_)) { 0 } else { c.format };
     columns.iter().map(format).chain(shape.hidden.iter().map(|_| 0)).collect()
 }
 

@@ -3,7 +3,11 @@
 use super::expect::Expect;
 use super::{Session, settings};
 use crate::error::ClientError;
+use crate::reply::Shape;
+use crate::translate;
 use crate::wire::encode;
+use bytes::BufMut;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
@@ -15,6 +19,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let link = self.pool.checkout().await?;
         self.info.cancel.hold(link.pid, &link.secret_key);
         self.unnamed_here = false;
+        if link.applied == *self.settings.values() {
+            self.link = Some(link);
+            return Ok(());
+        }
         let mut applied = link.applied.clone();
         for (name, value) in self.settings.values() {
             let said = link.params.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
@@ -38,14 +46,34 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.expect.push_back(Expect::Own { tag, ready, required: false });
     }
 
-    /// Protects what is sent next within a transaction.
-    pub(super) fn protect(&mut self, guard: bool) {
+    /// The statements that protect the next one within a transaction.
+    pub(super) fn guard(&mut self, guard: bool) -> &'static [&'static str] {
         if !self.is_sqlite() || !self.transaction.is_active() {
+            return &[];
+        }
+        if guard { self.transaction.protect() } else { self.transaction.recover() }
+    }
+
+    /// Protects what the extended protocol sends next, in messages of the same protocol: a Query of our own would have a reply, and
+    /// a wake-up, of its own. They use the unnamed portal, which a Bind of `portal` must not need any more.
+    pub(super) fn protect_extended(&mut self, guard: bool, portal: &str) {
+        let steps = self.guard(guard);
+        if !portal.is_empty() && self.portals.contains_key("") {
+            steps.iter().for_each(|step| self.own_query(step, None, false));
             return;
         }
-        let sql = if guard { self.transaction.protect() } else { self.transaction.recover() };
-        if !sql.is_empty() {
-            self.own_query(sql, None, false);
+        for step in steps {
+            let shared = translate::shared((*step).to_owned(), Vec::new(), 0);
+            self.prepare(&shared, false);
+            encode::message(&mut self.bout, b'B', |b| {
+                encode::cstring(b, "");
+                encode::cstring(b, &shared.name());
+                b.put_bytes(0, 6);
+            });
+            encode::execute(&mut self.bout, "", 0);
+            self.expect.push_back(Expect::Bind { pass: false });
+            let shape = Arc::new(Shape { silent: true, ..Shape::default() });
+            self.expect.push_back(Expect::Execute { shape, change: None });
         }
     }
 

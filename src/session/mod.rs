@@ -6,28 +6,24 @@
 mod counters;
 mod expect;
 mod extended;
-mod held;
 mod link;
 pub(crate) mod params;
 mod relay;
 mod settings;
-mod shape;
 mod simple;
 mod statement;
 mod transaction;
 mod widen;
 
-pub use held::value as carried_value;
-pub use shape::{Column, Shape};
-
 use crate::catalog::Catalog;
 use crate::config::{DialectKind, ForeignKeys, Immediate, Isolation, ResultProfile, TypeMapping, UntypedParams};
 use crate::error::{ClientError, SqlState};
 use crate::pool::{Checkout, ImmediateTurn, Pool};
+use crate::reply::Held;
 use crate::server::CancelHandle;
 use crate::translate::Options;
 use crate::wire::{encode, frame};
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use counters::Counters;
 use expect::Expect;
 use relay::Event;
@@ -36,7 +32,9 @@ use statement::{Portal, Prepared};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use transaction::Transaction;
@@ -123,6 +121,8 @@ struct Session<IO> {
     cin: BytesMut,
     /// For the client.
     cout: BytesMut,
+    /// What is in it must go now: the backend sent it, or the client asked for it. What is made here waits for the rest of its batch.
+    prompt: bool,
     /// For the backend.
     bout: BytesMut,
     expect: VecDeque<Expect>,
@@ -139,8 +139,8 @@ struct Session<IO> {
     counters: Counters,
     /// Values of PRAGMAs that this connection has set.
     pragmas: HashMap<&'static str, String>,
-    statements: HashMap<String, Prepared>,
-    portals: HashMap<String, Portal>,
+    statements: HashMap<String, Arc<Prepared>>,
+    portals: HashMap<String, Arc<Portal>>,
     script: Option<simple::Script>,
     /// The catalog with the DDL of the transaction that is under way.
     overlay: Option<Arc<Catalog>>,
@@ -169,7 +169,7 @@ struct Session<IO> {
     /// The backend was asked to send what it has.
     flushed: bool,
     /// The rows of the result under way whose types are still to be told.
-    held: Option<held::Held>,
+    held: Option<Held>,
     /// The result under way has failed here: what is left of it is dropped.
     dropping: bool,
     /// A portal whose description waits for its Execute.
@@ -198,6 +198,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         io: client.io,
         cin: client.read_buf,
         cout: BytesMut::new(),
+        prompt: false,
         bout: BytesMut::new(),
         expect: VecDeque::new(),
         link: None,
@@ -248,6 +249,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// The loop, until the client leaves.
     async fn turn(&mut self) -> Result<(), Ended> {
+        let mut stop = pin!(stopped(self.shutdown.clone()));
         loop {
             loop {
                 if self.script.is_some() && self.expect.is_empty() {
@@ -271,19 +273,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             self.release_if_idle();
-            let event = if self.link.is_some() || !self.shutdown.has_changed().unwrap_or(false) {
-                let (shutdown, idle) = (self.shutdown.clone(), self.link.is_none());
-                let relay = poll_fn(|cx| self.poll_relay(cx));
-                tokio::select! {
-                    biased;
-                    event = relay => event?,
-                    // Only the one who waits for a client is told; a transaction ends first.
-                    () = stopped(shutdown), if idle => Event::Stop,
+            let event = poll_fn(|cx| {
+                // Only the one who waits for a client is told; a transaction ends first.
+                if self.link.is_none() && stop.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Ok(Event::Stop));
                 }
-            } else {
-                Event::Stop
-            };
-            match event {
+                self.poll_relay(cx)
+            });
+            match event.await? {
                 Event::Client | Event::Drained => {}
                 Event::ClientGone => return Ok(()),
                 Event::BackendGone(reason) => {
@@ -321,24 +318,32 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(Progress::Wait);
         }
         self.flushed = false;
-        let taken = self.cin.split_to(length);
+        // Dealing with a frame never looks at what follows it.
+        let mut cin = std::mem::take(&mut self.cin);
+        let progress = self.dispatch(tag, &cin[..length]).await;
+        // A frame that waits is dealt with again.
+        if !matches!(progress, Ok(Progress::Wait)) {
+            cin.advance(length);
+        }
+        self.cin = cin;
+        progress
+    }
+
+    async fn dispatch(&mut self, tag: u8, taken: &[u8]) -> Result<Progress, Ended> {
         let body = &taken[frame::HEADER..];
         match tag {
             b'X' => return Ok(Progress::Terminate),
             b'Q' => self.query(body).await?,
             b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H' => {
-                self.extended(tag, &taken).await?;
+                self.extended(tag, taken).await?;
                 if std::mem::take(&mut self.again) {
-                    let mut frames = BytesMut::from(&taken[..]);
-                    frames.extend_from_slice(&self.cin);
-                    self.cin = frames;
                     return Ok(Progress::Wait);
                 }
             }
             b'd' | b'c' | b'f' => {
                 // COPY data without a COPY is ignored, as PostgreSQL does.
                 if self.link.is_some() {
-                    self.bout.extend_from_slice(&taken);
+                    self.bout.extend_from_slice(taken);
                 }
             }
             b'F' => {
@@ -375,7 +380,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if self.expect.is_empty() || !self.is_sqlite() || self.skipping || !matches!(tag, b'P' | b'B') {
             return false;
         }
-        if self.expect.iter().any(|e| matches!(e, Expect::Execute(shape) if shape.schema_change)) {
+        if self.expect.iter().any(|e| matches!(e, Expect::Execute { shape, .. } if shape.schema_change)) {
             return true;
         }
         let Some(body) = self.cin.get(frame::HEADER..length).filter(|_| tag == b'B') else { return false };
@@ -420,7 +425,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.stale = true;
         }
         if std::mem::take(&mut self.stale) {
-            return self.pool.reload_catalog().await;
+            // A large future for a rare case.
+            return Box::pin(self.pool.reload_catalog()).await;
         }
         Ok(self.pool.catalog())
     }

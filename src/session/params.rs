@@ -3,7 +3,7 @@
 use crate::catalog::{Affinity, oid};
 use crate::error::{ClientError, SqlState};
 use crate::translate::{Demand, ParamClass};
-use crate::value::{Value, real_text};
+use crate::value::{Value, real_text, unhex};
 use bytes::{BufMut, BytesMut};
 
 /// A bound value: its bytes, its format, and the type that holds for it (declared, else announced).
@@ -228,12 +228,6 @@ fn checked(bytes: &[u8]) -> Result<&[u8], ClientError> {
 fn is_plain_integer(bytes: &[u8]) -> bool {
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
     (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
-}
-
-/// Bytes from hexadecimal digits.
-pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
-    text.as_bytes().chunks(2).map(|p| Some(digit(p[0])? << 4 | digit(*p.get(1)?)?)).collect()
 }
 
 /// Appends a value for Bind; its format is returned.

@@ -1,12 +1,10 @@
 //! Both sockets at once: what the client is owed goes out, what the backend says is looked at by its header alone.
 
 use super::expect::Expect;
-use super::held::Held;
-use super::shape::Shape;
 use super::{Ended, Session};
 use crate::backend::Link;
 use crate::error::ClientError;
-use crate::reply;
+use crate::reply::{self, Held, Shape};
 use crate::wire::{backend, encode, frame};
 use bytes::{Buf, BytesMut};
 use std::io;
@@ -46,6 +44,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             self.cout.advance(written);
         }
+        self.prompt = false;
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
@@ -68,7 +67,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     return Poll::Ready(Ok(Event::Drained));
                 }
             }
-            if !self.cout.is_empty() {
+            if !self.cout.is_empty() && (self.prompt || self.expect.is_empty()) {
                 let before = self.cout.len();
                 let _ = self.poll_flush_client(cx)?;
                 moved |= self.cout.len() < before;
@@ -120,6 +119,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Poll::Ready(Ok(0)) => Err(self.lost("the server closed the connection")),
             Poll::Ready(Ok(_)) => {
                 self.scan().map_err(|reason| self.lost(&reason))?;
+                self.prompt = true;
                 Ok(true)
             }
             Poll::Ready(Err(error)) => Err(self.lost(&error.to_string())),
@@ -137,9 +137,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// Looks at every frame that the backend sent.
     fn scan(&mut self) -> Result<(), String> {
-        let Some(mut link) = self.link.take() else { return Ok(()) };
+        let Some(link) = self.link.as_mut() else { return Ok(()) };
         let mut buffer = std::mem::take(&mut link.rbuf);
-        self.link = Some(link);
         let outcome = self.scan_buffer(&mut buffer);
         if let Some(link) = self.link.as_mut() {
             link.rbuf = buffer;
@@ -172,8 +171,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 buffer.reserve(length - buffer.len());
                 return Ok(());
             }
-            let whole = buffer.split_to(length);
-            self.reply(tag, &whole)?;
+            self.reply(tag, &buffer[..length])?;
+            buffer.advance(length);
         }
     }
 
@@ -182,7 +181,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         match tag {
             b'd' => true,
             b'D' => match self.expect.front() {
-                Some(Expect::Execute(shape) | Expect::Query { shape, .. }) => shape.passes_rows(),
+                Some(Expect::Execute { shape, .. } | Expect::Query { shape, .. }) => shape.passes_rows(),
                 _ => false,
             },
             _ => false,
@@ -239,7 +238,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     fn shape(&self) -> Option<Arc<Shape>> {
         match self.expect.front() {
-            Some(Expect::Execute(shape) | Expect::Query { shape, .. }) => Some(shape.clone()),
+            Some(Expect::Execute { shape, .. } | Expect::Query { shape, .. }) => Some(shape.clone()),
             _ => None,
         }
     }
@@ -255,7 +254,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(shape) if shape.held => self.held = Some(Held::default()),
             Some(shape) if tag == b'T' => {
                 if let Some(columns) = &shape.columns {
-                    reply::describe(&mut self.cout, columns);
+                    reply::describe(&mut self.cout, columns.iter());
                 }
             }
             _ => {}
@@ -269,15 +268,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             let first = fields.len().saturating_sub(shape.hidden.len());
             self.counters.row(&shape.hidden, &fields[first..]);
         }
+        let Some(columns) = &shape.columns else { return Ok(()) };
         if shape.held {
             let held = self.held.get_or_insert_default();
             if !self.dropping
-                && let Err(error) = held.row(body, &shape, &mut self.cout)
+                && let Err(error) = held.row(body, columns, &mut self.cout)
             {
                 self.drop_result(&error);
             }
-        } else if !shape.swallows_rows() {
-            reply::shape_row(&mut self.cout, &shape, &fields);
+        } else {
+            reply::shape_row(&mut self.cout, columns, &fields);
         }
         Ok(())
     }
@@ -293,20 +293,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     fn complete(&mut self, tag: u8, whole: &[u8]) {
+        if let Some(Expect::Query { guards: guards @ 1.., .. }) = self.expect.front_mut() {
+            *guards -= 1;
+            return;
+        }
         let Some(shape) = self.shape() else { return };
         if shape.silent {
             self.expect.pop_front();
             return;
         }
-        if shape.held && !self.dropping {
+        if shape.held
+            && !self.dropping
+            && let Some(columns) = &shape.columns
+        {
             let mut held = self.held.take().unwrap_or_default();
-            if let Err(error) = held.tell(&shape, &mut self.cout) {
+            if let Err(error) = held.tell(columns, &mut self.cout) {
                 self.drop_result(&error);
             }
         }
         self.held = None;
         if std::mem::take(&mut self.dropping) {
-            if matches!(self.expect.front(), Some(Expect::Execute(_))) {
+            if matches!(self.expect.front(), Some(Expect::Execute { .. })) {
                 self.expect.pop_front();
                 // As after any error, what follows up to Sync gets no answer; the backend has answered it all the same.
                 self.expect.iter_mut().take_while(|e| !matches!(e, Expect::Sync)).for_each(Expect::silence);
@@ -323,8 +330,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.counters.changed(rows);
             }
             self.stale |= shape.schema_change;
-            if let Some(change) = &shape.change {
-                self.settings.changed(change.clone());
+            if let Some(Expect::Execute { change, .. } | Expect::Query { change, .. }) = self.expect.front_mut()
+                && let Some(change) = change.take()
+            {
+                self.settings.changed(change);
             }
             match shape.tag {
                 Some(tag) => encode::complete(&mut self.cout, &tag.replace("{}", &rows.to_string())),
@@ -333,7 +342,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         } else {
             self.cout.extend_from_slice(whole);
         }
-        if matches!(self.expect.front(), Some(Expect::Execute(_))) {
+        if matches!(self.expect.front(), Some(Expect::Execute { .. })) {
             self.expect.pop_front();
         }
     }
@@ -385,8 +394,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     *ready = true;
                 }
             }
-            Some(Expect::Query { ready, shape }) => {
-                let retry = shape.retry && matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
+            Some(Expect::Query { ready, retry, .. }) => {
+                let retry = *retry && matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
                 let misfit = self.script.as_ref().filter(|s| s.turns < super::widen::TURNS).and_then(|_| super::widen::misfit_of(body));
                 if retry || misfit.is_some() {
                     self.misfit = misfit;

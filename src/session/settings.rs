@@ -24,8 +24,11 @@ pub enum Change {
 
 /// The change that a statement makes for the session; None for anything else (SET LOCAL among it).
 pub fn change(sql: &str) -> Option<Change> {
+    let first = scan::next(sql.as_bytes(), &mut 0)?;
+    if !["SET", "RESET", "DISCARD"].iter().any(|verb| first.is(sql, verb)) {
+        return None;
+    }
     let tokens = scan::tokens(sql);
-    let first = tokens.first()?;
     let mut at = 1;
     if first.is(sql, "DISCARD") {
         return tokens.get(1).filter(|t| t.is(sql, "ALL")).map(|_| Change::ResetAll);

@@ -2,12 +2,11 @@
 
 use super::expect::Expect;
 use super::settings::{self, Change};
-use super::shape::Shape;
 use super::{Ended, Session, params};
 use crate::catalog::Catalog;
 use crate::config::{DialectKind, Immediate, Isolation, ResultProfile};
 use crate::error::{ClientError, SqlState};
-use crate::reply;
+use crate::reply::{self, Shape};
 use crate::translate::{self, Action, Answer, OutColumn, OutKind, Plan, Setting, Source, Statement, TransactionControl};
 use crate::value::Value;
 use crate::wire::{encode, frontend};
@@ -80,11 +79,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return Ok(());
         }
-        let mut shape = Shape::raw();
-        shape.change = settings::change(sql);
         self.pinned |= pins(sql);
         encode::query(&mut self.bout, sql);
-        self.expect.push_back(Expect::Query { shape: Arc::new(shape), ready: true });
+        let change = settings::change(sql);
+        self.expect.push_back(Expect::Query { shape: Arc::new(Shape::raw()), change, guards: 0, retry: false, ready: true });
         self.unnamed_here = false;
         Ok(())
     }
@@ -177,14 +175,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let text = self.printed(statement, &found.literals)?;
                 self.pragmas.extend(statement.sets.map(|(name, value)| (name, value.to_owned())));
                 self.ensure_link().await?;
-                self.protect(statement.guard);
                 self.pinned |= statement.pins || pins(sql);
                 let mut shape = Shape::of(statement, &[], false);
                 shape.held = shape.is_dynamic() && !self.dynamic_text;
-                shape.retry = retry;
-                shape.change = settings::change(sql);
-                encode::query(&mut self.bout, &text);
-                self.expect.push_back(Expect::Query { shape: Arc::new(shape), ready: last });
+                // In one Query with the statement, and so in one reply.
+                let guard = self.guard(statement.guard);
+                encode::message(&mut self.bout, b'Q', |b| {
+                    guard.iter().for_each(|step| b.extend_from_slice(&[step.as_bytes(), b";"].concat()));
+                    encode::cstring(b, &text);
+                });
+                let (change, guards) = (settings::change(sql), guard.len() as u8);
+                self.expect.push_back(Expect::Query { shape: Arc::new(shape), change, guards, retry, ready: last });
                 if let Some(script) = self.script.as_mut() {
                     // The script stays while its last statement may have to be tried again.
                     script.ready = last;
@@ -284,12 +285,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         };
         let mut out = BytesMut::new();
         if let Some(columns) = &answer.columns {
-            let columns = shape_columns(columns, formats, false);
+            let columns = reply::Columns::new(columns.as_slice().into(), formats, false);
             if describe {
-                reply::describe(&mut out, &columns);
+                reply::describe(&mut out, columns.iter());
             }
             for row in &answer.rows {
-                let cells: Vec<Option<Vec<u8>>> = row.iter().zip(&columns).map(|(v, c)| reply::value_bytes(v, c)).collect();
+                let cells: Vec<Option<Vec<u8>>> = row.iter().zip(columns.iter()).map(|(v, c)| reply::value_bytes(v, &c)).collect();
                 encode::data_row(&mut out, cells.iter().map(|c| c.as_deref()));
             }
         }
@@ -370,8 +371,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     _ if self.options.results == ResultProfile::Native => "native",
                     _ => "sqlite",
                 };
-                let columns = shape_columns(&[OutColumn { name: name.to_owned(), kind: OutKind::Text }], &[], false);
-                reply::describe(&mut out, &columns);
+                let columns = [OutColumn { name: name.to_owned(), kind: OutKind::Text }];
+                reply::describe(&mut out, reply::Columns::new(columns.into(), &[], false).iter());
                 encode::data_row(&mut out, std::iter::once(Some(value.as_bytes())));
                 encode::complete(&mut out, "SHOW");
             }
@@ -390,15 +391,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.overlay = Some(Arc::new(overlay));
         }
     }
-}
-
-/// Columns of a fixed answer with the client's formats.
-pub(super) fn shape_columns(columns: &[OutColumn], formats: &[i16], wide: bool) -> Vec<super::Column> {
-    columns
-        .iter()
-        .enumerate()
-        .map(|(i, c)| super::Column { name: c.name.clone(), kind: c.kind, format: frontend::format_at(formats, i), wide, carrier: None })
-        .collect()
 }
 
 /// Milliseconds of Unix time.

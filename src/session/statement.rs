@@ -1,10 +1,9 @@
-//! Prepared statements and portals of a client, and the shared statements that stand for them at the backends.
+//! Prepared statements and portals of a client.
 
-use super::shape::Shape;
-use crate::translate::{Action, ParamClass, Plan, Statement};
-use lru::LruCache;
-use std::num::NonZeroUsize;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use super::settings::Change;
+use crate::reply::Shape;
+use crate::translate::{Action, ParamClass, Plan, Shared, Statement};
+use std::sync::Arc;
 
 /// A client's prepared statement.
 #[derive(Debug, Clone)]
@@ -21,6 +20,10 @@ pub struct Prepared {
     pub shared: Option<Arc<Shared>>,
     /// Was it described? Then whole numbers were announced as int8.
     pub described: bool,
+    /// A setting of the session that it changes.
+    pub change: Option<Change>,
+    /// Does its text tie the backend to the client?
+    pub pins: bool,
 }
 
 /// A client's portal.
@@ -34,6 +37,8 @@ pub struct Portal {
     pub formats: Vec<i16>,
     /// The statement's text.
     pub sql: Arc<str>,
+    /// A setting of the session that it changes.
+    pub change: Option<Change>,
 }
 
 impl Prepared {
@@ -57,56 +62,4 @@ pub fn of_plan(plan: &Plan) -> Option<&Statement> {
         Action::Execute(statement) => Some(statement),
         _ => None,
     }
-}
-
-/// A statement under the name that all clients share.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Shared {
-    /// Its number; the name is `lw` and this.
-    pub id: u64,
-    /// Its text for PostgreSQL.
-    pub sql: String,
-    /// The types of its parameters.
-    pub types: Vec<u32>,
-}
-
-impl Shared {
-    /// Its name at the backends.
-    pub fn name(&self) -> String {
-        name(self.id)
-    }
-}
-
-/// The name of a shared statement.
-pub fn name(id: u64) -> String {
-    format!("lw{id}")
-}
-
-/// How many shared statements are known at most; one that is forgotten gets a new number when it comes again.
-const KNOWN: NonZeroUsize = NonZeroUsize::new(16 * 1024).expect("not zero");
-
-struct Registry {
-    last: u64,
-    known: LruCache<(String, Vec<u32>, u64), Arc<Shared>>,
-}
-
-static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(|| Mutex::new(Registry { last: 0, known: LruCache::new(KNOWN) }));
-
-/// The shared statement of a text and its parameters' types. The catalog's version goes in, so that a backend's cached plan never
-/// outlives the schema it was made for; 0 where text passes as it is.
-pub fn shared(sql: String, types: Vec<u32>, version: u64) -> Arc<Shared> {
-    let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (sql, types, version);
-    if let Some(found) = registry.known.get(&key) {
-        return found.clone();
-    }
-    registry.last += 1;
-    let made = Arc::new(Shared { id: registry.last, sql: key.0.clone(), types: key.1.clone() });
-    registry.known.put(key, made.clone());
-    made
-}
-
-/// The shared statement of a plan, made with a version of the catalog.
-pub fn shared_of(statement: &Statement, version: u64) -> Arc<Shared> {
-    shared(statement.template.numbered(), statement.template.slots.iter().map(|s| s.demand.oid()).collect(), version)
 }

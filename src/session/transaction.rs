@@ -34,24 +34,24 @@ impl Transaction {
         self.active
     }
 
-    /// The statements that protect the next one; empty when it is protected already.
-    pub fn protect(&mut self) -> &'static str {
+    /// The statements that protect the next one; none when it is protected already.
+    pub fn protect(&mut self) -> &'static [&'static str] {
         let before = std::mem::replace(&mut self.guard, Guard::Fresh);
         match before {
-            Guard::None => "SAVEPOINT _lw",
-            Guard::Fresh => "",
-            Guard::Used => "RELEASE _lw; SAVEPOINT _lw",
-            Guard::Failed => "ROLLBACK TO _lw",
+            Guard::None => &["SAVEPOINT _lw"],
+            Guard::Fresh => &[],
+            Guard::Used => &["RELEASE _lw", "SAVEPOINT _lw"],
+            Guard::Failed => &["ROLLBACK TO _lw"],
         }
     }
 
     /// What brings a failed transaction back before a statement that no savepoint may protect.
-    pub fn recover(&mut self) -> &'static str {
+    pub fn recover(&mut self) -> &'static [&'static str] {
         if self.guard != Guard::Failed {
-            return "";
+            return &[];
         }
         self.guard = Guard::Fresh;
-        "ROLLBACK TO _lw"
+        &["ROLLBACK TO _lw"]
     }
 
     /// A statement was sent under the guard.
@@ -163,14 +163,14 @@ mod tests {
     fn the_guard_costs_no_round_trip_and_never_nests() {
         let mut transaction = Transaction::default();
         transaction.settle(b'T');
-        assert_eq!(transaction.protect(), "SAVEPOINT _lw");
-        assert_eq!(transaction.protect(), "");
+        assert_eq!(transaction.protect(), ["SAVEPOINT _lw"]);
+        assert!(transaction.protect().is_empty());
         transaction.used();
-        assert_eq!(transaction.protect(), "RELEASE _lw; SAVEPOINT _lw");
+        assert_eq!(transaction.protect(), ["RELEASE _lw", "SAVEPOINT _lw"]);
         transaction.used();
         transaction.failed();
         assert_eq!(transaction.status(b'E'), b'T');
-        assert_eq!(transaction.protect(), "ROLLBACK TO _lw");
+        assert_eq!(transaction.protect(), ["ROLLBACK TO _lw"]);
         assert_eq!(transaction.savepoint("A"), "RELEASE _lw; SAVEPOINT \"a\"");
         assert_eq!(transaction.rollback_to("a").as_deref(), Ok("ROLLBACK TO \"a\""));
         assert_eq!(transaction.release("b").unwrap_err().message, "no such savepoint: b");

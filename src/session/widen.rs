@@ -41,7 +41,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         tracing::info!(columns = %widening.columns, "columns become dynamic: their types cannot hold what is stored in them");
         crate::observe::counters().widened.add(1);
         self.ensure_link().await?;
-        self.protect(true);
+        self.guard(true).iter().for_each(|step| self.own_query(step, None, false));
         encode::query(&mut self.bout, &widening.sql);
         self.expect.push_back(Expect::Own { tag: None, ready: false, required: true });
         self.transaction.used();
@@ -92,7 +92,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// An error of the batch's only Execute that widening may mend is held back; true when it is.
     pub(super) fn holds_misfit(&mut self, body: &[u8], message: &BytesMut) -> bool {
         let batch = self.batch.as_ref().is_some_and(|b| b.synced && b.executes == 1);
-        if !batch || !matches!(self.expect.front(), Some(Expect::Execute(_))) {
+        if !batch || !matches!(self.expect.front(), Some(Expect::Execute { .. })) {
             return false;
         }
         let Some(misfit) = misfit_of(body) else { return false };

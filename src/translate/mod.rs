@@ -12,6 +12,7 @@ mod lower;
 pub mod parse;
 pub mod plan;
 pub mod pragma;
+mod shared;
 mod transaction;
 pub mod tree;
 mod write;
@@ -20,6 +21,7 @@ pub use bind::quote_ident as bind_ident;
 pub use ddl::{may_widen, widen};
 pub use lower::Misfit;
 pub use plan::*;
+pub use shared::{Shared, shared, shared_name};
 
 use crate::catalog::{Catalog, oid};
 use crate::error::{ClientError, SqlState};
@@ -182,7 +184,7 @@ fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: 
             }
             let bound = binder.named_query(query, &scan::result_items(binder.sql, false))?;
             let (text, columns) = lower.output(&bound)?;
-            let columns = if lower.options.native_results { Columns::Backend } else { Columns::Shaped(columns) };
+            let columns = if lower.options.native_results { Columns::Backend } else { Columns::Shaped(columns.into()) };
             Ok(Action::Execute(Box::new(Statement { template: text.into_template(), columns, guard: true, ..Statement::default() })))
         }
         S::Insert(_) | S::Update(_) | S::Delete(_) => Ok(Action::Execute(Box::new(write::write(statement, binder, lower)?))),

@@ -1,9 +1,10 @@
 //! What a translation yields: a plan that the session can run without knowing SQL.
 
+use super::shared::Shared;
 use crate::catalog::{Catalog, oid};
 use crate::error::ClientError;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A statement of the client, translated.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +51,8 @@ pub struct Statement {
     pub guard: bool,
     /// Does it pin the backend to the client (LISTEN, temporary tables, …)?
     pub pins: bool,
+    /// What it is at the backends, once somebody prepared it: see [`Statement::shared`].
+    pub shared: OnceLock<Arc<Shared>>,
     /// A PRAGMA's value that the connection has once the statement is sent.
     pub sets: Option<(&'static str, &'static str)>,
     /// May it fail for a value that a column's type cannot hold?
@@ -95,7 +98,7 @@ pub enum Columns {
     /// As the backend describes them (text that is forwarded as it came).
     Backend,
     /// Named and typed by the plan.
-    Shaped(Vec<OutColumn>),
+    Shaped(Arc<[OutColumn]>),
 }
 
 /// A column of the result.

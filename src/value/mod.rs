@@ -159,6 +159,12 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Bytes from hexadecimal digits.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
+    text.as_bytes().chunks(2).map(|p| Some(digit(p[0])? << 4 | digit(*p.get(1)?)?)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::oracle::Sqlite;

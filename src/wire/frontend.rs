@@ -47,6 +47,12 @@ pub fn parse(body: &[u8]) -> Result<Parse<'_>, WireError> {
     Ok(Parse { name, sql, types })
 }
 
+/// The portal and the statement of a Bind.
+pub fn bind_names(body: &[u8]) -> Result<(&str, &str), WireError> {
+    let mut reader = Reader::new(body);
+    Ok((reader.cstring()?, reader.cstring()?))
+}
+
 /// A Bind.
 pub fn bind(body: &[u8]) -> Result<Bind<'_>, WireError> {
     let mut reader = Reader::new(body);

@@ -7,6 +7,7 @@
 use super::scan::{self, Kind, Token};
 use crate::translate::ParamClass;
 use crate::value::Value;
+use std::fmt::Write;
 
 /// A text without some of its literals.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,15 +68,17 @@ pub fn lift(sql: &str) -> Option<Lifted> {
                 _ => {}
             },
             Kind::Integer | Kind::String => {
-                let in_row = values.is_some_and(|outer| depth == outer + 1) && is_cell(sql, &tokens, at);
+                let first = if is_signed(sql, &tokens, at) { at - 1 } else { at };
+                let in_row = values.is_some_and(|outer| depth == outer + 1) && is_cell(sql, &tokens, first, at);
                 if naming.is_empty()
-                    && (in_row || compares && is_operand(sql, &tokens, at))
-                    && let Some((value, class)) = literal(token, text)
+                    && (in_row || compares && is_operand(sql, &tokens, first, at))
+                    && let Some((value, class)) = literal(token, text, first < at)
                 {
                     out.literals.push(value);
                     out.classes.push(class);
-                    out.sql.push_str(&sql[last..token.at.start]);
-                    out.sql.push_str(&format!("?{}", out.literals.len()));
+                    out.sql.push_str(&sql[last..tokens[first].at.start]);
+                    // Writing to a String cannot fail.
+                    let _ = write!(out.sql, "?{}", out.literals.len());
                     last = token.at.end;
                 }
             }
@@ -107,19 +110,27 @@ fn clause(word: &str) -> Option<Clause> {
     }
 }
 
-/// Is it a whole value of a VALUES row?
-fn is_cell(sql: &str, tokens: &[Token], at: usize) -> bool {
-    let before = at.checked_sub(1).and_then(|i| tokens.get(i));
+/// Is it a number with a sign of its own in front: a `-` that has no left operand?
+fn is_signed(sql: &str, tokens: &[Token], at: usize) -> bool {
+    tokens[at].kind == Kind::Integer
+        && at >= 2
+        && tokens[at - 1].is_op(sql, "-")
+        && matches!(tokens[at - 2].text(sql), "(" | "," | "=" | "==" | "<" | ">" | "<=" | ">=" | "<>" | "!=" | "+" | "-")
+}
+
+/// Is it, from token `first` to token `at`, a whole value of a VALUES row?
+fn is_cell(sql: &str, tokens: &[Token], first: usize, at: usize) -> bool {
+    let before = first.checked_sub(1).and_then(|i| tokens.get(i));
     let after = tokens.get(at + 1);
     before.is_some_and(|t| matches!(t.text(sql), "(" | ",")) && after.is_some_and(|t| matches!(t.text(sql), ")" | ","))
 }
 
 /// Is it the right operand of a comparison, or of `+` or `-` behind an operand, with nothing tighter behind it?
-fn is_operand(sql: &str, tokens: &[Token], at: usize) -> bool {
-    let Some(before) = at.checked_sub(1).and_then(|i| tokens.get(i)) else { return false };
+fn is_operand(sql: &str, tokens: &[Token], first: usize, at: usize) -> bool {
+    let Some(before) = first.checked_sub(1).and_then(|i| tokens.get(i)) else { return false };
     let operator = match before.text(sql) {
         "=" | "==" | "<" | ">" | "<=" | ">=" | "<>" | "!=" => true,
-        "+" | "-" => at
+        "+" | "-" => first
             .checked_sub(2)
             .and_then(|i| tokens.get(i))
             .is_some_and(|t| matches!(t.kind, Kind::Quoted) || t.kind == Kind::Word && clause(t.text(sql)).is_none()),
@@ -132,9 +143,10 @@ fn is_operand(sql: &str, tokens: &[Token], at: usize) -> bool {
         })
 }
 
-fn literal(token: &Token, text: &str) -> Option<(Value, ParamClass)> {
+fn literal(token: &Token, text: &str, negative: bool) -> Option<(Value, ParamClass)> {
     match token.kind {
-        Kind::Integer => text.parse().ok().map(|n| (Value::Integer(n), ParamClass::Integer)),
+        // Without its sign, the smallest integer would be a real.
+        Kind::Integer => text.parse().ok().map(|n: i64| (Value::Integer(if negative { -n } else { n }), ParamClass::Integer)),
         _ => {
             let inner = text.strip_prefix('\'')?.strip_suffix('\'')?;
             (!inner.contains('\0')).then(|| (Value::Text(inner.replace("''", "'")), ParamClass::Text))
@@ -150,8 +162,9 @@ mod tests {
     fn only_values_that_shape_nothing_are_taken() {
         for (sql, lifted) in [
             ("SELECT a FROM t WHERE id = 5 AND b <> 'x''y' LIMIT 3", Some("SELECT a FROM t WHERE id = ?1 AND b <> ?2 LIMIT 3")),
-            ("UPDATE t SET a = a + 7, b = -1 WHERE c LIKE 'x%'", Some("UPDATE t SET a = a + ?1, b = -1 WHERE c LIKE 'x%'")),
-            ("INSERT INTO t VALUES (1, 'a', datetime('now'), -2)", Some("INSERT INTO t VALUES (?1, ?2, datetime('now'), -2)")),
+            ("UPDATE t SET a = a + 7, b = -1 WHERE c LIKE 'x%'", Some("UPDATE t SET a = a + ?1, b = ?2 WHERE c LIKE 'x%'")),
+            ("INSERT INTO t VALUES (1, 'a', datetime('now'), -2)", Some("INSERT INTO t VALUES (?1, ?2, datetime('now'), ?3)")),
+            ("UPDATE t SET a = a + -7, b = a - - 1 WHERE c = b -1", Some("UPDATE t SET a = a + ?1, b = a - ?2 WHERE c = b -?3")),
             ("SELECT a = 5 FROM t", None),
             (
                 "SELECT max(b) FILTER (WHERE b < 5), (SELECT a FROM t WHERE a = 1) FROM t WHERE c = 2",

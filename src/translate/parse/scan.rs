@@ -197,32 +197,26 @@ fn operator(b: &[u8]) -> usize {
 pub fn statements(sql: &str) -> Vec<Range<usize>> {
     let mut out = Vec::new();
     let mut first = None;
-    let mut words: Vec<String> = Vec::new();
-    let (mut trigger, mut depth) = (false, 0i32);
+    // Of the statement's first tokens; only a trigger's body holds semicolons.
+    let (mut count, mut creates, mut trigger, mut depth) = (0, false, false, 0i32);
     let mut at = 0;
     while let Some(token) = next(sql.as_bytes(), &mut at) {
         if token.is_op(sql, ";") && !(trigger && depth > 0) {
             if let Some(start) = first.take() {
                 out.push(start..token.at.start);
             }
-            words.clear();
-            (trigger, depth) = (false, 0);
+            (count, creates, trigger, depth) = (0, false, false, 0);
             continue;
         }
-        if token.kind == Kind::Word {
-            let word = token.text(sql).to_ascii_uppercase();
-            if words.len() < 4 {
-                words.push(word.clone());
-                trigger = words[0] == "CREATE" && words.iter().any(|w| w == "TRIGGER");
-            }
-            match word.as_str() {
-                "BEGIN" | "CASE" if trigger => depth += 1,
-                "END" if trigger => depth -= 1,
-                _ => {}
-            }
-        } else if words.is_empty() {
-            words.push(String::new());
+        match count {
+            0 => creates = token.is(sql, "CREATE"),
+            1..4 => trigger |= creates && token.is(sql, "TRIGGER"),
+            _ if !trigger => {}
+            _ if token.is(sql, "BEGIN") || token.is(sql, "CASE") => depth += 1,
+            _ if token.is(sql, "END") => depth -= 1,
+            _ => {}
         }
+        count += 1;
         first.get_or_insert(token.at.start);
     }
     if let Some(start) = first {

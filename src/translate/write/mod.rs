@@ -87,7 +87,7 @@ impl<'a, 'b> Write<'a, 'b> {
                 }
                 out.columns = Columns::Backend;
             } else {
-                out.columns = Columns::Shaped(columns);
+                out.columns = Columns::Shaped(columns.into());
             }
         }
         // Without the right to read the column, an INSERT must still insert.

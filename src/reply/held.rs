@@ -1,10 +1,10 @@
 //! Columns whose type only their values tell: rows are held back until the RowDescription can name it.
 
-use super::shape::{Column, Shape};
+use super::row::{describe, shape_field, value_bytes};
+use super::shape::{Column, Columns};
 use crate::error::{ClientError, SqlState};
-use crate::reply;
 use crate::translate::{Carrier, OutKind};
-use crate::value::Value;
+use crate::value::{Value, unhex};
 use crate::wire::{backend, encode};
 use bytes::BytesMut;
 
@@ -17,28 +17,27 @@ pub struct Held {
     /// Rows that wait, as the backend sent them.
     rows: Vec<BytesMut>,
     bytes: usize,
-    /// The columns with the types that were told; None while rows wait.
-    told: Option<Vec<Column>>,
+    /// For each column, the kind that was told and what carries a dynamic one; None while rows wait.
+    told: Option<Vec<(OutKind, Option<Carrier>)>>,
 }
 
 impl Held {
     /// A row came: it waits, or goes out in the types that were told.
-    pub fn row(&mut self, body: &[u8], shape: &Shape, out: &mut BytesMut) -> Result<(), ClientError> {
-        if let Some(columns) = &self.told {
-            return put_row(body, columns, out);
+    pub fn row(&mut self, body: &[u8], columns: &Columns, out: &mut BytesMut) -> Result<(), ClientError> {
+        if let Some(told) = &self.told {
+            return put_row(body, with(columns, told), out);
         }
         self.bytes += body.len();
         self.rows.push(body.into());
-        if self.bytes > LIMIT { self.tell(shape, out) } else { Ok(()) }
+        if self.bytes > LIMIT { self.tell(columns, out) } else { Ok(()) }
     }
 
     /// The last row was seen, or enough of them: the types are told, and what waited goes out.
-    pub fn tell(&mut self, shape: &Shape, out: &mut BytesMut) -> Result<(), ClientError> {
+    pub fn tell(&mut self, columns: &Columns, out: &mut BytesMut) -> Result<(), ClientError> {
         if self.told.is_some() {
             return Ok(());
         }
-        let mut columns = shape.columns.clone().unwrap_or_default();
-        let mut classes: Vec<Option<OutKind>> = vec![None; columns.len()];
+        let mut classes: Vec<Option<OutKind>> = vec![None; columns.iter().len()];
         for row in &self.rows {
             let fields = fields(row)?;
             for ((column, class), field) in columns.iter().zip(&mut classes).zip(&fields) {
@@ -48,26 +47,29 @@ impl Held {
                 }
             }
         }
-        for (column, class) in columns.iter_mut().zip(classes) {
-            if let OutKind::Dynamic(carrier) = column.kind {
-                column.carrier = Some(carrier);
-                column.kind = class.unwrap_or(OutKind::Text);
-            }
-        }
-        reply::describe(out, &columns);
+        let told = |(column, class): (Column, Option<OutKind>)| match column.kind {
+            OutKind::Dynamic(carrier) => (class.unwrap_or(OutKind::Text), Some(carrier)),
+            kind => (kind, None),
+        };
+        let told = self.told.insert(columns.iter().zip(classes).map(told).collect());
+        describe(out, with(columns, told));
         for row in self.rows.drain(..) {
-            put_row(&row, &columns, out)?;
+            put_row(&row, with(columns, told), out)?;
         }
-        self.told = Some(columns);
         Ok(())
     }
 }
 
+/// The columns in the kinds that were told.
+fn with<'a>(columns: &'a Columns, told: &'a [(OutKind, Option<Carrier>)]) -> impl ExactSizeIterator<Item = Column<'a>> {
+    columns.iter().zip(told).map(|(column, &(kind, carrier))| Column { kind, carrier, ..column })
+}
+
 /// A row in the types of its columns. A value that its column's type cannot hold, which no earlier row foretold, is an error.
-fn put_row(body: &[u8], columns: &[Column], out: &mut BytesMut) -> Result<(), ClientError> {
+fn put_row<'a>(body: &[u8], columns: impl ExactSizeIterator<Item = Column<'a>>, out: &mut BytesMut) -> Result<(), ClientError> {
     let fields = fields(body)?;
     let mut cells = Vec::with_capacity(columns.len());
-    for (column, field) in columns.iter().zip(&fields) {
+    for (column, field) in columns.zip(&fields) {
         cells.push(match (column.carrier, field) {
             (Some(carrier), Some(field)) => {
                 let value = value(field, carrier)?;
@@ -77,9 +79,9 @@ fn put_row(body: &[u8], columns: &[Column], out: &mut BytesMut) -> Result<(), Cl
                         .detail("Its type was told from the rows before this one.")
                         .hint("SET litewire.dynamic = 'text' before the query."));
                 }
-                reply::value_bytes(&value, column)
+                value_bytes(&value, &column)
             }
-            (None, Some(field)) => reply::shape_field(column, field).map(|f| f.into_owned()),
+            (None, Some(field)) => shape_field(&column, field).map(|f| f.into_owned()),
             (_, None) => None,
         });
     }
@@ -112,7 +114,7 @@ pub fn value(field: &[u8], carrier: Carrier) -> Result<Value, ClientError> {
         serde_json::Value::Array(items) => items.first().and_then(|t| t.as_str()).map(|t| Value::Text(t.to_owned())).ok_or_else(broken),
         serde_json::Value::Object(blob) => {
             let hex = blob.get("b").and_then(|b| b.as_str()).ok_or_else(broken)?;
-            super::params::unhex(hex).map(Value::Blob).ok_or_else(broken)
+            unhex(hex).map(Value::Blob).ok_or_else(broken)
         }
         _ => Err(broken()),
     }

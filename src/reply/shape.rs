@@ -1,8 +1,9 @@
 //! How a statement's replies are shaped before the client gets them.
 
-use super::settings::Change;
-use crate::translate::{Carrier, Columns, Hidden, OutKind, Statement};
+use crate::catalog::oid;
+use crate::translate::{self, Carrier, Hidden, OutColumn, OutKind, Statement};
 use crate::wire::frontend::format_at;
+use std::sync::Arc;
 
 /// The shape of a statement's replies.
 #[derive(Debug, Default, Clone)]
@@ -12,7 +13,7 @@ pub struct Shape {
     /// Rows and RowDescription pass as they are.
     pub raw: bool,
     /// The client's columns; None when it gets no rows.
-    pub columns: Option<Vec<Column>>,
+    pub columns: Option<Columns>,
     /// Columns behind them that are the proxy's own.
     pub hidden: Vec<Hidden>,
     /// The command tag, `{}` standing for the row count.
@@ -21,24 +22,29 @@ pub struct Shape {
     pub counts: bool,
     /// Does it change the schema?
     pub schema_change: bool,
-    /// A setting of the session that it changes.
-    pub change: Option<Change>,
     /// Is RowDescription made from the rows (dynamic columns)? Otherwise such columns are text.
     pub held: bool,
-    /// May it be tried again with a fresh catalog, should an error say that the one used is stale?
-    pub retry: bool,
+}
+
+/// The client's columns: those of the plan, in the formats that were asked for.
+#[derive(Debug, Clone)]
+pub struct Columns {
+    list: Arc<[OutColumn]>,
+    formats: Vec<i16>,
+    /// Are whole numbers announced as int8 (a statement's Describe said so)?
+    wide: bool,
 }
 
 /// A column of the client's.
-#[derive(Debug, Clone)]
-pub struct Column {
+#[derive(Debug, Clone, Copy)]
+pub struct Column<'a> {
     /// Its name.
-    pub name: String,
+    pub name: &'a str,
     /// Its kind.
     pub kind: OutKind,
     /// 0 text, 1 binary.
     pub format: i16,
-    /// Is a whole number announced as int8 (a statement's Describe said so)?
+    /// Is a whole number announced as int8?
     pub wide: bool,
     /// What a dynamic column came in, once its kind is settled.
     pub carrier: Option<Carrier>,
@@ -53,32 +59,24 @@ impl Shape {
     /// The shape of a plan's statement with the client's result formats.
     pub fn of(statement: &Statement, formats: &[i16], wide: bool) -> Self {
         let columns = match &statement.columns {
-            Columns::Shaped(columns) => Some(
-                columns
-                    .iter()
-                    .enumerate()
-                    .map(|(i, c)| Column { name: c.name.clone(), kind: c.kind, format: format_at(formats, i), wide, carrier: None })
-                    .collect(),
-            ),
-            Columns::None | Columns::Backend => None,
+            translate::Columns::Shaped(columns) => Some(Columns::new(columns.clone(), formats, wide)),
+            translate::Columns::None | translate::Columns::Backend => None,
         };
         Shape {
             silent: false,
-            raw: statement.columns == Columns::Backend,
+            raw: statement.columns == translate::Columns::Backend,
             columns,
             hidden: statement.hidden.clone(),
             tag: statement.tag,
             counts: statement.counts,
             schema_change: statement.schema_change,
-            change: None,
             held: false,
-            retry: false,
         }
     }
 
     /// Can its rows pass as bytes?
     pub fn passes_rows(&self) -> bool {
-        self.raw || (self.hidden.is_empty() && self.columns.as_ref().is_some_and(|c| c.iter().all(Column::passes)))
+        self.raw || (self.hidden.is_empty() && self.columns.as_ref().is_some_and(|c| c.iter().all(|c| c.passes())))
     }
 
     /// Has it a column whose type only the values tell?
@@ -92,14 +90,31 @@ impl Shape {
     }
 }
 
-impl Column {
+impl Columns {
+    /// Columns in the client's formats; `wide` announces whole numbers as int8.
+    pub fn new(list: Arc<[OutColumn]>, formats: &[i16], wide: bool) -> Self {
+        Columns { list, formats: formats.to_vec(), wide }
+    }
+
+    /// The columns in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Column<'_>> + Clone {
+        self.list.iter().enumerate().map(|(i, c)| Column {
+            name: &c.name,
+            kind: c.kind,
+            format: format_at(&self.formats, i),
+            wide: self.wide,
+            carrier: None,
+        })
+    }
+}
+
+impl Column<'_> {
     fn passes(&self) -> bool {
         !matches!((self.kind, self.format), (OutKind::Real, 0) | (OutKind::Dynamic(_), _))
     }
 
     /// The type that the client is told.
     pub fn oid(&self) -> u32 {
-        use crate::catalog::oid;
         match self.kind {
             OutKind::Integer if self.format == 0 && !self.wide => oid::INT4,
             OutKind::Dynamic(_) => oid::TEXT,
@@ -109,7 +124,6 @@ impl Column {
 
     /// The type's size, as RowDescription tells it.
     pub fn size(&self) -> i16 {
-        use crate::catalog::oid;
         match self.oid() {
             oid::BOOL => 1,
             oid::INT2 => 2,
