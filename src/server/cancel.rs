@@ -14,10 +14,13 @@ struct Entry {
     held: Mutex<Held>,
 }
 
+/// A backend's process number and the key that goes with it.
+type Backend = (i32, Arc<[u8]>);
+
 /// What a client holds. Its own lock: a client takes and gives back a backend for every transaction.
 #[derive(Default)]
 struct Held {
-    backend: Option<(i32, Arc<[u8]>)>,
+    backend: Option<Backend>,
     /// CancelRequests under way to it.
     under_way: usize,
 }
@@ -53,7 +56,7 @@ impl Cancels {
         }
     }
 
-    fn begin(&self, pid: i32, key: &[u8]) -> Option<(Arc<Entry>, (i32, Arc<[u8]>))> {
+    fn begin(&self, pid: i32, key: &[u8]) -> Option<(Arc<Entry>, Backend)> {
         let entry = self.lock().get(&pid).filter(|entry| same(&entry.key, key))?.clone();
         let mut held = entry.held();
         let backend = held.backend.clone()?;

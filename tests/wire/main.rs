@@ -254,7 +254,8 @@ fn broken_messages_end_in_an_error_and_no_more_than_a_connection() {
     // Its contents are none: the session lives on.
     for message in [tagged(b'P', b"x"), tagged(b'B', b"\0\0\0"), tagged(b'E', b""), tagged(b'D', b"X\0"), tagged(b'B', b"\0\0\xff\xff")] {
         let mut client = connect(&proxy, &database);
-        client.send(&[message.clone(), sync()]);
+        // As in PostgreSQL, a Bind is looked into once its statement is found.
+        client.send(&[tagged(b'P', b"\0SELECT 1\0\0\0"), message.clone(), sync()]);
         assert_eq!(client.answer().state(), "08P01", "{message:?}");
         assert_eq!(client.value("SELECT 1"), "1");
     }
