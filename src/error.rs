@@ -21,6 +21,8 @@ states! {
     INVALID_PASSWORD = b"28P01";
     /// No such database.
     INVALID_CATALOG_NAME = b"3D000";
+    /// No such schema.
+    INVALID_SCHEMA_NAME = b"3F000";
     /// A savepoint that does not exist.
     INVALID_SAVEPOINT = b"3B001";
     /// BEGIN within a transaction.

@@ -5,6 +5,10 @@ mod affinity;
 
 pub use affinity::{Affinity, affinity_of_declared, affinity_of_pg};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The backend's name of a session's own schema.
+pub const TEMPORARY: &str = "pg_temp";
 
 /// Type OIDs of PostgreSQL that the translator knows by name (`pg_type.dat`).
 #[allow(missing_docs)]
@@ -65,16 +69,60 @@ impl Catalog {
         named.filter(|&i| std::ptr::eq(&self.relations[i], relation)).or_else(|| self.relations.iter().position(|r| std::ptr::eq(r, relation)))
     }
 
-    /// The index of that name that a CREATE INDEX made, ASCII case-insensitively, with its table.
-    pub fn index(&self, name: &str) -> Option<(&Relation, &Index)> {
-        let of = |r: &'_ Relation| r.indexes.iter().position(|i| !i.constraint && i.name.eq_ignore_ascii_case(name));
-        self.relations.iter().find_map(|r| of(r).map(|at| (r, &r.indexes[at])))
+    /// The relation of a name that may carry SQLite's name of a database (lang_naming.html).
+    pub fn relation_in(&self, database: Option<&str>, name: &str) -> Option<&Relation> {
+        let first = self.relation(name);
+        match database {
+            Some(database) if first.is_some_and(|r| !r.is_in(database)) => {
+                self.relations.iter().find(|r| r.name.eq_ignore_ascii_case(name) && r.is_in(database))
+            }
+            _ => first,
+        }
     }
 
-    /// Adds a relation; an earlier one of the same name keeps precedence.
+    /// The index of that name, ASCII case-insensitively, with its table; one of a temporary table comes first.
+    pub fn index_in(&self, database: Option<&str>, name: &str) -> Option<(&Relation, &Index)> {
+        let of = |r: &'_ Relation| r.indexes.iter().position(|i| i.name.eq_ignore_ascii_case(name));
+        let find = |temporary: bool| {
+            let mut those = self.relations.iter().filter(|r| r.is_temporary() == temporary && database.is_none_or(|d| r.is_in(d)));
+            those.find_map(|r| of(r).map(|at| (r, &r.indexes[at])))
+        };
+        find(true).or_else(|| find(false))
+    }
+
+    /// Adds a relation; an earlier one of the same name keeps precedence, unless the new one is temporary.
     pub fn add(&mut self, relation: Relation) {
-        self.by_name.entry(relation.name.to_ascii_lowercase()).or_insert(self.relations.len());
+        let (name, at) = (relation.name.to_ascii_lowercase(), self.relations.len());
+        if relation.is_temporary() {
+            self.by_name.insert(name, at);
+        } else {
+            self.by_name.entry(name).or_insert(at);
+        }
         self.relations.push(relation);
+    }
+
+    /// This catalog with other relations.
+    pub fn with_relations(&self, relations: impl IntoIterator<Item = Relation>) -> Catalog {
+        let mut made = Catalog { relations: Vec::new(), by_name: HashMap::new(), ..self.clone() };
+        relations.into_iter().for_each(|r| made.add(r));
+        made.numbered()
+    }
+
+    /// This catalog under a version that no loaded one has: plans made with it are found by nobody else.
+    pub fn numbered(mut self) -> Catalog {
+        static LAST: AtomicU64 = AtomicU64::new(1 << 63);
+        self.version = LAST.fetch_add(1, Ordering::Relaxed);
+        self
+    }
+
+    /// The temporary relations of the session whose catalog this is.
+    pub fn temporary(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.iter().filter(|r| r.is_temporary())
+    }
+
+    /// The relations that other sessions see as well.
+    pub fn shared(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.iter().filter(|r| !r.is_temporary())
     }
 }
 
@@ -120,6 +168,27 @@ pub struct Relation {
 }
 
 impl Relation {
+    /// Is it of the session alone?
+    pub fn is_temporary(&self) -> bool {
+        self.schema == TEMPORARY
+    }
+
+    /// Is it in the database of that name: `main`, `temp`, or a schema?
+    pub fn is_in(&self, database: &str) -> bool {
+        if database.eq_ignore_ascii_case("temp") {
+            self.is_temporary()
+        } else if database.eq_ignore_ascii_case("main") {
+            !self.is_temporary()
+        } else {
+            self.schema.eq_ignore_ascii_case(database)
+        }
+    }
+
+    /// SQLite's name of the database that it is in.
+    pub fn database(&self) -> &'static str {
+        if self.is_temporary() { "temp" } else { "main" }
+    }
+
     /// Was it made from SQLite's DDL, through Litewire?
     pub fn is_sqlite(&self) -> bool {
         self.sql.is_some()

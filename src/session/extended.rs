@@ -268,7 +268,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.protect_extended(statement.guard, bind.portal);
         let shared = statement.shared(version);
         self.prepare(shared, false);
-        self.pinned |= statement.pins || prepared.pins;
+        self.pinned |= statement.pins || !statement.temporary && prepared.pins;
         let mut formats = Vec::with_capacity(slots.len());
         let mut encoded = BytesMut::new();
         for slot in &slots {

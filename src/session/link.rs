@@ -80,7 +80,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// Gives the backend back when nothing ties it to this client.
     pub(super) fn release_if_idle(&mut self) {
         let Some(link) = &self.link else { return };
-        let idle = self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && !self.pinned && link.status == b'I';
+        let bound = self.pinned || self.schema.is_bound();
+        let idle = self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && !bound && link.status == b'I';
         if idle && self.script.is_none() {
             self.drop_link();
         }
@@ -90,7 +91,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     pub(super) fn drop_link(&mut self) {
         let Some(mut link) = self.link.take() else { return };
         link.busy = !self.expect.is_empty() || self.unsynced || self.pass > 0 || !self.bout.is_empty();
-        link.broken |= self.pinned || self.info.cancel.release();
+        link.broken |= self.pinned || self.schema.is_bound() || self.info.cancel.release();
         self.turn = None;
     }
 }

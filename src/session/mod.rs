@@ -9,6 +9,7 @@ mod extended;
 mod link;
 pub(crate) mod params;
 mod relay;
+mod schema;
 mod settings;
 mod simple;
 mod statement;
@@ -27,6 +28,7 @@ use bytes::{Buf, BytesMut};
 use counters::Counters;
 use expect::Expect;
 use relay::Event;
+use schema::Schema;
 use settings::Settings;
 use statement::{Portal, Prepared};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -142,12 +144,7 @@ struct Session<IO> {
     statements: HashMap<String, Arc<Prepared>>,
     portals: HashMap<String, Arc<Portal>>,
     script: Option<simple::Script>,
-    /// The catalog with the DDL of the transaction that is under way.
-    overlay: Option<Arc<Catalog>>,
-    /// The same before the statement under way, should it fail.
-    overlay_before: Option<Arc<Catalog>>,
-    /// DDL was done, or the backend said that the catalog is stale.
-    stale: bool,
+    schema: Schema,
     /// An error of the extended protocol: everything is skipped up to Sync.
     skipping: bool,
     /// Something was sent to the backend since the last Sync.
@@ -215,9 +212,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         statements: HashMap::new(),
         portals: HashMap::new(),
         script: None,
-        overlay: None,
-        overlay_before: None,
-        stale: false,
+        schema: Schema::default(),
         skipping: false,
         unsynced: false,
         pinned: false,
@@ -417,18 +412,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// The catalog to translate with.
     async fn catalog(&mut self) -> Result<Arc<Catalog>, ClientError> {
-        if let Some(overlay) = &self.overlay {
-            if self.transaction.is_active() || self.unsynced {
-                return Ok(overlay.clone());
-            }
-            self.overlay = None;
-            self.stale = true;
+        if let Some(overlay) = self.schema.overlay() {
+            return Ok(overlay.clone());
         }
-        if std::mem::take(&mut self.stale) {
-            // A large future for a rare case.
-            return Box::pin(self.pool.reload_catalog()).await;
-        }
-        Ok(self.pool.catalog())
+        // A large future for a rare case.
+        let shared = if std::mem::take(&mut self.schema.stale) { Box::pin(self.pool.reload_catalog()).await? } else { self.pool.catalog() };
+        Ok(self.schema.merge(shared))
     }
 
     /// A message for the client, in its turn.

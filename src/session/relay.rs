@@ -329,7 +329,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             if shape.counts {
                 self.counters.changed(rows);
             }
-            self.stale |= shape.schema_change;
+            if shape.schema_change {
+                self.schema.changed();
+            }
             if let Some(Expect::Execute { change, .. } | Expect::Query { change, .. }) = self.expect.front_mut()
                 && let Some(change) = change.take()
             {
@@ -352,9 +354,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let state = backend::fields(body).iter().find(|(c, _)| *c == b'C').map_or("", |(_, t)| *t).to_owned();
         let mut message = BytesMut::new();
         if self.is_sqlite() {
-            let catalog = self.overlay.clone().unwrap_or_else(|| self.pool.catalog());
+            let catalog = match self.schema.overlay() {
+                Some(overlay) => overlay.clone(),
+                None => self.schema.merge(self.pool.catalog()),
+            };
             reply::shape_error(&mut message, body, &catalog);
-            self.stale |= matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
+            self.schema.stale |= matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
         } else {
             message.extend_from_slice(whole);
         }
@@ -365,6 +370,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
         }
         self.transaction.failed();
+        self.schema.failed();
         if self.shape().is_some_and(|shape| shape.counts) {
             self.counters.changed(0);
         }
@@ -376,8 +382,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         match self.expect.front_mut() {
             Some(Expect::Own { tag: None, required: false, .. }) => return,
             Some(Expect::Own { required: true, ready, .. }) => {
-                // What was to follow does not; a catalog that took it for done is no longer true.
-                (self.stale, self.overlay) = (true, self.overlay_before.take());
+                // What was to follow does not.
                 if self.script.take().is_some() {
                     *ready = true;
                 } else {
@@ -385,6 +390,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             Some(Expect::Own { tag, ready, .. }) => {
+                self.rolled_back |= *tag == Some("COMMIT");
                 *tag = None;
                 self.script = None;
                 // In the extended protocol the client's Sync will bring ReadyForQuery.
@@ -429,6 +435,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             link.status = status;
         }
         let front = self.expect.pop_front();
+        if matches!(front, Some(Expect::Own { required: true, .. })) {
+            self.schema.changed();
+        }
         let shown = self.transaction.status(status);
         self.transaction.settle(status);
         if status == b'I' {
@@ -436,6 +445,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             if let Some(link) = self.link.as_mut() {
                 self.settings.settle(!rolled_back, &mut link.applied);
             }
+            self.schema.settle(!rolled_back);
             self.turn = None;
             self.portals.clear();
         }

@@ -175,7 +175,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let text = self.printed(statement, &found.literals)?;
                 self.pragmas.extend(statement.sets.map(|(name, value)| (name, value.to_owned())));
                 self.ensure_link().await?;
-                self.pinned |= statement.pins || pins(sql);
+                self.pinned |= statement.pins || !statement.temporary && pins(sql);
                 let mut shape = Shape::of(statement, &[], false);
                 shape.held = shape.is_dynamic() && !self.dynamic_text;
                 // In one Query with the statement, and so in one reply.
@@ -256,9 +256,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.rolled_back = true;
                 (sql, "ROLLBACK")
             }
-            TransactionControl::Savepoint(name) => (self.transaction.savepoint(name), "SAVEPOINT"),
-            TransactionControl::Release(name) => (self.transaction.release(name)?, "RELEASE"),
-            TransactionControl::RollbackTo(name) => (self.transaction.rollback_to(name)?, "ROLLBACK"),
+            TransactionControl::Savepoint(name) => {
+                self.schema.mark();
+                (self.transaction.savepoint(name), "SAVEPOINT")
+            }
+            TransactionControl::Release(name) => {
+                let sql = self.transaction.release(name)?;
+                self.schema.unmark(self.transaction.depth(), false);
+                (sql, "RELEASE")
+            }
+            TransactionControl::RollbackTo(name) => {
+                let sql = self.transaction.rollback_to(name)?;
+                self.schema.unmark(self.transaction.depth(), true);
+                (sql, "ROLLBACK")
+            }
         };
         if let Err(error) = self.ensure_link().await {
             self.turn = None;
@@ -381,15 +392,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         true
     }
 
-    /// DDL within a transaction: later statements see its effect before anybody else does.
+    /// DDL within a transaction, or of temporary objects: later statements see its effect before anybody else does.
     pub(super) fn note_ddl(&mut self, sql: &str, plan: &Plan, catalog: &Catalog) {
-        if (self.transaction.is_active() || self.unsynced)
-            && let Action::Execute(statement) = &plan.action
-            && statement.schema_change
-            && let Some(overlay) = translate::overlay(sql, catalog, &self.translation())
-        {
-            self.overlay = Some(Arc::new(overlay));
-        }
+        let Action::Execute(statement) = &plan.action else { return };
+        let own = self.transaction.is_active() || self.unsynced || statement.temporary || self.schema.is_bound();
+        let after = (own && statement.schema_change).then(|| translate::overlay(sql, catalog, &self.translation())).flatten();
+        self.schema.sent(after.map(Arc::new), statement.temporary);
     }
 }
 

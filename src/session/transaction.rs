@@ -34,6 +34,11 @@ impl Transaction {
         self.active
     }
 
+    /// How many savepoints of the client's are open.
+    pub fn depth(&self) -> usize {
+        self.savepoints.len()
+    }
+
     /// The statements that protect the next one; none when it is protected already.
     pub fn protect(&mut self) -> &'static [&'static str] {
         let before = std::mem::replace(&mut self.guard, Guard::Fresh);

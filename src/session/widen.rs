@@ -46,11 +46,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.expect.push_back(Expect::Own { tag: None, ready: false, required: true });
         self.transaction.used();
         self.unnamed_here = false;
-        if active {
-            self.overlay_before = self.overlay.replace(widening.catalog.clone());
-        } else {
-            (self.stale, self.overlay_before) = (true, None);
-        }
+        let own = active || widening.temporary;
+        self.schema.sent(own.then(|| widening.catalog.clone()), widening.temporary);
         Ok(())
     }
 

@@ -309,10 +309,10 @@ pub fn unbound(number: usize) -> ClientError {
         .hint("Send the statement with its parameters by the extended query protocol.")
 }
 
-/// The catalog as it is once a DDL statement has run, for the rest of its transaction; None for what the catalog does not show.
+/// The catalog as it is once a DDL statement has run; None for what the catalog does not show.
 pub fn overlay(sql: &str, catalog: &Catalog, options: &Options) -> Option<Catalog> {
     let statement = parse::parse(sql).ok()?;
     let mut binder = bind::Binder::new(sql, &[], catalog, options);
     let mut lower = lower::Lower::new(catalog, options);
-    ddl::applied(&statement, &mut binder, &mut lower).map(ddl::numbered)
+    ddl::applied(&statement, &mut binder, &mut lower)
 }

@@ -45,6 +45,8 @@ pub struct Statement {
     pub counts: bool,
     /// Does it change the schema? The catalog is loaded again before the next translation.
     pub schema_change: bool,
+    /// Is what it changes in the schema the session's alone?
+    pub temporary: bool,
     /// Does it read the counters (it then waits for the replies of its predecessors)? Set when a slot's source is a counter.
     pub reads_counters: bool,
     /// May it run in a subtransaction (the guard)? False for VACUUM and the like.
@@ -70,8 +72,10 @@ pub struct Widening {
     pub sql: String,
     /// The columns, for the log.
     pub columns: String,
-    /// Was their table made in the transaction that is under way? Within any other transaction it is refused.
+    /// Was their table made in the transaction that is under way, or is it temporary? Within any other transaction it is refused.
     pub fresh: bool,
+    /// Is their table the session's alone?
+    pub temporary: bool,
     /// What the client is told where it may not be done.
     pub refusal: ClientError,
     /// The catalog afterwards.

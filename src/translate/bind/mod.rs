@@ -44,7 +44,7 @@ pub struct Binder<'a> {
     /// The WINDOW clause of the query whose expressions are bound.
     pub windows: Vec<sqlparser::ast::NamedWindowDefinition>,
     /// The views whose texts are being bound, the innermost last.
-    views: Vec<&'a str>,
+    views: Vec<&'a Relation>,
     /// How many views were bound for this statement.
     expanded: usize,
     /// What the text mentions, where that is asked for.
@@ -132,15 +132,9 @@ impl<'a> Binder<'a> {
     /// The relation of a name, which may carry a schema.
     pub fn relation(&self, name: &ObjectName) -> Bound<&'a Relation> {
         let (schema, table) = split_name(name)?;
-        let found = match schema.as_deref() {
-            None | Some("main" | "temp") => self.catalog.relation(&table.value),
-            Some(schema) => {
-                self.catalog.relations.iter().find(|r| r.schema.eq_ignore_ascii_case(schema) && r.name.eq_ignore_ascii_case(&table.value))
-            }
-        };
-        found.ok_or_else(|| {
-            // A view's names are those of its own schema.
-            let schema = schema.or_else(|| (!self.views.is_empty()).then(|| "main".to_owned()));
+        // A view's names are those of its own schema; a temporary one sees everything.
+        let schema = schema.or_else(|| self.views.last().filter(|v| !v.is_temporary()).map(|_| "main".to_owned()));
+        self.catalog.relation_in(schema.as_deref(), &table.value).ok_or_else(|| {
             let qualified = schema.map_or(String::new(), |s| format!("{s}."));
             ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {qualified}{}", table.value)).at(self.at(table.span))
         })

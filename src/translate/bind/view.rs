@@ -19,7 +19,7 @@ impl<'a> Binder<'a> {
     pub(super) fn view(&mut self, relation: &'a Relation, sql: &'a str, name: &Ident) -> Bound<Query> {
         let at = self.at(name.span);
         let refuse = |state, message| Err(ClientError::new(state, message).at(at));
-        if self.views.iter().any(|v| v.eq_ignore_ascii_case(&relation.name)) {
+        if self.views.iter().any(|v| std::ptr::eq(*v, relation)) {
             return refuse(SqlState::INVALID_OBJECT_DEFINITION, format!("view {} is circularly defined", relation.name));
         }
         self.expanded += 1;
@@ -31,7 +31,7 @@ impl<'a> Binder<'a> {
         }
         let mut inner = Binder::new(sql, &[], self.catalog, self.options);
         inner.views = std::mem::take(&mut self.views);
-        inner.views.push(&relation.name);
+        inner.views.push(relation);
         (inner.aliases, inner.expanded) = (self.aliases, self.expanded);
         let query = inner.view_query(relation);
         inner.views.pop();
@@ -65,7 +65,7 @@ impl Binder<'_> {
     pub fn view_of(&mut self, relation: &Relation) -> Bound<Query> {
         let Some(sql) = relation.view_text() else { return Err(ClientError::refused(format!("{} is no view", relation.name))) };
         let mut inner = Binder::new(sql, &[], self.catalog, self.options);
-        inner.views.push(&relation.name);
+        inner.views.push(relation);
         inner.mentions = self.mentions.take();
         let query = inner.view_query(relation);
         self.mentions = inner.mentions.take();

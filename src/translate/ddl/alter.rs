@@ -149,8 +149,7 @@ impl<'a> Altering<'a> {
 
     /// What else the schema holds must hold afterwards.
     fn check(&self, relations: &[Relation], when: &str) -> Bound<()> {
-        let mut after = Catalog { relations: Vec::new(), by_name: Default::default(), ..self.catalog.clone() };
-        relations.iter().for_each(|r| after.add(r.clone()));
+        let after = self.catalog.with_relations(relations.iter().cloned());
         let holds = |kind: &str, name: &str, relation: &Relation, sql: &str| match mentions(sql, relation, &after, self.options) {
             Err(e) if e.state != SqlState::FEATURE_NOT_SUPPORTED => Err(broken(kind, name, when, e)),
             _ => Ok(()),
@@ -168,7 +167,8 @@ impl<'a> Altering<'a> {
 
     fn rename(&self, new: &Ident, at: usize) -> Bound<Change> {
         let (catalog, table, name) = (self.catalog, self.table, &new.value);
-        if catalog.relation(name).is_some() || catalog.index(name).is_some() {
+        let database = Some(table.database());
+        if catalog.relation_in(database, name).is_some() || catalog.index_in(database, name).is_some_and(|(_, i)| !i.constraint) {
             let message = format!("there is already another table or index with this name: {name}");
             return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(at));
         }
@@ -280,7 +280,7 @@ impl<'a> Altering<'a> {
             let add = tokens.iter().position(|t| t.is(binder.sql, "ADD")).map_or(0, |at| at + 1);
             let from = add + usize::from(tokens.get(add).is_some_and(|t| t.is(binder.sql, "COLUMN")));
             let text = text::with_column(sql, text::tail(binder.sql, &tokens, from));
-            steps.push(register_column(printed, &making.relation.columns[at]));
+            steps.extend(register_column(&making.relation, &making.relation.columns[at]));
             steps.push(recorded(&self.class, &text));
             making.relation.sql = Some(text);
         }

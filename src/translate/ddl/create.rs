@@ -2,7 +2,7 @@
 
 use super::types::{backend_type, column, declared, stated};
 use super::widen::ANY;
-use super::{Change, named_otherwise, needs_registry, qualified, register, stored_expression, text};
+use super::{Change, named_otherwise, needs_registry, placed, qualified, register, stored_expression, text};
 use crate::catalog::{Affinity, Collation, Column, ForeignKey, Index, IndexPart, Relation};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
@@ -21,14 +21,11 @@ pub(super) fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lowe
     let catalog = binder.catalog;
     needs_registry(catalog)?;
     let (_, ident) = split_name(&create.name)?;
-    let refuse = |what: &str| Err(ClientError::refused(what.to_owned()).at(binder.at(ident.span)));
-    if create.temporary {
-        return refuse("CREATE TEMP TABLE");
-    }
+    let schema = placed(&create.name, create.temporary, "table", binder)?;
     if create.query.is_some() {
-        return refuse("CREATE TABLE … AS SELECT");
+        return Err(ClientError::refused("CREATE TABLE … AS SELECT").at(binder.at(ident.span)));
     }
-    if named_otherwise(&ident.value, create.if_not_exists, binder.at(ident.span), catalog)? {
+    if named_otherwise(&ident.value, &schema, create.if_not_exists, binder.at(ident.span), catalog)? {
         return Ok(None);
     }
     let Making { mut relation, parts } = made(create, &ident.value, binder, lower)?;
@@ -36,10 +33,8 @@ pub(super) fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lowe
     let schema = &relation.schema;
     let printed = qualified(schema, &relation.name);
     let mut steps = vec![format!("CREATE TABLE {printed} (\n  {}\n)", parts.join(",\n  "))];
-    steps.push(register(schema, "table", &relation.name, &relation.name, &sql));
-    for column in &relation.columns {
-        steps.push(register_column(&printed, column));
-    }
+    steps.extend(register(schema, "table", &relation.name, &relation.name, &sql));
+    steps.extend(relation.columns.iter().filter_map(|c| register_column(&relation, c)));
     steps.extend(relation.indexes.iter().filter(|i| !i.constraint).map(|index| folded_index(&printed, index)));
     relation.sql = Some(sql);
     let mut relations = catalog.relations.clone();
@@ -47,16 +42,18 @@ pub(super) fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lowe
     Ok(Some(Change { steps, relations, touched: vec![ident.value.clone()] }))
 }
 
-/// The statement that records a column's declared type.
-pub(super) fn register_column(printed: &str, column: &Column) -> String {
+/// The statement that records a column's declared type; a session keeps its temporary tables to itself.
+pub(super) fn register_column(table: &Relation, column: &Column) -> Option<String> {
     let collation = crate::translate::pragma::collation_name(column.collation);
-    format!(
-        "INSERT INTO litewire.columns (relid, name, declared, \"collation\", hidden) VALUES ({}::regclass, {}, {}, '{collation}', {})",
-        literal_text(printed),
-        literal_text(&column.name),
-        literal_text(column.declared.as_deref().unwrap_or_default()),
-        column.hidden
-    )
+    (!table.is_temporary()).then(|| {
+        format!(
+            "INSERT INTO litewire.columns (relid, name, declared, \"collation\", hidden) VALUES ({}::regclass, {}, {}, '{collation}', {})",
+            literal_text(&qualified(&table.schema, &table.name)),
+            literal_text(&column.name),
+            literal_text(column.declared.as_deref().unwrap_or_default()),
+            column.hidden
+        )
+    })
 }
 
 /// The catalog's view of a table that a CREATE TABLE makes.
@@ -89,7 +86,7 @@ fn made<'a>(create: &ast::CreateTable, name: &str, binder: &mut Binder<'a>, lowe
 pub(super) fn making<'a>(create: &ast::CreateTable, name: &str, dynamic: &[String], binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Making> {
     let native = binder.options.native_types;
     let mut relation = Relation {
-        schema: binder.catalog.current_schema.clone(),
+        schema: placed(&create.name, create.temporary, "table", binder)?,
         name: name.to_owned(),
         sql: Some(binder.sql.to_owned()),
         may_select: true,

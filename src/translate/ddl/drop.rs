@@ -46,7 +46,7 @@ fn relation(table: bool, if_exists: bool, name: &ObjectName, binder: &Binder) ->
     }
     let printed = qualified(&relation.schema, &relation.name);
     let mut steps = Vec::new();
-    if catalog.helpers.is_some() {
+    if catalog.helpers.is_some() && !relation.is_temporary() {
         let class = format!("{}::regclass", literal_text(&printed));
         // With foreign keys on, the rows are deleted first (foreignkeys.html §5).
         let refers = |r: &Relation| r.foreign_keys.iter().any(|k| !k.name.is_empty() && k.target.eq_ignore_ascii_case(&relation.name));
@@ -66,17 +66,18 @@ fn relation(table: bool, if_exists: bool, name: &ObjectName, binder: &Binder) ->
         ));
         steps.push(format!("DELETE FROM litewire.columns WHERE relid = {class}"));
     }
-    steps.push(format!("DROP {} {printed}", what.to_uppercase()));
+    // A temporary view is nothing but its text.
+    if table || !relation.is_temporary() {
+        steps.push(format!("DROP {} {printed}", what.to_uppercase()));
+    }
     let relations = catalog.relations.iter().filter(|r| !std::ptr::eq(*r, relation)).cloned().collect();
     Ok(Some(Change { steps, relations, touched: vec![relation.name.clone()] }))
 }
 
 fn index(if_exists: bool, name: &ObjectName, binder: &Binder) -> Bound<Option<Change>> {
     let catalog = binder.catalog;
-    let (_, ident) = split_name(name)?;
-    let matches = |i: &crate::catalog::Index| i.name.eq_ignore_ascii_case(&ident.value);
-    let found = catalog.relations.iter().find_map(|r| r.indexes.iter().find(|i| matches(i)).map(|i| (r, i)));
-    let Some((relation, index)) = found else {
+    let (database, ident) = split_name(name)?;
+    let Some((relation, index)) = catalog.index_in(database.as_deref(), &ident.value) else {
         if ident.value.to_ascii_lowercase().starts_with("sqlite_autoindex_") {
             let message = "index associated with UNIQUE or PRIMARY KEY constraint cannot be dropped";
             return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, message).at(binder.at(ident.span)));
@@ -89,11 +90,13 @@ fn index(if_exists: bool, name: &ObjectName, binder: &Binder) -> Bound<Option<Ch
     }
     let printed = qualified(&relation.schema, &index.name);
     let mut steps = Vec::new();
-    if catalog.helpers.is_some() {
+    if catalog.helpers.is_some() && !relation.is_temporary() {
         steps.push(format!("DELETE FROM litewire.objects WHERE relid = {}::regclass", literal_text(&printed)));
     }
     steps.push(format!("DROP INDEX {printed}"));
     let mut relations = catalog.relations.clone();
-    relations.iter_mut().for_each(|r| r.indexes.retain(|i| !matches(i)));
+    if let Some(at) = catalog.index_of(relation) {
+        relations[at].indexes.retain(|i| i.name != index.name);
+    }
     Ok(Some(Change { steps, relations, touched: Vec::new() }))
 }

@@ -32,7 +32,7 @@ pub(super) fn wanting(touched: &[String], catalog: &Catalog, options: &Options) 
         let names = |t: &Token| touched.iter().any(|n| n.eq_ignore_ascii_case(&scan::unquote(t.text(sql))));
         scan::tokens(sql).windows(2).any(|w| w[0].is(sql, "REFERENCES") && (names(&w[1]) || touched.contains(&r.name)))
     };
-    catalog.relations.iter().filter(concerned).flat_map(|relation| missing(relation, catalog)).collect()
+    catalog.shared().filter(concerned).flat_map(|relation| missing(relation, catalog)).collect()
 }
 
 /// The steps that make a table's recorded foreign keys real.
@@ -40,7 +40,7 @@ fn missing(relation: &Relation, catalog: &Catalog) -> Vec<String> {
     let mut steps = Vec::new();
     for key in recorded(relation, catalog).unwrap_or_default() {
         let real = |r: &ForeignKey| !r.name.is_empty() && r.columns == key.columns && r.target.eq_ignore_ascii_case(&key.target);
-        let Some(target) = catalog.relation(&key.target).filter(|_| !relation.foreign_keys.iter().any(real)) else { continue };
+        let Some(target) = catalog.relation_in(Some("main"), &key.target).filter(|_| !relation.foreign_keys.iter().any(real)) else { continue };
         let constraint = constraint(&key, &qualified(&target.schema, &target.name));
         let table = qualified(&relation.schema, &relation.name);
         // What PostgreSQL cannot enforce (no unique key there, columns of types that do not compare) stays recorded.
@@ -56,7 +56,7 @@ pub fn enforce_foreign_keys(catalog: &Catalog) -> Option<Statement> {
     catalog.helpers?;
     let mut steps =
         vec!["INSERT INTO litewire.meta (key, value) VALUES ('foreign_keys', '1') ON CONFLICT (key) DO UPDATE SET value = excluded.value".to_owned()];
-    steps.extend(catalog.relations.iter().flat_map(|relation| missing(relation, catalog)));
+    steps.extend(catalog.shared().flat_map(|relation| missing(relation, catalog)));
     (steps.len() > 1).then(|| block(&steps, "PRAGMA"))
 }
 

@@ -23,17 +23,18 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     if own_table(&table_ident.value).is_some() {
         return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, format!("table {} may not be indexed", table_ident.value)).at(at));
     }
-    let table = binder.relation(&create.table_name).map_err(|e| {
+    let table = table_of(create, binder).map_err(|e| {
         let in_main = e.message.strip_prefix("no such table: ").filter(|n| !n.contains('.')).map(|n| format!("no such table: main.{n}"));
         ClientError { message: in_main.unwrap_or_else(|| e.message.clone()), ..e }
     })?;
     if table.kind == RelationKind::View {
         return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, "views may not be indexed").at(at));
     }
-    if catalog.relation(&ident.value).is_some() {
+    let database = Some(table.database());
+    if catalog.relation_in(database, &ident.value).is_some() {
         return duplicate(format!("there is already a table named {}", ident.value));
     }
-    if catalog.index(&ident.value).is_some() {
+    if catalog.index_in(database, &ident.value).is_some_and(|(_, i)| !i.constraint) {
         if create.if_not_exists {
             return Ok(None);
         }
@@ -46,7 +47,7 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     let mut steps = vec![printed(create, &ident.value, table, &parts, predicate.as_deref())];
     let sql = text::stored(binder.sql, if create.unique { "UNIQUE INDEX" } else { "INDEX" });
     if catalog.helpers.is_some() {
-        steps.push(register(&table.schema, "index", &ident.value, &table.name, &sql));
+        steps.extend(register(&table.schema, "index", &ident.value, &table.name, &sql));
     }
     let part = |p: &Part| match &p.column {
         Some(name) => table.column(name).map(|(at, _)| IndexPart::Column(at)),
@@ -69,6 +70,17 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     Ok(Some(Change { steps, relations, touched: Vec::new() }))
 }
 
+/// The table of a CREATE INDEX: in the index's own database, if that is said.
+fn table_of<'a>(create: &ast::CreateIndex, binder: &Binder<'a>) -> Bound<&'a Relation> {
+    let database = create.name.as_ref().map(split_name).transpose()?.and_then(|(database, _)| database);
+    let Some(database) = database else { return binder.relation(&create.table_name) };
+    let (_, ident) = split_name(&create.table_name)?;
+    binder
+        .catalog
+        .relation_in(Some(&database), &ident.value)
+        .ok_or_else(|| ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {database}.{}", ident.value)).at(binder.at(ident.span)))
+}
+
 /// A part of an index.
 struct Part {
     /// As printed.
@@ -81,7 +93,7 @@ struct Part {
 /// The backend's text of a CREATE INDEX.
 pub(super) fn index_text(create: &ast::CreateIndex, binder: &mut Binder, lower: &mut Lower) -> Bound<String> {
     let Some(name) = &create.name else { return Err(ClientError::refused("an index without a name")) };
-    let table = binder.relation(&create.table_name)?;
+    let table = table_of(create, binder)?;
     let (parts, predicate) = parts(create, table, binder, lower)?;
     Ok(printed(create, &split_name(name)?.1.value, table, &parts, predicate.as_deref()))
 }

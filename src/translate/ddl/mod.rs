@@ -12,14 +12,13 @@ mod types;
 mod view;
 mod widen;
 
-use super::bind::{Binder, Bound, quote_ident};
+use super::bind::{Binder, Bound, quote_ident, split_name};
 use super::lower::{Lower, literal_text};
 use super::plan::{Statement, Template};
 use super::{Action, Answer};
-use crate::catalog::{Catalog, Relation, RelationKind};
+use crate::catalog::{Catalog, Relation, RelationKind, TEMPORARY};
 use crate::error::{ClientError, SqlState};
 use sqlparser::ast;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use create::relation_of;
 pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
@@ -39,9 +38,7 @@ struct Change {
 impl Change {
     /// The catalog as it is afterwards.
     fn catalog(self, before: &Catalog) -> (Vec<String>, Vec<String>, Catalog) {
-        let mut after = Catalog { relations: Vec::new(), by_name: Default::default(), ..before.clone() };
-        self.relations.into_iter().for_each(|relation| after.add(relation));
-        (self.steps, self.touched, after)
+        (self.steps, self.touched, before.with_relations(self.relations))
     }
 }
 
@@ -68,11 +65,12 @@ pub fn action<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &m
     };
     let (tag, Some(change)) = made else { return Some(Ok(done(made.0))) };
     let (mut steps, touched, after) = change.catalog(before);
-    if before.helpers.is_some() && !touched.is_empty() {
+    let temporary = before.shared().eq(after.shared());
+    if before.helpers.is_some() && !touched.is_empty() && !temporary {
         view::around(&mut steps, &touched, before, &after, binder.options);
         steps.extend(foreign::wanting(&touched, &after, binder.options));
     }
-    Some(Ok(Action::Execute(Box::new(block(&steps, tag)))))
+    Some(Ok(Action::Execute(Box::new(Statement { temporary, ..block(&steps, tag) }))))
 }
 
 /// The catalog after a statement; None when it is no DDL that changes what a translation sees.
@@ -82,16 +80,9 @@ pub fn applied<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &
     Some(change?.catalog(before).2)
 }
 
-/// The catalog under a version that no loaded one has: plans made with it are found by nobody else.
-pub fn numbered(mut catalog: Catalog) -> Catalog {
-    static LAST: AtomicU64 = AtomicU64::new(1 << 63);
-    catalog.version = LAST.fetch_add(1, Ordering::Relaxed);
-    catalog
-}
-
 /// A statement of several steps that stand or fall together.
 fn block(steps: &[String], tag: &'static str) -> Statement {
-    let body = format!("BEGIN\n{};\nEND", steps.join(";\n"));
+    let body = if steps.is_empty() { "BEGIN END".to_owned() } else { format!("BEGIN\n{};\nEND", steps.join(";\n")) };
     Statement {
         template: Template::fixed(format!("DO {}", in_quotes(&body))),
         tag: Some(tag),
@@ -115,16 +106,38 @@ fn done(tag: &'static str) -> Action {
     Action::Answer(Answer { columns: None, rows: Vec::new(), tag })
 }
 
-/// The statement that records an object of SQLite's.
-fn register(schema: &str, kind: &str, name: &str, table: &str, sql: &str) -> String {
+/// The schema that an object is created in.
+fn placed(name: &ast::ObjectName, temporary: bool, what: &str, binder: &Binder) -> Bound<String> {
+    let (database, ident) = split_name(name)?;
+    let is = |wanted: &str| database.as_deref().is_some_and(|d| d.eq_ignore_ascii_case(wanted));
+    if temporary && database.is_some() && !is("temp") {
+        let message = format!("temporary {what} name must be unqualified");
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(binder.at(ident.span)));
+    }
+    match database {
+        _ if temporary || is("temp") => Ok(TEMPORARY.to_owned()),
+        Some(other) if !is("main") => {
+            Err(ClientError::new(SqlState::INVALID_SCHEMA_NAME, format!("unknown database {other}")).at(binder.at(ident.span)))
+        }
+        _ => Ok(binder.catalog.current_schema.clone()),
+    }
+}
+
+/// SQLite's name of a schema that objects are created in.
+fn database(schema: &str) -> &'static str {
+    if schema == TEMPORARY { "temp" } else { "main" }
+}
+
+/// The statement that records an object of SQLite's; a session keeps its temporary ones to itself.
+fn register(schema: &str, kind: &str, name: &str, table: &str, sql: &str) -> Option<String> {
     let class = literal_text(&qualified(schema, name));
-    format!(
+    (schema != TEMPORARY).then(|| format!(
         "INSERT INTO litewire.objects (relid, kind, name, tbl_name, sql) VALUES ({class}::regclass, {}, {}, {}, {}) ON CONFLICT (relid) DO UPDATE SET kind = excluded.kind, name = excluded.name, tbl_name = excluded.tbl_name, sql = excluded.sql",
         literal_text(kind),
         literal_text(name),
         literal_text(table),
         literal_text(sql)
-    )
+    ))
 }
 
 fn qualified(schema: &str, name: &str) -> String {
@@ -135,23 +148,25 @@ fn qualified(schema: &str, name: &str) -> String {
 fn own_table(name: &str) -> Option<&'static str> {
     match name.to_ascii_lowercase().as_str() {
         "sqlite_master" | "sqlite_schema" => Some("sqlite_master"),
+        "sqlite_temp_master" | "sqlite_temp_schema" => Some("sqlite_temp_master"),
         "sqlite_sequence" => Some("sqlite_sequence"),
         _ => None,
     }
 }
 
 /// Tables, views and indexes share one set of names. True where IF NOT EXISTS makes a statement do nothing.
-fn named_otherwise(name: &str, if_not_exists: bool, at: usize, catalog: &Catalog) -> Bound<bool> {
+fn named_otherwise(name: &str, schema: &str, if_not_exists: bool, at: usize, catalog: &Catalog) -> Bound<bool> {
+    let database = Some(database(schema));
     if name.to_ascii_lowercase().starts_with("sqlite_") {
         let message = format!("object name reserved for internal use: {name}");
         return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, message).at(at));
     }
     let duplicate = |message: String| Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(at));
-    match catalog.relation(name) {
+    match catalog.relation_in(database, name) {
         Some(_) if if_not_exists => Ok(true),
         Some(there) if there.kind == RelationKind::Table => duplicate(format!("table {name} already exists")),
         Some(_) => duplicate(format!("view {name} already exists")),
-        None if catalog.index(name).is_some() => duplicate(format!("there is already an index named {name}")),
+        None if catalog.index_in(database, name).is_some_and(|(_, i)| !i.constraint) => duplicate(format!("there is already an index named {name}")),
         None => Ok(false),
     }
 }

@@ -1,7 +1,7 @@
 //! CREATE VIEW (lang_createview.html), and the views at the backend. Statements of SQLite's read a view's text; the backend's view
 //! is for everybody else. It is made when what it names is there, and otherwise fails when it is read.
 
-use super::{Change, named_otherwise, needs_registry, qualified, register, text};
+use super::{Change, named_otherwise, needs_registry, placed, qualified, register, text};
 use crate::catalog::{Catalog, Column, Relation, RelationKind, oid};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Options;
@@ -17,32 +17,27 @@ pub(super) fn view(create: &ast::CreateView, binder: &mut Binder) -> Bound<Optio
     let catalog = binder.catalog;
     needs_registry(catalog)?;
     let (_, ident) = split_name(&create.name)?;
-    if create.temporary || create.materialized {
-        return Err(ClientError::refused("CREATE TEMP VIEW").at(binder.at(ident.span)));
+    let schema = placed(&create.name, create.temporary, "view", binder)?;
+    if create.materialized {
+        return Err(ClientError::refused("CREATE MATERIALIZED VIEW").at(binder.at(ident.span)));
     }
-    if named_otherwise(&ident.value, create.if_not_exists, binder.at(ident.span), catalog)? {
+    if named_otherwise(&ident.value, &schema, create.if_not_exists, binder.at(ident.span), catalog)? {
         return Ok(None);
     }
     if binder.parameters() > 0 {
         return Err(ClientError::new(SqlState::SYNTAX_ERROR, "parameters are not allowed in views"));
     }
     let sql = text::stored(binder.sql, "VIEW");
-    let mut relation = Relation {
-        schema: catalog.current_schema.clone(),
-        name: ident.value.clone(),
-        kind: RelationKind::View,
-        sql: Some(sql.clone()),
-        may_select: true,
-        ..Relation::default()
-    };
+    let mut relation =
+        Relation { schema, name: ident.value.clone(), kind: RelationKind::View, sql: Some(sql.clone()), may_select: true, ..Relation::default() };
     if let Some((names, _)) = body(&relation, catalog, binder.options) {
         let column = |(number, name): (i16, String)| Column { name, number, type_oid: oid::TEXT, ..Column::default() };
         relation.columns = (1..).zip(names).map(column).collect();
     }
-    let steps = vec![
-        format!("CREATE VIEW {} AS SELECT NULL::text AS \"?\"", qualified(&relation.schema, &relation.name)),
-        register(&relation.schema, "view", &relation.name, &relation.name, &sql),
-    ];
+    // Others never see a temporary view: it is nothing but its text.
+    let recorded = register(&relation.schema, "view", &relation.name, &relation.name, &sql);
+    let made = recorded.is_some().then(|| format!("CREATE VIEW {} AS SELECT NULL::text AS \"?\"", qualified(&relation.schema, &relation.name)));
+    let steps = made.into_iter().chain(recorded).collect();
     let mut relations = catalog.relations.clone();
     relations.push(relation);
     Ok(Some(Change { steps, relations, touched: vec![ident.value.clone()] }))
@@ -57,7 +52,7 @@ pub(super) fn around(steps: &mut Vec<String>, touched: &[String], before: &Catal
         // A view of a view is concerned as well.
         loop {
             let known = found.len();
-            for (at, relation) in catalog.relations.iter().enumerate() {
+            for (at, relation) in catalog.relations.iter().enumerate().filter(|(_, r)| !r.is_temporary()) {
                 if let Some(sql) = relation.view_text()
                     && !found.contains(&at)
                     && scan::tokens(sql).iter().any(|t| t.may_name() && names.contains(&scan::unquote(t.text(sql)).to_ascii_lowercase()))

@@ -142,7 +142,7 @@ pub fn widen(catalog: &Catalog, misfits: &[Misfit], options: &Options, refusal: 
             let ast::Statement::CreateIndex(create) = parse::parse(sql)? else { return Err(refusal) };
             let mut binder = Binder::new(sql, &[], &widened, options);
             after.push(index_text(&create, &mut binder, &mut Lower::new(&widened, options))?);
-            after.push(register(&table.schema, "index", &index.name, &table.name, sql));
+            after.extend(register(&table.schema, "index", &index.name, &table.name, sql));
         }
     }
     let folded = |parts: &[IndexPart]| parts.iter().any(|p| matches!(p, IndexPart::Expression(e) if touched(e)));
@@ -190,9 +190,10 @@ END",
     let widening = Widening {
         sql: format!("DO {}", in_quotes(&body)),
         columns: columns.iter().map(|c| format!("{}.{}", table.name, c.name)).collect::<Vec<_>>().join(", "),
-        fresh: table.oid == 0,
+        fresh: table.oid == 0 || table.is_temporary(),
+        temporary: table.is_temporary(),
         refusal,
-        catalog: Arc::new(super::numbered(widened.clone())),
+        catalog: Arc::new(widened.clone().numbered()),
     };
     Ok(widening)
 }

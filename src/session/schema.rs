@@ -1,0 +1,98 @@
+//! What the schema is to this client: the shared snapshot, the DDL of its own transaction, and its temporary objects.
+
+use crate::catalog::{Catalog, Relation};
+use std::sync::Arc;
+
+/// The part of the schema that is this client's alone.
+#[derive(Debug, Default)]
+pub(super) struct Schema {
+    /// The temporary relations that are committed.
+    temporary: Vec<Relation>,
+    /// A shared snapshot's version, and that snapshot with the temporary relations.
+    merged: Option<(u64, Arc<Catalog>)>,
+    /// The catalog with the DDL of the transaction that is under way.
+    overlay: Option<Arc<Catalog>>,
+    /// What `overlay` was at each of the client's savepoints, the innermost last.
+    marks: Vec<Option<Arc<Catalog>>>,
+    /// What `overlay` is once the DDL that was sent has succeeded, and whether others see nothing of it.
+    pending: Option<(Arc<Catalog>, bool)>,
+    /// Others may see another schema than the shared snapshot.
+    pub stale: bool,
+}
+
+impl Schema {
+    /// The catalog of the transaction under way, if DDL has been done in it.
+    pub fn overlay(&self) -> Option<&Arc<Catalog>> {
+        self.overlay.as_ref()
+    }
+
+    /// Has the client temporary objects, which live on its backend?
+    pub fn is_bound(&self) -> bool {
+        !self.temporary.is_empty()
+    }
+
+    /// A shared snapshot as this client sees it.
+    pub fn merge(&mut self, shared: Arc<Catalog>) -> Arc<Catalog> {
+        if self.temporary.is_empty() {
+            return shared;
+        }
+        match &self.merged {
+            Some((version, merged)) if *version == shared.version => merged.clone(),
+            _ => {
+                let relations = shared.relations.iter().chain(&self.temporary).cloned();
+                let merged = Arc::new(shared.with_relations(relations));
+                self.merged = Some((shared.version, merged.clone()));
+                merged
+            }
+        }
+    }
+
+    /// A statement is sent; with DDL, the catalog is `after` once it has succeeded.
+    pub fn sent(&mut self, after: Option<Arc<Catalog>>, temporary: bool) {
+        self.pending = after.map(|after| (after, temporary));
+    }
+
+    /// DDL has succeeded.
+    pub fn changed(&mut self) {
+        match self.pending.take() {
+            Some((after, temporary)) => {
+                self.overlay = Some(after);
+                self.stale |= !temporary;
+            }
+            None => self.stale = true,
+        }
+    }
+
+    /// A statement has failed: the schema is as it was.
+    pub fn failed(&mut self) {
+        self.pending = None;
+    }
+
+    /// The transaction is over, be it one of a single statement.
+    pub fn settle(&mut self, committed: bool) {
+        self.marks.clear();
+        if let Some(overlay) = self.overlay.take()
+            && committed
+            && !(self.temporary.is_empty() && overlay.temporary().next().is_none())
+        {
+            if self.temporary.is_empty() {
+                crate::observe::counters().pins.add(1);
+            }
+            self.temporary = overlay.temporary().cloned().collect();
+            self.merged = None;
+        }
+    }
+
+    /// The client has set a savepoint.
+    pub fn mark(&mut self) {
+        self.marks.push(self.overlay.clone());
+    }
+
+    /// The client's savepoints are `depth` now; with `back`, the schema is what it was at the innermost.
+    pub fn unmark(&mut self, depth: usize, back: bool) {
+        self.marks.truncate(depth);
+        if back && let Some(mark) = self.marks.last() {
+            self.overlay = mark.clone();
+        }
+    }
+}
