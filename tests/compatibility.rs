@@ -7,11 +7,9 @@ use std::fmt::Write;
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/COMPATIBILITY.md");
 
 /// Statements of which the document says that they are refused.
-const REFUSED: [(&str, &str); 19] = [
+const REFUSED: [(&str, &str); 17] = [
     ("Triggers", "CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END"),
     ("Virtual tables", "CREATE VIRTUAL TABLE v USING fts5(x)"),
-    ("Temporary tables", "CREATE TEMP TABLE x (a)"),
-    ("Temporary views", "CREATE TEMP VIEW x AS SELECT 1"),
     ("Tables made from a query", "CREATE TABLE x AS SELECT 1"),
     ("Other database files", "ATTACH 'other.db' AS other"),
     ("Query plans", "EXPLAIN QUERY PLAN SELECT 1"),

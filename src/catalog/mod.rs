@@ -289,6 +289,8 @@ impl Collation {
 /// An index.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Index {
+    /// pg_class.oid; 0 until the catalog is loaded anew.
+    pub oid: u32,
     /// Its name.
     pub name: String,
     /// UNIQUE.

@@ -1,6 +1,6 @@
 //! PostgreSQL's errors in SQLite's words: the SQLSTATE stays, the original message becomes the detail (c3ref/errcode of SQLite).
 
-use crate::catalog::{Catalog, IndexPart};
+use crate::catalog::{Catalog, IndexPart, Relation};
 use crate::wire::{backend, encode};
 use bytes::BytesMut;
 
@@ -36,16 +36,17 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
     Some(match state {
         "23505" => {
             let (table, constraint) = (table?, get(b'n')?);
-            let relation = catalog.relation(table)?;
-            let index = relation.indexes.iter().find(|i| i.name == constraint)?;
-            let columns: Option<Vec<String>> = index
-                .parts
-                .iter()
-                .map(|p| match p {
-                    IndexPart::Column(c) => Some(format!("{table}.{}", relation.columns[*c].name)),
-                    IndexPart::Expression(_) => None,
-                })
-                .collect();
+            let index =
+                catalog.relations.iter().filter(|r| r.name == table).find_map(|r| r.indexes.iter().find(|i| i.name == constraint).map(|i| (r, i)));
+            let column = |relation: &Relation, part: &IndexPart| match part {
+                IndexPart::Column(c) => Some(format!("{table}.{}", relation.columns[*c].name)),
+                IndexPart::Expression(_) => None,
+            };
+            let columns: Option<Vec<String>> = match index {
+                Some((relation, index)) => index.parts.iter().map(|p| column(relation, p)).collect(),
+                // A key of a table that no loaded catalog has: the detail names its columns.
+                None => key_columns(get(b'D')?).map(|columns| columns.into_iter().map(|c| format!("{table}.{c}")).collect()),
+            };
             match columns {
                 Some(columns) => format!("UNIQUE constraint failed: {}", columns.join(", ")),
                 None => format!("UNIQUE constraint failed: index '{constraint}'"),
@@ -76,6 +77,17 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
 
 fn is_strict<'a>(get: &dyn Fn(u8) -> Option<&'a str>, catalog: &Catalog) -> bool {
     get(b't').and_then(|table| catalog.relation(table)).is_some_and(|r| r.strict)
+}
+
+/// The columns in `Key (a, "b c")=(…) already exists.`; None where they are expressions.
+fn key_columns(detail: &str) -> Option<Vec<String>> {
+    let (list, _) = detail.strip_prefix("Key (")?.split_once(")=(")?;
+    let plain = |c: &str| c.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let unquoted = |c: &str| match c.strip_prefix('"').and_then(|c| c.strip_suffix('"')) {
+        Some(inner) => Some(inner.replace("\"\"", "\"")),
+        None => plain(c).then(|| c.to_owned()),
+    };
+    list.split(", ").map(unquoted).collect()
 }
 
 /// The first name in quotes.

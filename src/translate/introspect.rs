@@ -1,54 +1,111 @@
 //! What SQLite tells about itself: `sqlite_schema`, and DDL made up for relations that SQLite did not create.
 
 use super::bind::{plain_query, plain_select, quote_ident};
+use super::parse::scan;
 use super::tree::{Body, Class, Expr, Query, ResultColumn, Ty};
-use crate::catalog::{Catalog, Column, IndexPart, Relation, RelationKind, oid};
+use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, RelationKind, oid};
 use crate::value::Value;
 
-/// The rows of `sqlite_schema` as a query of constants (schematab.html).
-pub fn sqlite_schema(catalog: &Catalog) -> Query {
-    let mut rows = Vec::new();
-    let mut row = |kind: &str, name: &str, table: &str, root: i64, sql: Option<String>| {
-        let text = |t: &str| Expr::literal(Value::Text(t.to_owned()));
-        rows.push(vec![
-            text(kind),
-            text(name),
-            text(table),
-            Expr::literal(Value::Integer(root)),
-            Expr::literal(sql.map_or(Value::Null, Value::Text)),
-        ]);
-    };
-    for relation in &catalog.relations {
-        let kind = if relation.kind == RelationKind::Table { "table" } else { "view" };
-        let sql = relation.sql.clone().unwrap_or_else(|| create_text(relation));
-        let root = if relation.kind == RelationKind::Table { i64::from(relation.oid) } else { 0 };
-        row(kind, &relation.name, &relation.name, root, Some(sql));
-        let mut automatic = 0;
-        for index in &relation.indexes {
-            let hidden = matches!(index.parts.as_slice(), [IndexPart::Column(c)] if relation.columns[*c].hidden);
-            let is_rowid = index.primary && relation.rowid().is_some_and(|(r, _)| index.parts == [IndexPart::Column(r)]);
-            if hidden || is_rowid || (index.primary && relation.without_rowid) {
-                continue;
-            }
-            if index.constraint {
-                automatic += 1;
-                row("index", &format!("sqlite_autoindex_{}_{automatic}", relation.name), &relation.name, 1, None);
-            } else {
-                let sql = index.sql.clone().unwrap_or_else(|| index_text(relation, index));
-                row("index", &index.name, &relation.name, 1, Some(sql));
-            }
-        }
+/// An object of the schema.
+struct Entry<'c> {
+    kind: &'static str,
+    name: String,
+    table: &'c Relation,
+    /// Is it stored: has it a root page?
+    stored: bool,
+    sql: Option<String>,
+    /// When it was made: what has no oid yet came last.
+    made: (bool, u32),
+}
+
+/// The objects of a database (`main` or `temp`), in the order in which they were made.
+fn entries<'c>(catalog: &'c Catalog, database: &str) -> Vec<Entry<'c>> {
+    let mut out = Vec::new();
+    for table in catalog.relations.iter().filter(|r| r.is_in(database)) {
+        let kind = if table.kind == RelationKind::Table { "table" } else { "view" };
+        let sql = table.sql.clone().unwrap_or_else(|| create_text(table));
+        let entry = |kind, name, stored, sql, oid| Entry { kind, name, table, stored, sql, made: (oid == 0, oid) };
+        out.push(entry(kind, table.name.clone(), kind == "table", Some(sql), table.oid));
+        let keys = indexes(table).into_iter().filter(|(_, i)| !(i.primary && table.without_rowid));
+        out.extend(keys.map(|(name, index)| {
+            let sql = (!is_automatic(table, index)).then(|| index.sql.clone().unwrap_or_else(|| index_text(table, index)));
+            entry("index", name, true, sql, index.oid)
+        }));
     }
-    let ty = |class| Ty::plain(class);
-    let columns = [("type", Class::Text), ("name", Class::Text), ("tbl_name", Class::Text), ("rootpage", Class::Integer), ("sql", Class::Text)]
-        .map(|(name, class)| ResultColumn { name: name.to_owned(), ty: ty(class) })
-        .to_vec();
+    out.sort_by_key(|e| e.made);
+    // It is made along with the first table that needs it.
+    if let Some(first) = out.iter().position(|e| e.kind == "table" && is_autoincrement(e.table)) {
+        let (table, made) = (out[first].table, out[first].made);
+        let automatic = out[first + 1..].iter().take_while(|e| e.sql.is_none() && std::ptr::eq(e.table, table)).count();
+        let sql = Some("CREATE TABLE sqlite_sequence(name,seq)".to_owned());
+        out.insert(first + 1 + automatic, Entry { kind: "table", name: "sqlite_sequence".to_owned(), table, stored: true, sql, made });
+    }
+    out
+}
+
+/// Was an index made by a UNIQUE or PRIMARY KEY clause? One under NOCASE is an index by expression at the backend.
+pub fn is_automatic(table: &Relation, index: &Index) -> bool {
+    let folded = || table.is_sqlite() && index.sql.is_none() && index.parts.iter().any(|p| matches!(p, IndexPart::Expression(_)));
+    index.constraint || index.primary || index.unique && folded()
+}
+
+/// Does a table keep count in `sqlite_sequence`?
+pub fn is_autoincrement(table: &Relation) -> bool {
+    let text = table.sql.as_deref().unwrap_or_default();
+    table.kind == RelationKind::Table && scan::tokens(text).iter().any(|t| t.is(text, "AUTOINCREMENT"))
+}
+
+/// The indexes that SQLite would have, with its names for the automatic ones, the oldest first: the rowid is none.
+pub fn indexes(table: &Relation) -> Vec<(String, &Index)> {
+    let rowid = table.rowid().map(|(r, _)| r);
+    let is_rowid = |i: &&Index| matches!(i.parts.as_slice(), [IndexPart::Column(c)] if rowid == Some(*c) && (i.primary || table.columns[*c].hidden));
+    let mut automatic = 0;
+    let named = |index| {
+        if !is_automatic(table, index) {
+            return (index.name.clone(), index);
+        }
+        automatic += 1;
+        (format!("sqlite_autoindex_{}_{automatic}", table.name), index)
+    };
+    table.indexes.iter().filter(|i| !is_rowid(i)).map(named).collect()
+}
+
+/// The columns of `sqlite_schema` with their declared types; the rowid behind them.
+pub const SCHEMA: [(&str, &str); 5] = [("type", "TEXT"), ("name", "TEXT"), ("tbl_name", "TEXT"), ("rootpage", "INT"), ("sql", "TEXT")];
+
+/// The rows of `sqlite_schema` of a database as a query of constants (schematab.html), its rowid behind the other columns.
+pub fn sqlite_schema(catalog: &Catalog, database: &str) -> Query {
+    // Page 1 is the schema's own.
+    let (mut rows, mut pages) = (Vec::new(), 1);
+    for (entry, rowid) in entries(catalog, database).into_iter().zip(1..) {
+        pages += i64::from(entry.stored);
+        let text = |t: &str| Value::Text(t.to_owned());
+        let table = if entry.name == "sqlite_sequence" { &entry.name } else { &entry.table.name };
+        rows.push(vec![
+            text(entry.kind),
+            text(&entry.name),
+            text(table),
+            Value::Integer(if entry.stored { pages } else { 0 }),
+            entry.sql.map_or(Value::Null, Value::Text),
+            Value::Integer(rowid),
+        ]);
+    }
+    let class = |declared| if declared == "INT" { Class::Integer } else { Class::Text };
+    let columns: Vec<_> = SCHEMA.iter().map(|(name, declared)| (*name, class(*declared))).chain([("rowid", Class::Integer)]).collect();
+    constants(&columns, rows)
+}
+
+/// A query of constant rows.
+pub fn constants(columns: &[(&str, Class)], rows: Vec<Vec<Value>>) -> Query {
+    let columns: Vec<ResultColumn> =
+        columns.iter().map(|(name, class)| ResultColumn { name: (*name).to_owned(), ty: Ty { nullable: true, ..Ty::plain(*class) } }).collect();
     if rows.is_empty() {
         let items = columns.iter().map(|c| Expr { ty: c.ty, ..Expr::literal(Value::Null) }).collect();
         let mut none = plain_select(items, None);
         none.filter = Some(Expr::literal(Value::Integer(0)));
         return plain_query(Body::Select(Box::new(none)), columns, true);
     }
+    let rows = rows.into_iter().map(|row| row.into_iter().map(Expr::literal).collect()).collect();
     plain_query(Body::Values(rows), columns, true)
 }
 
@@ -97,7 +154,7 @@ fn create_text(relation: &Relation) -> String {
     format!("CREATE TABLE {name} ({})", parts.join(", "))
 }
 
-fn index_text(relation: &Relation, index: &crate::catalog::Index) -> String {
+fn index_text(relation: &Relation, index: &Index) -> String {
     let part = |p: &IndexPart| match p {
         IndexPart::Column(c) => quote_ident(&relation.columns[*c].name),
         IndexPart::Expression(e) => e.clone(),

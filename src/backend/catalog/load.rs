@@ -161,6 +161,7 @@ fn index(row: &Row, columns: &[Column], registry: &Registry) -> Option<Index> {
         None => columns.iter().position(|column| column.number == number).map(IndexPart::Column),
     };
     Some(Index {
+        oid: row.get(1),
         name: row.get(2),
         unique: row.get(3),
         primary: row.get(4),

@@ -3,6 +3,7 @@
 mod expr;
 mod query;
 mod scope;
+mod system;
 mod view;
 mod window;
 

@@ -299,7 +299,7 @@ impl Binder<'_> {
         Ok(Query { order, ..plain_query(body, columns, many) })
     }
 
-    fn scope(&mut self) -> &mut Scope {
+    pub(super) fn scope(&mut self) -> &mut Scope {
         self.scopes.last_mut().expect("a SELECT's scope is pushed before its clauses are bound")
     }
 
@@ -368,7 +368,7 @@ impl Binder<'_> {
             known = true;
             for (at, column) in source.columns.iter().enumerate() {
                 let merged = table.is_none() && scope.merged.iter().any(|(n, right)| *right == i && n.eq_ignore_ascii_case(&column.name));
-                if !column.hidden && !merged {
+                if !column.hidden && !column.argument && !merged {
                     out.push((None, column.name.clone(), source.column(i, at)));
                 }
             }
@@ -486,7 +486,7 @@ impl Binder<'_> {
         }
     }
 
-    fn derived(&mut self, query: Query, name: Option<String>) -> From {
+    pub(super) fn derived(&mut self, query: Query, name: Option<String>) -> From {
         let printed = name.as_ref().map_or_else(|| self.alias(), |n| quote_ident(n));
         let told = super::view::distinct(query.columns.iter().map(|c| c.name.clone()));
         let names = unique(&told);
@@ -515,9 +515,8 @@ impl Binder<'_> {
             self.scope().sources.push(Source { name: called, printed, columns, ..Source::default() });
             return Ok(from);
         }
-        if ["sqlite_master", "sqlite_schema"].iter().any(|n| n.eq_ignore_ascii_case(&table.value)) {
-            let query = super::super::introspect::sqlite_schema(self.catalog);
-            return Ok(self.derived(query, Some(called)));
+        if let Some(from) = self.system_table(schema.as_deref(), &table.value, &called) {
+            return Ok(from);
         }
         let relation = self.relation(name)?;
         if let Some(sql) = relation.view_text() {
@@ -570,7 +569,7 @@ fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
     // A subquery's column keeps its expression's affinity; an expression has BLOB affinity, which converts nothing.
     let class = if matches!(ty.class, Class::Param | Class::Null) { Class::Text } else { ty.class };
     let ty = Ty { affinity: ty.affinity.or(Some(Affinity::Blob)), class, ..ty };
-    SourceColumn { name: name.to_owned(), printed: quote_ident(unique), ty, oid: 0, byte_order: true, hidden: false, origin: None }
+    SourceColumn { name: name.to_owned(), printed: quote_ident(unique), ty, oid: 0, byte_order: true, hidden: false, argument: false, origin: None }
 }
 
 /// Column names of a derived table, made different: PostgreSQL refuses a reference to a name that stands twice.

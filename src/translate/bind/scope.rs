@@ -53,6 +53,8 @@ pub struct SourceColumn {
     pub byte_order: bool,
     /// Left out of `*`, found by name only.
     pub hidden: bool,
+    /// An argument of a table-valued function: left out of `*` too, but found by its own name.
+    pub argument: bool,
     /// The column of the catalog that it is.
     pub origin: Option<Origin>,
 }
@@ -67,6 +69,7 @@ impl Source {
             oid: c.type_oid,
             byte_order: c.byte_order,
             hidden: c.hidden,
+            argument: false,
             origin: None,
         });
         Source {

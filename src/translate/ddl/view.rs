@@ -2,7 +2,7 @@
 //! is for everybody else. It is made when what it names is there, and otherwise fails when it is read.
 
 use super::{Change, named_otherwise, needs_registry, placed, qualified, register, text};
-use crate::catalog::{Catalog, Column, Relation, RelationKind, oid};
+use crate::catalog::{Catalog, Column, Relation, RelationKind, TEMPORARY, oid};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Options;
 use crate::translate::bind::{Binder, Bound, quote_ident, split_name, unique};
@@ -27,6 +27,10 @@ pub(super) fn view(create: &ast::CreateView, binder: &mut Binder) -> Bound<Optio
     if binder.parameters() > 0 {
         return Err(ClientError::new(SqlState::SYNTAX_ERROR, "parameters are not allowed in views"));
     }
+    if schema != TEMPORARY && names_temporary(binder.sql) {
+        let message = format!("view {} cannot reference objects in database temp", ident.value);
+        return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, message).at(binder.at(ident.span)));
+    }
     let sql = text::stored(binder.sql, "VIEW");
     let mut relation =
         Relation { schema, name: ident.value.clone(), kind: RelationKind::View, sql: Some(sql.clone()), may_select: true, ..Relation::default() };
@@ -41,6 +45,14 @@ pub(super) fn view(create: &ast::CreateView, binder: &mut Binder) -> Bound<Optio
     let mut relations = catalog.relations.clone();
     relations.push(relation);
     Ok(Some(Change { steps, relations, touched: vec![ident.value.clone()] }))
+}
+
+/// Does a text read a table that it qualifies with `temp`?
+fn names_temporary(sql: &str) -> bool {
+    let tokens = scan::tokens(sql);
+    let reads = |at: usize| at > 0 && ["FROM", "JOIN", ","].iter().any(|w| tokens[at - 1].is(sql, w) || tokens[at - 1].is_op(sql, w));
+    let temp = |t: &scan::Token| t.may_name() && scan::unquote(t.text(sql)).eq_ignore_ascii_case("temp");
+    (1..tokens.len()).any(|at| temp(&tokens[at - 1]) && tokens[at].is_op(sql, ".") && reads(at - 1))
 }
 
 /// Takes the backend's views off what a change touches, and makes them again of what is there afterwards.
