@@ -143,3 +143,130 @@ fn a_row_that_was_changed_is_shown_by_its_key() {
         assert!(printed.contains(part), "{part}: {printed}");
     }
 }
+
+/// What SQLite holds of values that nobody expects.
+const MESSY: &str = r#"
+CREATE TABLE odd (
+  rid, n INTEGER, big BIGINT UNSIGNED, d DATE, dtm DATETIME, flag BOOLEAN, r REAL, dec DECIMAL(8,3) DEFAULT 'n/a', m MONEY, j JSON, b BLOB, txt TEXT, u UUID,
+  CHECK (n <> 13));
+CREATE INDEX odd_n ON odd(n);
+CREATE INDEX odd_expr ON odd(n + 1) WHERE n > 0;
+CREATE TABLE keys (k TEXT PRIMARY KEY, v);
+CREATE TABLE bits (a PRIMARY KEY, b, c) WITHOUT ROWID;
+CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT);
+CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent(id));
+CREATE TABLE "MixedCase" ("order" TEXT COLLATE NOCASE UNIQUE, "a""b" TEXT COLLATE RTRIM);
+CREATE TABLE empty (x INTEGER, y TEXT);
+INSERT INTO odd (rid, n, flag, txt) VALUES (1, 1, 1, 'plain'), ('two', 'not a number', 'true', 'é'), (3.5, '', 2, NULL), (x'01', 9223372036854775807, '', char(1));
+INSERT INTO odd (rid, d, dtm) VALUES ('zero', '0000-00-00', '0000-00-00 00:00:00'), ('epoch ms', 1709210096, 1709210096789), ('julian', 2460370.024, 2460370.5);
+INSERT INTO odd (rid, big, r) VALUES ('u64', '18446744073709551615', 1e999), ('text', 'x', 'abc'), ('low', -9223372036854775808, -1e999);
+INSERT INTO odd (rid, dec, m, j) VALUES ('long', '123456789.123456', '$1,234.50', '{''a'':1}'), ('', '', '', '');
+INSERT INTO odd (rid, txt) VALUES ('nul', 'nul' || char(0) || 'byte'), ('utf8', CAST(x'666fff62' AS TEXT)), ('blob', x'deadbeef'), ('big', printf('%.*c', 100000, 'z'));
+INSERT INTO odd (rid, b, u) VALUES ('text in a blob', 'text', 'nope'), (CAST(x'ff' AS TEXT), 5, 1);
+INSERT INTO keys VALUES ('a', 1), (NULL, 2), (NULL, 'three'), ('', x'');
+INSERT INTO bits VALUES (1, 0.1, 'x'), ('1', NULL, x'00'), (x'31', 1e300, 5e-324), (0.5, 1e15, 123456789012345678);
+INSERT INTO parent DEFAULT VALUES; INSERT INTO parent DEFAULT VALUES; DELETE FROM parent WHERE id = 2;
+INSERT INTO child VALUES (1, 1), (2, 99), (3, NULL), (-5, 98);
+INSERT INTO "MixedCase" VALUES ('Abc', 'x  '), ('abd', NULL);
+CREATE VIEW seen AS SELECT rid, n FROM odd WHERE n IS NOT NULL;
+"#;
+
+/// All of a file, value by value.
+fn dump(path: &Path) -> Vec<String> {
+    let connection = Connection::open(path).expect("it opens");
+    let text = |row: &rusqlite::Row| {
+        let count = row.as_ref().column_count();
+        Ok((0..count).map(|at| format!("{:?}", row.get_ref(at).expect("a value"))).collect::<Vec<_>>().join(" | "))
+    };
+    let query = |sql: &str| -> Vec<String> {
+        let mut statement = connection.prepare(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        statement.query_map([], text).expect("it runs").collect::<Result<_, _>>().unwrap_or_else(|e| panic!("{sql}: {e}"))
+    };
+    let mut all = query("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name");
+    all.extend(query("PRAGMA user_version"));
+    all.extend(query("PRAGMA application_id"));
+    let mut tables = connection
+        .prepare("SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name <> 'sqlite_schema' ORDER BY name")
+        .expect("it parses");
+    let tables: Vec<(String, bool)> =
+        tables.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("it runs").collect::<Result<_, _>>().expect("rows");
+    for (name, without_rowid) in tables {
+        let sql = match (name.as_str(), without_rowid) {
+            ("sqlite_sequence", _) => "SELECT * FROM sqlite_sequence ORDER BY name".to_owned(),
+            (_, true) => format!("SELECT * FROM \"{name}\""),
+            (_, false) => format!("SELECT rowid, * FROM \"{name}\" ORDER BY rowid"),
+        };
+        all.extend(query(&sql).into_iter().map(|row| format!("{name}: {row}")));
+    }
+    all
+}
+
+fn same(a: &Path, b: &Path) {
+    let (a, b) = (dump(a), dump(b));
+    for (a, b) in a.iter().zip(&b) {
+        assert_eq!(a.chars().take(3000).collect::<String>(), b.chars().take(3000).collect::<String>());
+    }
+    assert_eq!(a.len(), b.len());
+}
+
+#[test]
+fn a_file_comes_back_as_it_was() {
+    for (name, script) in [("back_clean", CLEAN), ("back_messy", MESSY)] {
+        for misfits in ["widen", "quarantine"] {
+            let place = Place::new(&format!("{name}_{misfits}"));
+            let file = place.file("app.db", script);
+            place.run(0, "migrate", &file, &["--on-misfit", misfits]);
+            let back = place.path("back.db");
+            let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("export").arg(place.url()).arg(&back).output().expect("it runs");
+            assert!(output.status.success(), "{output:?}");
+            same(&file, &back);
+        }
+    }
+}
+
+#[test]
+fn misfits_can_stop_a_migration() {
+    let place = Place::new("misfits");
+    let file = place.file("app.db", MESSY);
+    let printed = place.run(2, "migrate", &file, &["--on-misfit", "stop"]);
+    assert!(printed.contains("odd.n (bigint): 2 TEXT"), "{printed}");
+    assert_eq!(place.sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"), [["0"]]);
+    let printed = place.run(0, "migrate", &file, &[]);
+    for part in ["odd.dtm", "epoch", "child: 2 rows refer to no row of parent", "NULL in a key", "text that is not UTF-8"] {
+        assert!(part == "epoch" || printed.contains(part), "{part}: {printed}");
+    }
+}
+
+#[test]
+fn a_killed_migration_goes_on() {
+    let place = Place::new("killed");
+    let script = format!(
+        "{CLEAN} INSERT INTO loose WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) SELECT 'row ' || i, i FROM n;
+         INSERT INTO orders (customer_id, total) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i, i * 1.5 FROM n;"
+    );
+    let file = place.file("app.db", &script);
+    let before = dump(&file);
+    for delay in [80, 160, 240, 320, 400] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_litewire"));
+        let mut child =
+            command.arg("migrate").arg(&file).arg(place.url()).args(["--jobs", "1"]).stdout(std::process::Stdio::null()).spawn().expect("it runs");
+        std::thread::sleep(std::time::Duration::from_millis(delay));
+        let _ = child.kill();
+        child.wait().expect("it ends");
+        if place.sql("SELECT to_regclass('litewire.migrations') IS NOT NULL") == [["t"]]
+            && place.sql("SELECT count(*) FROM litewire.migrations WHERE state <> 'running'") != [["0"]]
+        {
+            break;
+        }
+        // A file that changes meanwhile does not matter: the snapshot is what is migrated.
+        Connection::open(&file).expect("it opens").execute("INSERT INTO loose VALUES ('later', 0)", []).expect("it is written");
+    }
+    place.litewire("migrate", &file, &[]);
+    assert_eq!(place.sql("SELECT state FROM litewire.migrations"), [["verified"]]);
+    let back = place.path("back.db");
+    let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("export").arg(place.url()).arg(&back).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let after = dump(&back);
+    let later = after.iter().filter(|row| row.contains("loose: ") && row.contains("[108, 97, 116, 101, 114]")).count();
+    assert_eq!(after.len() - later, before.len());
+}

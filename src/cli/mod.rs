@@ -1,5 +1,6 @@
 //! The command line: one command, one file.
 
+mod export;
 mod helpers;
 mod migrate;
 mod password;
@@ -39,6 +40,7 @@ enum Command {
     Password(password::Args),
     Migrate(migrate::Args),
     Verify(verify::Args),
+    Export(export::Args),
 }
 
 /// Why a command failed; each message says what to do.
@@ -83,6 +85,12 @@ pub enum CliError {
         /// Why not.
         reason: String,
     },
+    /// A URL that is none.
+    #[error(transparent)]
+    Url(crate::config::BackendUrlError),
+    /// `export` without its two places.
+    #[error("write litewire export URL FILE, or litewire export --embedded FILE")]
+    ExportPlaces,
     /// The file of `migrate --columns`.
     #[error("{path}: {reason}")]
     Columns {
@@ -109,6 +117,7 @@ impl Cli {
             Command::Password(args) => password::run(args),
             Command::Migrate(args) => migrate::run(args),
             Command::Verify(args) => verify::run(args),
+            Command::Export(args) => export::run(args),
         }
     }
 }

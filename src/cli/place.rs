@@ -14,16 +14,16 @@ use std::path::PathBuf;
 pub(super) struct Place {
     /// The PostgreSQL, such as postgres://user:password@host:5432/database.
     #[arg(value_name = "URL", conflicts_with = "embedded")]
-    url: Option<BackendUrl>,
+    pub(super) url: Option<BackendUrl>,
     /// Use the PostgreSQL of Litewire's own instead; no proxy may be running on it.
     #[arg(long)]
-    embedded: bool,
+    pub(super) embedded: bool,
     /// Where that one lives [default: .litewire].
     #[arg(long, value_name = "DIR", requires = "embedded", env = "LITEWIRE_DATA_DIR")]
-    data_dir: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
     /// The roots, PEM, that must have signed the server's certificate.
     #[arg(long, value_name = "FILE")]
-    tls_ca: Option<PathBuf>,
+    pub(super) tls_ca: Option<PathBuf>,
 }
 
 impl Place {

@@ -72,6 +72,16 @@ pub fn expression(form: Form, column: &str) -> String {
     format!("coalesce({value}, 'n')")
 }
 
+/// The value that SQLite would have for a column, in SQL: dates and the like as their texts.
+pub fn stored(form: Form, column: &str) -> String {
+    let text = match form {
+        Form::Date | Form::Time | Form::Json(_) | Form::Uuid => format!("{column}::text"),
+        Form::Timestamp => format!("({column}::timestamp)::text"),
+        _ => return expression(form, column),
+    };
+    format!("coalesce('t' || octet_length({text}) || ':' || {text}, 'n')")
+}
+
 /// The hash of a row's canonical text.
 pub fn hash(row: &str) -> [u8; 16] {
     Md5::digest(row.as_bytes()).into()

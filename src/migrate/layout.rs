@@ -2,12 +2,13 @@
 
 use super::Error;
 use super::form::{Cell, Form, Misfit};
-use super::source::{Object, quoted};
+use super::source::{Object, Source, open, quoted};
 use crate::catalog::{Catalog, Relation};
 use crate::translate::bind_ident;
 use crate::value::{Value, hex, quote};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
+use std::sync::Arc;
 
 /// A column on both sides.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +54,12 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Those of several tables of a file.
+    pub fn all<'a>(source: &Source, tables: impl IntoIterator<Item = &'a Object>, catalog: &Catalog) -> Result<Vec<Arc<Self>>, Error> {
+        let connection = open(&source.path)?;
+        tables.into_iter().map(|table| Layout::of(&connection, table, catalog).map(Arc::new)).collect()
+    }
+
     /// Matches a table with the relation that holds it, by the names of columns.
     pub fn of(source: &Connection, object: &Object, catalog: &Catalog) -> Result<Self, Error> {
         let relation = catalog

@@ -10,6 +10,7 @@
 //! | [`copy`] | rows by binary COPY, one transaction a table |
 //! | [`state`] | what is done, kept in the target, so that a run that was broken off goes on |
 //! | [`canon`], [`verify`] | every row, compared by checksums |
+//! | [`export`] | the way back: a SQLite file |
 //!
 //! [`run::migrate`] is the way through all of them.
 
@@ -17,6 +18,7 @@ pub mod canon;
 mod carrier;
 pub mod constraints;
 pub mod copy;
+pub mod export;
 pub mod form;
 pub mod layout;
 pub mod progress;

@@ -122,7 +122,7 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
             }
             let snapshot = take_snapshot(&file, request, progress).await?;
             let source = Source::read(&snapshot.path)?;
-            match decide(&client, &source, &snapshot, request, progress, &mut report).await {
+            match decide(&client, &source, request, progress).await {
                 Ok(decisions) => {
                     state::begin(&client, &file, &snapshot, &decisions).await?;
                     (snapshot, decisions, source)
@@ -135,10 +135,11 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
         }
     };
     report.migration = snapshot.id.clone();
-    report.skipped = decisions.skipped.clone();
+    report.skipped.clone_from(&decisions.skipped);
+    report.findings.clone_from(&decisions.findings);
 
     make_tables(&mut client, &source, &snapshot, &decisions).await?;
-    let layouts = layouts(&client, &source, &snapshot.path, &decisions).await?;
+    let layouts = layouts(&client, &source, &decisions).await?;
     fill(target, &client, &snapshot, &decisions, &layouts, request.jobs, progress).await?;
     make_rest(&client, &source, &decisions, &mut report).await?;
     for (table, table_state) in state::tables(&client, &snapshot.id).await? {
@@ -148,7 +149,7 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
     state::set(&client, &snapshot.id, "copied").await?;
 
     if request.verify {
-        let comparison = Comparison { file: snapshot.path.clone(), layouts, migration: Some(snapshot.id.clone()) };
+        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: true };
         let mut outcome = Outcome { tables: verify::rows(target, &comparison, request.jobs, progress).await?, schema: Vec::new() };
         if !decisions.data_only {
             outcome.schema = verify::schema(&client, &source, &decisions.skipped).await?;
@@ -198,14 +199,7 @@ pub fn options(decisions: &Decisions) -> Options {
 }
 
 /// Looks at schema and data; nothing at the target changes.
-async fn decide(
-    client: &Client,
-    source: &Source,
-    snapshot: &Snapshot,
-    request: &Request,
-    progress: &Progress,
-    report: &mut Report,
-) -> Result<Decisions, Error> {
+async fn decide(client: &Client, source: &Source, request: &Request, progress: &Progress) -> Result<Decisions, Error> {
     let catalog = target::catalog(client).await?;
     let mut decisions = Decisions {
         native: request.native,
@@ -227,10 +221,10 @@ async fn decide(
         planned(source, &catalog, &mut decisions, request.skip_unsupported)?
     };
     let tables = kept(source, &decisions);
-    let scans = scan_all(&snapshot.path, &tables, &known, request.jobs, progress).await?;
+    let scans = scan_all(source, tables, &known, request.jobs, progress).await?;
     let mut stops = Vec::new();
     for (layout, seen) in &scans {
-        settle(layout, seen, request.on_misfit, &mut decisions, &mut report.findings, &mut stops);
+        settle(layout, seen, request.on_misfit, &mut decisions, &mut stops);
     }
     if !stops.is_empty() {
         return Err(Error::Misfits(stops));
@@ -239,7 +233,7 @@ async fn decide(
         // A wider column may be one that an expression over it cannot take.
         planned(source, &catalog, &mut decisions, request.skip_unsupported)?;
     }
-    report.findings.extend(orphans(&snapshot.path)?);
+    decisions.findings.extend(orphans(&source.path)?);
     Ok(decisions)
 }
 
@@ -274,25 +268,19 @@ async fn unoccupied(client: &Client, source: &Source, catalog: &Catalog, replace
 }
 
 async fn scan_all(
-    file: &Path,
-    tables: &[&Object],
+    source: &Source,
+    tables: Vec<&Object>,
     catalog: &Catalog,
     jobs: usize,
     progress: &Progress,
 ) -> Result<Vec<(Arc<Layout>, TableScan)>, Error> {
-    let connection = open(file)?;
-    let mut queue = Vec::new();
-    for table in tables {
-        queue.push(Arc::new(Layout::of(&connection, table, catalog)?));
-    }
-    drop(connection);
     let mut running = JoinSet::new();
     let mut scans = Vec::new();
-    let mut waiting = queue.into_iter();
+    let mut waiting = Layout::all(source, tables, catalog)?.into_iter();
     loop {
         while running.len() < jobs.max(1) {
             let Some(layout) = waiting.next() else { break };
-            let (file, work) = (file.to_owned(), progress.work(&format!("scan {}", layout.table), None));
+            let (file, work) = (source.path.clone(), progress.work(&format!("scan {}", layout.table), None));
             running.spawn_blocking(move || scan(&file, &layout, &work).map(|seen| (layout, seen)));
         }
         match running.join_next().await {
@@ -305,7 +293,7 @@ async fn scan_all(
 }
 
 /// What a table's misfits come to.
-fn settle(layout: &Layout, seen: &TableScan, on_misfit: OnMisfit, decisions: &mut Decisions, findings: &mut Vec<String>, stops: &mut Vec<String>) {
+fn settle(layout: &Layout, seen: &TableScan, on_misfit: OnMisfit, decisions: &mut Decisions, stops: &mut Vec<String>) {
     for (field, column) in layout.fields.iter().zip(&seen.columns) {
         let count = column.count();
         if count == 0 {
@@ -318,9 +306,9 @@ fn settle(layout: &Layout, seen: &TableScan, on_misfit: OnMisfit, decisions: &mu
             _ if widens => {
                 decisions.set_type(&layout.table, &field.name, "any");
                 let rest = if column.beyond > 0 { format!("; {} go to quarantine", counted(column.beyond as usize, "row")) } else { String::new() };
-                findings.push(format!("{what}; the column holds any class{rest}"));
+                decisions.findings.push(format!("{what}; the column holds any class{rest}"));
             }
-            _ => findings.push(format!("{what}; the rows go to quarantine")),
+            _ => decisions.findings.push(format!("{what}; the rows go to quarantine")),
         }
     }
 }
@@ -380,10 +368,8 @@ fn named(object: &Object, error: &tokio_postgres::Error) -> Error {
     Error::refused(format!("{} {}: {}", object.kind.name(), object.name, crate::backend::detail(error)))
 }
 
-async fn layouts(client: &Client, source: &Source, file: &Path, decisions: &Decisions) -> Result<Vec<Arc<Layout>>, Error> {
-    let catalog = target::catalog(client).await?;
-    let connection = open(file)?;
-    kept(source, decisions).into_iter().map(|table| Layout::of(&connection, table, &catalog).map(Arc::new)).collect()
+async fn layouts(client: &Client, source: &Source, decisions: &Decisions) -> Result<Vec<Arc<Layout>>, Error> {
+    Layout::all(source, kept(source, decisions), &target::catalog(client).await?)
 }
 
 /// Rows, then keys, checks, indexes and sequences, several tables at once.
@@ -501,8 +487,8 @@ pub async fn verify(target: &Target, file: &Path, jobs: usize, progress: &Progre
     let snapshot = tokio::task::spawn_blocking(move || Snapshot::take(&taken, &directory, &shown)).await??;
     let compared = async {
         let source = Source::read(&snapshot.path)?;
-        let layouts = layouts(&client, &source, &snapshot.path, &decisions).await?;
-        let comparison = Comparison { file: snapshot.path.clone(), layouts, migration: migration.map(|m| m.id) };
+        let layouts = layouts(&client, &source, &decisions).await?;
+        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: migration.is_some() };
         let tables = verify::rows(target, &comparison, jobs, progress).await?;
         let schema = if decisions.data_only { Vec::new() } else { verify::schema(&client, &source, &decisions.skipped).await? };
         Ok(Outcome { tables, schema })

@@ -38,7 +38,11 @@ CREATE TABLE IF NOT EXISTS litewire.quarantine (
   literals  text[],
   row       text
 );
+INSERT INTO litewire.meta (key, value) VALUES ('migrations', '1') ON CONFLICT DO NOTHING;
 "#;
+
+/// The key of litewire.meta that says that the tables are there.
+pub const META: &str = "migrations";
 
 /// Two runs into one database would be in each other's way.
 const LOCK: i64 = 0x6c69_7465_6d69_6772;
@@ -54,6 +58,8 @@ pub struct Decisions {
     pub quarantine: bool,
     /// Objects that are left out.
     pub skipped: Vec<String>,
+    /// What was found in the data.
+    pub findings: Vec<String>,
     /// Columns with a type of their own, `table` then `column`, in lower case.
     pub types: BTreeMap<String, BTreeMap<String, String>>,
 }

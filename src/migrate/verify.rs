@@ -104,8 +104,8 @@ pub struct Comparison {
     pub file: PathBuf,
     /// Its tables on both sides.
     pub layouts: Vec<Arc<Layout>>,
-    /// The migration whose quarantine counts.
-    pub migration: Option<String>,
+    /// Do rows that were set aside count?
+    pub quarantine: bool,
 }
 
 /// Compares all rows, several tables at once.
@@ -224,8 +224,10 @@ async fn target_checksum(client: &Client, comparison: &Comparison, layout: &Layo
 
 /// The rows set aside: key and canonical text.
 async fn quarantined(client: &Client, comparison: &Comparison, layout: &Layout) -> Result<Vec<(String, String)>, Error> {
-    let Some(migration) = &comparison.migration else { return Ok(Vec::new()) };
-    let rows = client.query("SELECT key, row FROM litewire.quarantine WHERE migration = $1 AND tbl = $2", &[migration, &layout.table]).await?;
+    if !comparison.quarantine {
+        return Ok(Vec::new());
+    }
+    let rows = client.query("SELECT key, row FROM litewire.quarantine WHERE tbl = $1", &[&layout.table]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 

@@ -126,7 +126,8 @@ pub fn declared_type(column: &Column) -> String {
     }
 }
 
-fn create_text(relation: &Relation) -> String {
+/// A CREATE statement of SQLite's that fits a relation which SQLite did not make.
+pub fn create_text(relation: &Relation) -> String {
     let name = quote_ident(&relation.name);
     if relation.kind != RelationKind::Table {
         return format!("CREATE VIEW {name} AS SELECT NULL");

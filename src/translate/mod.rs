@@ -19,6 +19,7 @@ mod write;
 
 pub use bind::quote_ident as bind_ident;
 pub use ddl::{may_widen, widen};
+pub use introspect::create_text;
 pub use lower::Misfit;
 pub use plan::*;
 pub use shared::{Shared, shared, shared_name};
