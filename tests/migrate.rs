@@ -123,7 +123,7 @@ fn a_clean_file_is_moved_whole() {
     assert_eq!(place.sql("SELECT value FROM litewire.meta WHERE key IN ('user_version', 'application_id') ORDER BY key"), [["7"], ["42"]]);
     let indexes = "SELECT count(*) FROM pg_indexes WHERE schemaname = 'public' AND indexname IN ('orders_by_status', 'orders_open', 'customers_lower', 'products_order')";
     assert_eq!(place.sql(indexes), [["4"]]);
-    assert_eq!(place.sql("SELECT name FROM late ORDER BY 1")[0][0], "Ann");
+    assert_eq!(place.sql("SELECT name FROM litewire.objects WHERE kind = 'view' ORDER BY 1"), [["late"], ["totals"]]);
     // Nothing is left beside the file.
     let left: Vec<_> = std::fs::read_dir(file.parent().expect("a directory")).expect("it is read").collect();
     assert_eq!(left.len(), 1, "{left:?}");

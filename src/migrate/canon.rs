@@ -1,8 +1,8 @@
 //! Rows as text that two databases can compare: the canonical form, and its checksum.
 //!
-//! A value is a letter and its content: `n` NULL, `i` and digits, `r` and the sixteen hexadecimal digits of the double, `t`, the number
+//! A value is a letter, its content and `;`: `n` NULL, `i` and digits, `r` and the sixteen hexadecimal digits of the double, `t`, the number
 //! of bytes, `:` and the text, `x` and the hexadecimal bytes of a text that PostgreSQL's text cannot hold, `b` and those of a blob.
-//! Columns of types that SQLite lacks: `i` for a truth value, `d` and days, `m` and microseconds, `u` and a UUID, `j` and a JSON text. A row is its values one
+//! Columns of types that SQLite lacks: `i` for a truth value, `d` and days, `m` and microseconds, `u` and a UUID, `j`, the number of bytes, `:` and a JSON text. A row is its values one
 //! after the other, so that no two rows have the same text, and its hash is MD5 of that: fast on both sides, and here against
 //! accidents only. A table's checksum is the number of its rows and two sums of 64 bits over their hashes, kept for each first byte
 //! of the hash: the order of the rows does not count, and duplicates do not cancel out.
@@ -46,12 +46,13 @@ pub fn push(cell: &Cell, out: &mut String) {
         Cell::Uuid(id) => write!(out, "u{id:032x}"),
         Cell::Json(text) => {
             let same = serde_json::from_str::<serde_json::Value>(text).map(|v| v.to_string()).unwrap_or_default();
-            write!(out, "j{same}")
+            write!(out, "j{}:{same}", same.len())
         }
     };
+    out.push(';');
 }
 
-/// The same of a column, in SQL.
+/// The same of a column, in SQL; a JSON text as it is, without its length.
 pub fn expression(form: Form, column: &str) -> String {
     let value = match form {
         Form::Integer(_) => format!("'i' || {column}"),
@@ -69,7 +70,7 @@ pub fn expression(form: Form, column: &str) -> String {
         Form::Json(_) => format!("'j' || {column}"),
         Form::Uuid => format!("'u' || replace({column}::text, '-', '')"),
     };
-    format!("coalesce({value}, 'n')")
+    format!("coalesce({value} || ';', 'n;')")
 }
 
 /// The value that SQLite would have for a column, in SQL: dates and the like as their texts.
@@ -79,7 +80,7 @@ pub fn stored(form: Form, column: &str) -> String {
         Form::Timestamp => format!("({column}::timestamp)::text"),
         _ => return expression(form, column),
     };
-    format!("coalesce('t' || octet_length({text}) || ':' || {text}, 'n')")
+    format!("coalesce('t' || octet_length({text}) || ':' || {text} || ';', 'n;')")
 }
 
 /// The hash of a row's canonical text.

@@ -197,7 +197,7 @@ fn value(text: &str) -> Result<(Owned, usize), Error> {
     let rest = text.get(1..).ok_or_else(broken)?;
     let run = |of: fn(char) -> bool| rest.find(|c| !of(c)).unwrap_or(rest.len());
     let hex = |c: char| c.is_ascii_digit() || matches!(c, 'a'..='f');
-    Ok(match text.as_bytes()[0] {
+    let (value, length) = match text.as_bytes()[0] {
         b'n' => (Owned::Null, 1),
         b'i' => {
             let length = run(|c| c == '-' || c.is_ascii_digit());
@@ -218,7 +218,8 @@ fn value(text: &str) -> Result<(Owned, usize), Error> {
             (if tag == b'x' { Owned::Text(bytes) } else { Owned::Blob(bytes) }, 1 + length)
         }
         _ => return Err(broken()),
-    })
+    };
+    if text.as_bytes().get(length) == Some(&b';') { Ok((value, length + 1)) } else { Err(broken()) }
 }
 
 /// The ids that AUTOINCREMENT tables gave, beyond those that are there.
@@ -267,7 +268,7 @@ mod tests {
             rest = &rest[length..];
         }
         assert!(rest.is_empty());
-        for broken in ["", "é", "i", "r12", "t5:abc", "t:", "q"] {
+        for broken in ["", "é", "i;", "i5", "r12;", "t5:abc;", "t:;", "q;"] {
             assert!(value(broken).is_err(), "{broken}");
         }
     }

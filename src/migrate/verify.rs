@@ -151,7 +151,7 @@ fn row_text(layout: &Layout, row: &rusqlite::Row) -> Result<String, rusqlite::Er
         match field.cell(row.get_ref(at)?) {
             Ok(cell) => canon::push(&cell, &mut text),
             // A generated column's value that the target's cannot be.
-            Err(_) => text.push('?'),
+            Err(_) => text.push_str("?;"),
         }
     }
     Ok(text)
@@ -233,7 +233,7 @@ async fn quarantined(client: &Client, comparison: &Comparison, layout: &Layout) 
 
 /// The columns' texts, JSON in one spelling.
 fn normal(layout: &Layout, values: Vec<String>) -> Vec<String> {
-    let one = |(at, value): (usize, String)| match (layout.fields[at].form, value.strip_prefix('j')) {
+    let one = |(at, value): (usize, String)| match (layout.fields[at].form, value.strip_prefix('j').and_then(|v| v.strip_suffix(';'))) {
         (Form::Json(_), Some(text)) => {
             let mut out = String::new();
             canon::push(&super::form::Cell::Json(text), &mut out);
@@ -333,7 +333,7 @@ fn source_rows(file: &Path, layout: &Layout, wanted: &[u8]) -> Result<HashMap<[u
                 let mut out = String::new();
                 match field.cell(row.get_ref(at)?) {
                     Ok(cell) => canon::push(&cell, &mut out),
-                    Err(_) => out.push('?'),
+                    Err(_) => out.push_str("?;"),
                 }
                 values.push(out);
             }
@@ -355,7 +355,7 @@ fn key_of(layout: &Layout, values: &[String]) -> (String, String) {
 fn shown(canonical: &str) -> String {
     let cut = |text: &str| if text.chars().count() > 60 { text.chars().take(60).chain("…".chars()).collect() } else { text.to_owned() };
     let Some(tag) = canonical.chars().next() else { return String::new() };
-    let content = &canonical[tag.len_utf8()..];
+    let content = canonical[tag.len_utf8()..].strip_suffix(';').unwrap_or_default();
     match tag {
         'n' => "NULL".to_owned(),
         'r' => u64::from_str_radix(content, 16).map_or_else(|_| content.to_owned(), |bits| crate::value::real_text(f64::from_bits(bits))),
