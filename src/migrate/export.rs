@@ -214,7 +214,7 @@ fn value(text: &str) -> Result<(Owned, usize), Error> {
         }
         tag @ (b'x' | b'b') => {
             let length = run(hex);
-            let bytes = crate::session::params::unhex(&rest[..length]).ok_or_else(broken)?;
+            let bytes = crate::value::unhex(&rest[..length]).ok_or_else(broken)?;
             (if tag == b'x' { Owned::Text(bytes) } else { Owned::Blob(bytes) }, 1 + length)
         }
         _ => return Err(broken()),
