@@ -118,6 +118,7 @@ fn show_statement(f: &mut fmt::Formatter<'_>, statement: &Statement) -> fmt::Res
         let what = match hidden {
             Hidden::Rowid => "the rowid, for last_insert_rowid()",
             Hidden::Inserted => "whether the row was inserted",
+            Hidden::Failure => "what went wrong behind the rows that stay",
             Hidden::Ignored => "a value that is computed for its effect",
         };
         writeln!(f, "-- kept from the client: {what}{}", if swallows_all { " (the whole RETURNING is)" } else { "" })?;

@@ -1,6 +1,7 @@
 //! PostgreSQL's errors in SQLite's words: the SQLSTATE stays, the original message becomes the detail (c3ref/errcode of SQLite).
 
-use crate::catalog::{Catalog, IndexPart, Relation};
+use crate::catalog::{Catalog, Collation, IndexPart, Relation};
+use crate::translate::parse::scan;
 use crate::wire::{backend, encode};
 use bytes::BytesMut;
 
@@ -40,7 +41,7 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
                 catalog.relations.iter().filter(|r| r.name == table).find_map(|r| r.indexes.iter().find(|i| i.name == constraint).map(|i| (r, i)));
             let column = |relation: &Relation, part: &IndexPart| match part {
                 IndexPart::Column(c) => Some(format!("{table}.{}", relation.columns[*c].name)),
-                IndexPart::Expression(_) => None,
+                IndexPart::Expression(text) => folded(relation, text).map(|c| format!("{table}.{c}")),
             };
             let columns: Option<Vec<String>> = match index {
                 Some((relation, index)) => index.parts.iter().map(|p| column(relation, p)).collect(),
@@ -73,6 +74,14 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
         "22003" if original.contains("bigint") => "integer overflow".to_owned(),
         _ => return None,
     })
+}
+
+/// The column whose text under NOCASE or RTRIM an index has.
+fn folded<'r>(relation: &'r Relation, expression: &str) -> Option<&'r str> {
+    let tokens = scan::tokens(expression);
+    let column = |c: &&crate::catalog::Column| tokens.iter().any(|t| scan::unquote(t.text(expression)).eq_ignore_ascii_case(&c.name));
+    let by_collation = expression.contains("COLLATE \"C\"") || expression.contains("rtrim(") || expression.contains("litewire.any_");
+    relation.columns.iter().find(|c| by_collation && c.collation != Collation::Binary && column(c)).map(|c| c.name.as_str())
 }
 
 fn is_strict<'a>(get: &dyn Fn(u8) -> Option<&'a str>, catalog: &Catalog) -> bool {

@@ -20,6 +20,8 @@ pub struct Shape {
     pub tag: Option<&'static str>,
     /// Does it set changes()?
     pub counts: bool,
+    /// The constraints whose violation ends the transaction.
+    pub rolls_back: Vec<String>,
     /// Does it change the schema?
     pub schema_change: bool,
     /// Is RowDescription made from the rows (dynamic columns)? Otherwise such columns are text.
@@ -69,6 +71,7 @@ impl Shape {
             hidden: statement.hidden.clone(),
             tag: statement.tag,
             counts: statement.counts,
+            rolls_back: statement.rolls_back.clone(),
             schema_change: statement.schema_change,
             held: false,
         }

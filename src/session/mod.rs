@@ -153,6 +153,10 @@ struct Session<IO> {
     pinned: bool,
     /// The transaction that ended last was rolled back.
     rolled_back: bool,
+    /// A constraint's ON CONFLICT ROLLBACK was met: the transaction ends before the client hears that it is ready.
+    rolls_back: bool,
+    /// What went wrong behind the rows that stay (OR FAIL), as the helper tells it.
+    failure: Option<String>,
     /// An error that a fresh catalog may mend: kept back until that was tried.
     held_error: Option<BytesMut>,
     /// The column that the error kept back names: widened, it may mend it.
@@ -217,6 +221,8 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         unsynced: false,
         pinned: false,
         rolled_back: false,
+        rolls_back: false,
+        failure: None,
         held_error: None,
         misfit: None,
         batch: None,

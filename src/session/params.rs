@@ -254,20 +254,7 @@ impl Encoded<'_> {
 /// A value as a literal of a simple query, with its type.
 pub fn literal(value: &Value, demand: Demand) -> Result<String, ClientError> {
     let quoted = |text: &str, ty: &str| format!("'{}'::{ty}", text.replace('\'', "''"));
-    let ty = match demand {
-        Demand::Integer => "int8",
-        Demand::Real => "float8",
-        Demand::Numeric => "numeric",
-        Demand::Text | Demand::Words => "text",
-        Demand::Blob => "bytea",
-        Demand::Bool => "bool",
-        Demand::Dynamic => "jsonb",
-        Demand::Native(oid::TIMESTAMPTZ) => "timestamptz",
-        Demand::Native(oid::TIMESTAMP) => "timestamp",
-        Demand::Native(oid::DATE) => "date",
-        Demand::Native(oid::TIME) => "time",
-        Demand::Native(_) => "text",
-    };
+    let ty = demand.type_name();
     match convert(value.clone(), demand) {
         Ok(Encoded::Null) => Ok(format!("NULL::{ty}")),
         Ok(Encoded::Text(text)) => Ok(quoted(&text, ty)),

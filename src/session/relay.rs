@@ -3,8 +3,10 @@
 use super::expect::Expect;
 use super::{Ended, Session};
 use crate::backend::Link;
+use crate::catalog::Catalog;
 use crate::error::ClientError;
 use crate::reply::{self, Held, Shape};
+use crate::translate::Hidden;
 use crate::wire::{backend, encode, frame};
 use bytes::{Buf, BytesMut};
 use std::io;
@@ -267,6 +269,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if !shape.hidden.is_empty() {
             let first = fields.len().saturating_sub(shape.hidden.len());
             self.counters.row(&shape.hidden, &fields[first..]);
+            if let Some(failure) = shape.hidden.iter().position(|h| *h == Hidden::Failure).and_then(|at| fields[first + at]) {
+                self.failure = Some(String::from_utf8_lossy(failure).into_owned());
+                return Ok(());
+            }
         }
         let Some(columns) = &shape.columns else { return Ok(()) };
         if shape.held {
@@ -292,6 +298,30 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
+    /// The catalog that this client's statements were translated with last.
+    fn known(&mut self) -> Arc<Catalog> {
+        match self.schema.overlay() {
+            Some(overlay) => overlay.clone(),
+            None => self.schema.merge(self.pool.catalog()),
+        }
+    }
+
+    /// A statement that failed behind rows that stay.
+    fn fails(&mut self, failure: &str) {
+        let fields: std::collections::BTreeMap<String, Option<String>> = serde_json::from_str(failure).unwrap_or_default();
+        let known = fields.iter().filter_map(|(code, text)| Some((*code.as_bytes().first()?, text.as_deref().filter(|t| !t.is_empty())?)));
+        let mut report = BytesMut::new();
+        encode::error_fields(&mut report, [(b'S', "ERROR"), (b'V', "ERROR")].into_iter().chain(known));
+        let catalog = self.known();
+        reply::shape_error(&mut self.cout, &report[frame::HEADER..], &catalog);
+        self.dropping = true;
+        self.script = None;
+        self.skipping |= !self.expect.iter().any(|e| matches!(e, Expect::Sync | Expect::Query { .. }));
+        if let Some(Expect::Query { ready, .. }) = self.expect.front_mut() {
+            *ready = true;
+        }
+    }
+
     fn complete(&mut self, tag: u8, whole: &[u8]) {
         if let Some(Expect::Query { guards: guards @ 1.., .. }) = self.expect.front_mut() {
             *guards -= 1;
@@ -310,6 +340,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             if let Err(error) = held.tell(columns, &mut self.cout) {
                 self.drop_result(&error);
             }
+        }
+        if let Some(failure) = self.failure.take() {
+            let (_, rows) = backend::tag(&whole[frame::HEADER..]);
+            self.counters.changed(rows.saturating_sub(1));
+            self.fails(&failure);
         }
         self.held = None;
         if std::mem::take(&mut self.dropping) {
@@ -354,10 +389,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let state = backend::fields(body).iter().find(|(c, _)| *c == b'C').map_or("", |(_, t)| *t).to_owned();
         let mut message = BytesMut::new();
         if self.is_sqlite() {
-            let catalog = match self.schema.overlay() {
-                Some(overlay) => overlay.clone(),
-                None => self.schema.merge(self.pool.catalog()),
-            };
+            let catalog = self.known();
             reply::shape_error(&mut message, body, &catalog);
             self.schema.stale |= matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
         } else {
@@ -371,6 +403,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         self.transaction.failed();
         self.schema.failed();
+        self.rolls_back |= self.shape().is_some_and(|shape| rolls_back(&shape.rolls_back, body));
         if self.shape().is_some_and(|shape| shape.counts) {
             self.counters.changed(0);
         }
@@ -438,6 +471,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if matches!(front, Some(Expect::Own { required: true, .. })) {
             self.schema.changed();
         }
+        if std::mem::take(&mut self.rolls_back) && status != b'I' {
+            self.transaction.settle(status);
+            self.rolled_back = true;
+            self.own_query("ROLLBACK", None, true);
+            return;
+        }
         let shown = self.transaction.status(status);
         self.transaction.settle(status);
         if status == b'I' {
@@ -471,6 +510,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             link.params.insert(name.to_owned(), value.to_owned());
         }
     }
+}
+
+/// Is an error the violation of one of the constraints (`*`: of any)?
+fn rolls_back(constraints: &[String], body: &[u8]) -> bool {
+    if constraints.is_empty() {
+        return false;
+    }
+    let fields = backend::fields(body);
+    let get = |code: u8| fields.iter().find(|(c, _)| *c == code).map(|(_, t)| *t);
+    let named = |name: Option<&str>| name.is_some_and(|name| constraints.iter().any(|c| c == "*" || c == name));
+    matches!(get(b'C'), Some("23505" | "23502" | "23514")) && (named(get(b'n')) || named(get(b'c')))
 }
 
 /// The backend is gone, and why.

@@ -59,6 +59,8 @@ pub struct Statement {
     pub sets: Option<(&'static str, &'static str)>,
     /// May it fail for a value that a column's type cannot hold?
     pub may_misfit: bool,
+    /// The constraints whose violation ends the transaction (OR ROLLBACK), by name, columns for NOT NULL; `*` for all.
+    pub rolls_back: Vec<String>,
     /// Columns that must become dynamic before it can run.
     pub widens: Option<Box<Widening>>,
     /// What the proxy did that the client may want to know: printed by `litewire translate`, sent as nothing on the wire.
@@ -91,6 +93,8 @@ pub enum Hidden {
     Inserted,
     /// A value that is computed for its side effect.
     Ignored,
+    /// json: what went wrong after rows that stay (OR FAIL). Such a row is none of the result's; the client gets the error.
+    Failure,
 }
 
 /// The columns of a result.
@@ -269,6 +273,24 @@ pub enum Demand {
 }
 
 impl Demand {
+    /// The type's name; text for one of the backend's own that has none here.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Demand::Integer => "int8",
+            Demand::Real => "float8",
+            Demand::Numeric => "numeric",
+            Demand::Text | Demand::Words => "text",
+            Demand::Blob => "bytea",
+            Demand::Bool => "bool",
+            Demand::Dynamic => "jsonb",
+            Demand::Native(oid::TIMESTAMPTZ) => "timestamptz",
+            Demand::Native(oid::TIMESTAMP) => "timestamp",
+            Demand::Native(oid::DATE) => "date",
+            Demand::Native(oid::TIME) => "time",
+            Demand::Native(_) => "text",
+        }
+    }
+
     /// The OID that Parse declares for the slot.
     pub fn oid(self) -> u32 {
         match self {

@@ -85,6 +85,8 @@ fn table_of<'a>(create: &ast::CreateIndex, binder: &Binder<'a>) -> Bound<&'a Rel
 struct Part {
     /// As printed.
     text: String,
+    /// The same without its order.
+    key: String,
     /// The column that it is.
     column: Option<String>,
     descending: bool,
@@ -96,6 +98,22 @@ pub(super) fn index_text(create: &ast::CreateIndex, binder: &mut Binder, lower: 
     let table = table_of(create, binder)?;
     let (parts, predicate) = parts(create, table, binder, lower)?;
     Ok(printed(create, &split_name(name)?.1.value, table, &parts, predicate.as_deref()))
+}
+
+/// A key part of an index, with bare columns.
+#[derive(Debug)]
+pub struct IndexKey {
+    /// As printed.
+    pub text: String,
+    /// The column that it is.
+    pub column: Option<String>,
+}
+
+/// The key parts of a CREATE INDEX, and its predicate.
+pub fn index_keys(create: &ast::CreateIndex, binder: &mut Binder, lower: &mut Lower) -> Bound<(Vec<IndexKey>, Option<String>)> {
+    let table = table_of(create, binder)?;
+    let (parts, predicate) = parts(create, table, binder, lower)?;
+    Ok((parts.into_iter().map(|p| IndexKey { text: p.key, column: p.column }).collect(), predicate))
 }
 
 fn printed(create: &ast::CreateIndex, name: &str, table: &Relation, parts: &[Part], predicate: Option<&str>) -> String {
@@ -137,7 +155,7 @@ fn parts_in_scope(create: &ast::CreateIndex, binder: &mut Binder, lower: &mut Lo
         let key = if bare { key.to_owned() } else { format!("({key})") };
         let descending = column.column.options.sort == Some(ast::OrderBySort::Desc);
         let text = format!("{key}{}", if descending { " DESC NULLS LAST" } else { " NULLS FIRST" });
-        parts.push(Part { text, column: column_name.filter(|_| bare).map(|n| n.value.clone()), descending });
+        parts.push(Part { text, key, column: column_name.filter(|_| bare).map(|n| n.value.clone()), descending });
     }
     let predicate = create.predicate.as_ref().map(|e| stored_expression(e, binder, lower, true)).transpose()?;
     Ok((parts, predicate))

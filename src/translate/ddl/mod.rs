@@ -22,6 +22,7 @@ use sqlparser::ast;
 
 pub use create::relation_of;
 pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
+pub use index::{IndexKey, index_keys};
 pub use types::COLUMN_TYPES;
 pub use widen::{may_widen, widen, widening};
 

@@ -94,13 +94,38 @@ impl Frag {
     }
 }
 
+/// A piece as an SQL expression whose value is the piece's text, its slots written out as literals: for statements that the
+/// backend puts together.
+pub fn quoted(piece: &Frag) -> Frag {
+    let mut out = Frag::text("concat(");
+    for (i, part) in piece.pieces().into_iter().enumerate() {
+        if i > 0 {
+            out.push(", ");
+        }
+        match part {
+            Piece::Text(text) => out.push(&super::literal_text(&text)),
+            Piece::Slot(source, demand) => {
+                out.push("quote_nullable(");
+                out.template.slot(source, demand);
+                out.push(&format!("), '::{}'", demand.type_name()));
+            }
+        }
+    }
+    out.push(")");
+    out
+}
+
 /// Text with each `{}` filled by the next piece.
 pub fn fill(pattern: &str, pieces: &[&Frag]) -> Frag {
     let mut out = Frag::default();
     let mut pieces = pieces.iter();
     for (i, text) in pattern.split("{}").enumerate() {
         if i > 0 {
-            out.append(pieces.next().expect("a pattern has as many holes as pieces"));
+            // Braces of a name's own stay as they are.
+            match pieces.next() {
+                Some(piece) => out.append(piece),
+                None => out.push("{}"),
+            }
         }
         out.push(text);
     }

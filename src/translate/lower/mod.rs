@@ -9,7 +9,7 @@ mod frag;
 mod query;
 
 pub use convert::literal_text;
-pub use frag::{Frag, fill};
+pub use frag::{Frag, fill, quoted};
 pub use query::out_kind;
 
 use super::tree::{Bare, Expr};

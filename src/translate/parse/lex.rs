@@ -155,8 +155,6 @@ struct Frame {
     from: bool,
     /// The parentheses hold a part of a FROM clause.
     joins: bool,
-    /// The target of ON CONFLICT.
-    target: bool,
     /// The constraints of a table, behind its columns.
     constraints: bool,
 }
@@ -287,17 +285,8 @@ impl<'a> Lexer<'a> {
                 }
                 return Ok(at + 1);
             }
-            K::ON if self.is(at + 1, "CONFLICT") && self.verb == Verb::CreateTable && self.frames.len() == 2 && at > 0 && self.op(at - 1, ")") => {
-                if !self.is(at + 2, "ABORT") {
-                    return Err(self.refused(&format!("ON CONFLICT {} of a table's constraint", self.text(at + 2).to_ascii_uppercase()), at));
-                }
-                return Ok(at + 3);
-            }
-            K::ON if self.is(at + 1, "CONFLICT") && at > 0 && self.after_upsert(at) => {
-                return Err(self.refused("more than one ON CONFLICT clause", at));
-            }
-            K::COLLATE if self.frame().target => return Err(self.refused("an ON CONFLICT target with COLLATE", at)),
-            K::ASC | K::DESC if self.frame().target => return Ok(at + 1),
+            // What a constraint says about conflicts is read by `conflict`.
+            K::ON if self.is(at + 1, "CONFLICT") && self.verb == Verb::CreateTable && self.frames.len() == 2 => return Ok(at + 3),
             // Behind a DEFAULT it begins a constraint; the parser would take `DEFAULT (x) NOT NULL` for an expression.
             K::NOT if self.verb == Verb::CreateTable && self.frames.len() == 2 && self.is(at + 1, "NULL") => {
                 self.push(at, Token::Word(Word { value: CONSTRAINT_NOT.to_owned(), quote_style: None, keyword }));
@@ -360,25 +349,6 @@ impl<'a> Lexer<'a> {
         Ok(Some(end))
     }
 
-    /// Does the ON CONFLICT at `at` follow another one's DO clause?
-    fn after_upsert(&self, at: usize) -> bool {
-        let mut depth = 0i32;
-        for i in (0..at).rev() {
-            match self.text(i) {
-                ")" if self.op(i, ")") => depth += 1,
-                "(" if self.op(i, "(") => depth -= 1,
-                _ => {}
-            }
-            if depth < 0 || depth == 0 && self.any(i, &["SELECT", "VALUES", "INSERT"]) {
-                return false;
-            }
-            if depth == 0 && self.is(i, "DO") && self.any(i + 1, &["NOTHING", "UPDATE"]) {
-                return true;
-            }
-        }
-        false
-    }
-
     /// Constraints of a table need no comma between them (`conslist` in `parse.y`).
     fn table_constraint(&mut self, at: usize, keyword: Keyword) {
         let named = at >= 2 && self.is(at - 2, "CONSTRAINT");
@@ -390,9 +360,6 @@ impl<'a> Lexer<'a> {
     }
 
     fn operator(&mut self, at: usize, text: &str) -> Result<usize, ClientError> {
-        if self.frame().target && !matches!(text, "," | ")") {
-            return Err(self.refused("an ON CONFLICT target that is no column", at));
-        }
         let token = match text {
             "(" => return Ok(self.open(at)),
             ")" => {
@@ -453,11 +420,10 @@ impl<'a> Lexer<'a> {
         let outer = *self.frame();
         let query = self.any(at + 1, &["SELECT", "VALUES", "WITH"]);
         let joins = outer.from && !query && (self.previous(at, &["FROM", "JOIN"]) || at > 0 && (self.op(at - 1, ",") || self.op(at - 1, "(")));
-        let target = self.previous(at, &["CONFLICT"]);
         // An aggregate without arguments may still say ORDER BY, which orders nothing.
         let call = at > 0 && self.is(at + 1, "ORDER") && self.name(at - 1) && !self.any(at - 1, &["OVER", "FILTER"]) && !self.previous(at, &["AS"]);
         self.push(at, Token::LParen);
-        self.frames.push(Frame { from: joins, joins, target, constraints: false });
+        self.frames.push(Frame { from: joins, joins, constraints: false });
         if !call {
             return at + 1;
         }

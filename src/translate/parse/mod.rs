@@ -1,10 +1,12 @@
 //! Text to syntax tree: sqlparser with SQLite's precedence, and own small parsers for what it has no room for.
 
+mod conflict;
 pub mod dialect;
 pub mod fingerprint;
 mod lex;
 pub mod scan;
 
+pub use conflict::{Declared, Resolution, Upsert, declared, upserts};
 pub use lex::{Exclude, exclusions};
 
 use crate::error::{ClientError, SqlState};
@@ -25,6 +27,14 @@ pub fn parse(sql: &str) -> Result<Statement, ClientError> {
 /// Parses one statement, whose tokens are at hand.
 pub fn parse_tokens(sql: &str, tokens: &[scan::Token]) -> Result<Statement, ClientError> {
     bounded(sql, tokens)?;
+    if let Some(clauses) = conflict::clauses(sql, tokens) {
+        let rest: Vec<scan::Token> = tokens[..clauses.start].iter().chain(&tokens[clauses.end..]).cloned().collect();
+        return parse_rest(sql, &rest);
+    }
+    parse_rest(sql, tokens)
+}
+
+fn parse_rest(sql: &str, tokens: &[scan::Token]) -> Result<Statement, ClientError> {
     let mut parser = Parser::new(&dialect::Sqlite).with_recursion_limit(200).with_tokens_with_locations(lex::lex(sql, tokens)?);
     let statement = parser.parse_statement().map_err(|e| error_at(&parser, sql, &e))?;
     while parser.consume_token(&Token::SemiColon) {}

@@ -1,379 +1,487 @@
 //! INSERT (lang_insert.html), REPLACE, and ON CONFLICT (lang_upsert.html).
 
+use super::keys::{Key, Part, keys, targeted};
+use super::rows::{Row, wrapped};
 use super::store::{store, stored};
 use super::{Write, quote_ident};
-use crate::catalog::{Index, IndexPart};
+use crate::catalog::Column;
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Source, split_name};
-use crate::translate::lower::{Frag, Lower, fill};
-use crate::translate::parse::scan;
+use crate::translate::lower::{Frag, Lower, fill, literal_text};
+use crate::translate::parse::{self, Declared, Resolution, Upsert, scan};
 use crate::translate::plan::{Hidden, Statement};
-use crate::translate::tree::{Class, Expr, Kind, Query};
+use crate::translate::tree::{Class, Expr, Query, Ty};
 use crate::value::Value;
-use sqlparser::ast::{self, ConflictTarget, OnConflict, OnConflictAction, OnInsert, SetExpr, SqliteOnConflict, TableObject};
-
-/// What happens when a row meets a constraint.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Conflict {
-    Abort,
-    Ignore,
-    Replace,
-}
+use sqlparser::ast::{self, SetExpr, SqliteOnConflict, TableObject};
 
 /// The rows to insert.
 enum Rows {
     Default,
-    Values(Vec<Vec<Frag>>),
-    Query(Frag),
+    Values(Vec<Vec<Expr>>),
+    Query(Box<Query>),
+}
+
+/// SQLite's word on conflicts for an INSERT or UPDATE.
+pub(super) fn resolution(or: Option<SqliteOnConflict>) -> Option<Resolution> {
+    or.map(|or| match or {
+        SqliteOnConflict::Rollback => Resolution::Rollback,
+        SqliteOnConflict::Abort => Resolution::Abort,
+        SqliteOnConflict::Fail => Resolution::Fail,
+        SqliteOnConflict::Ignore => Resolution::Ignore,
+        SqliteOnConflict::Replace => Resolution::Replace,
+    })
 }
 
 pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Statement> {
     let TableObject::TableName(name) = &insert.table else {
         return Err(ClientError::refused(format!("INSERT INTO {}", insert.table)));
     };
-    let conflict = match insert.or {
-        _ if insert.replace_into => Conflict::Replace,
-        Some(SqliteOnConflict::Replace) => Conflict::Replace,
-        Some(SqliteOnConflict::Ignore) => Conflict::Ignore,
-        None | Some(SqliteOnConflict::Abort) => Conflict::Abort,
-        Some(SqliteOnConflict::Fail) => return Err(ClientError::refused("INSERT OR FAIL")),
-        Some(SqliteOnConflict::Rollback) => return Err(ClientError::refused("INSERT OR ROLLBACK")),
-    };
+    let or = if insert.replace_into { Some(Resolution::Replace) } else { resolution(insert.or) };
     let alias = insert.table_alias.as_ref().map(|a| a.alias.value.as_str());
     let (_, ident) = split_name(name)?;
-    let source_columns: Vec<ast::Ident> = insert.columns.iter().map(|c| split_name(c).map(|(_, i)| i.clone())).collect::<Bound<_>>()?;
-    let span = ident.span;
+    let listed: Vec<ast::Ident> = insert.columns.iter().map(|c| split_name(c).map(|(_, i)| i.clone())).collect::<Bound<_>>()?;
+    let upserts = parse::upserts(binder.sql)?;
     let mut write = Write::new(name, alias, binder, lower)?;
-    let columns = if source_columns.is_empty() {
+    let columns: Vec<usize> = if insert.source.is_none() {
+        Vec::new()
+    } else if listed.is_empty() {
         (0..write.table.columns.len()).filter(|i| !write.table.columns[*i].hidden && !write.table.columns[*i].generated).collect()
     } else {
-        source_columns.iter().map(|c| write.column(c)).collect::<Bound<Vec<_>>>()?
+        listed.iter().map(|c| write.column(c)).collect::<Bound<_>>()?
     };
-    write.replaces = conflict == Conflict::Replace;
-    let rows = write.rows(insert.source.as_deref(), &columns, !source_columns.is_empty(), span)?;
-    write.finish(insert, conflict, &columns, rows)
+    if let Some(generated) = columns.iter().map(|c| &write.table.columns[*c]).find(|c| c.generated) {
+        let message = format!("cannot INSERT into generated column \"{}\"", generated.name);
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(write.binder.at(ident.span)));
+    }
+    let rows = write.rows(insert.source.as_deref(), columns.len(), !listed.is_empty(), ident.span)?;
+    let declared = write.table.sql.as_deref().map_or_else(Declared::default, parse::declared);
+    let keys = keys(write.table, &declared, write.lower)?;
+    let returning = insert.returning.as_deref();
+    Insert { write, columns, or, declared, keys, returning }.finish(rows, &upserts)
 }
 
 impl Write<'_, '_> {
-    /// The source of the rows, each value stored into its column. It sees nothing of the table itself.
-    fn rows(&mut self, source: Option<&ast::Query>, columns: &[usize], listed: bool, span: sqlparser::tokenizer::Span) -> Bound<Rows> {
+    /// The source of the rows. It sees nothing of the table itself.
+    fn rows(&mut self, source: Option<&ast::Query>, width: usize, listed: bool, span: sqlparser::tokenizer::Span) -> Bound<Rows> {
         let Some(source) = source else { return Ok(Rows::Default) };
         let target = self.binder.scopes.pop();
-        let texts_and_rows = match &*source.body {
+        let bound = match &*source.body {
             SetExpr::Values(values) if source.with.is_none() && source.order_by.is_none() && source.limit_clause.is_none() => {
                 let rows = values.rows.iter().map(|r| r.content.iter().map(|e| self.binder.expr(e)).collect()).collect::<Bound<Vec<Vec<Expr>>>>();
-                rows.map(Ok)
+                rows.map(Rows::Values)
             }
-            _ => self.binder.query(source).map(Err),
+            _ => self.binder.query(source).map(|q| Rows::Query(Box::new(q))),
         };
         self.binder.scopes.extend(target);
-        let width_error = |found: usize, this: &Self| {
+        let bound = bound?;
+        let found = match &bound {
+            Rows::Values(rows) => {
+                let first = rows.first().map_or(0, Vec::len);
+                if rows.iter().any(|r| r.len() != first) {
+                    let message = "all VALUES must have the same number of terms";
+                    return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.binder.at(span)));
+                }
+                first
+            }
+            Rows::Query(query) => query.columns.len(),
+            Rows::Default => width,
+        };
+        if found != width {
             let message = if listed {
-                format!("{found} values for {} columns", columns.len())
+                format!("{found} values for {width} columns")
             } else {
-                format!("table {} has {} columns but {found} values were supplied", this.table.name, columns.len())
+                format!("table {} has {width} columns but {found} values were supplied", self.table.name)
             };
-            ClientError::new(SqlState::SYNTAX_ERROR, message).at(this.binder.at(span))
-        };
-        match texts_and_rows? {
-            Ok(rows) => {
-                let mut out = Vec::new();
-                for row in &rows {
-                    if row.len() != columns.len() {
-                        return Err(width_error(row.len(), self));
-                    }
-                    let cells = row.iter().zip(columns).map(|(e, c)| self.cell(e, *c)).collect::<Bound<Vec<_>>>()?;
-                    out.push(cells);
-                }
-                Ok(Rows::Values(out))
-            }
-            Err(query) => {
-                if query.columns.len() != columns.len() {
-                    return Err(width_error(query.columns.len(), self));
-                }
-                Ok(Rows::Query(self.query_rows(&query, columns)?))
-            }
+            return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.binder.at(span)));
         }
+        Ok(bound)
     }
+}
 
-    /// A value for a column; a NULL rowid is the next one of its sequence.
-    fn cell(&mut self, e: &Expr, at: usize) -> Bound<Frag> {
-        let column = &self.table.columns[at];
-        let is_rowid = self.table.rowid().is_some_and(|(rowid, _)| rowid == at);
-        let piece = store(self.lower, self.table, column, e)?;
-        // REPLACE puts the default where a NULL may not stand (lang_conflict.html).
-        if self.replaces
-            && column.not_null
-            && !is_rowid
-            && e.ty.nullable
-            && let Some(default) = &column.default
-        {
-            let absent = e.constant() == Some(&Value::Null);
-            return Ok(if absent { Frag::text(format!("({default})")) } else { fill(&format!("coalesce({{}}, {default})"), &[&piece]) });
-        }
-        match (&column.sequence, is_rowid) {
-            (Some(_), true) if matches!(e.kind, Kind::Literal { value: Value::Null }) => Ok(Frag::text("DEFAULT")),
-            (Some(sequence), true) if e.ty.nullable => {
-                Ok(fill(&format!("coalesce({{}}, nextval({}))", crate::translate::lower::literal_text(sequence)), &[&piece]))
-            }
-            _ => Ok(piece),
-        }
-    }
+struct Insert<'a, 'b, 's> {
+    write: Write<'a, 'b>,
+    /// The columns that get a value, in the order of the values.
+    columns: Vec<usize>,
+    or: Option<Resolution>,
+    declared: Declared,
+    keys: Vec<Key>,
+    returning: Option<&'s [ast::SelectItem]>,
+}
 
-    fn query_rows(&mut self, query: &Query, columns: &[usize]) -> Bound<Frag> {
-        let classes: Vec<Class> =
-            query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
-        let inner = self.lower.query_as(query, &classes)?;
-        let mut cells = Vec::new();
-        for (i, (at, class)) in columns.iter().zip(&classes).enumerate() {
-            let column = &self.table.columns[*at];
-            let to = crate::translate::tree::Ty::of_column(column).class;
-            let piece = Frag::text(format!("\"_v\".\"c{}\"", i + 1));
-            let from = if query.columns[i].ty.class == Class::Null { Class::Null } else { *class };
-            let mut cell = stored(self.lower, self.table, column, to, &piece, from)?;
-            if let (Some(sequence), true) = (&column.sequence, self.table.rowid().is_some_and(|(r, _)| r == *at)) {
-                cell = fill(&format!("coalesce({{}}, nextval({}))", crate::translate::lower::literal_text(sequence)), &[&cell]);
-            }
-            cells.push(cell);
-        }
-        let names: Vec<String> = (1..=columns.len()).map(|i| format!("\"c{i}\"")).collect();
-        Ok(fill(&format!("SELECT {{}} FROM ({{}}) AS \"_v\"({})", names.join(", ")), &[&Frag::join(&cells, ", "), &inner]))
-    }
-
-    fn finish(&mut self, insert: &ast::Insert, conflict: Conflict, columns: &[usize], rows: Rows) -> Bound<Statement> {
+impl Insert<'_, '_, '_> {
+    fn finish(mut self, rows: Rows, upserts: &[Upsert]) -> Bound<Statement> {
         let mut out = Statement { counts: true, guard: true, ..Statement::default() };
-        let names: Vec<String> = columns.iter().map(|c| quote_ident(&self.table.columns[*c].name)).collect();
-        let mut text = Frag::default();
-        let table = self.table;
-        let keys = unique_keys(table, columns);
-        let replace_all =
-            conflict == Conflict::Replace && (keys.len() > 1 || keys.iter().any(|k| k.parts.iter().any(|p| matches!(p, IndexPart::Expression(_)))));
-        let is_default = matches!(rows, Rows::Default);
-        let source = match rows {
-            Rows::Default => Frag::text("DEFAULT VALUES"),
-            Rows::Query(query) => query,
-            Rows::Values(mut rows) => {
-                if replace_all || conflict == Conflict::Ignore {
-                    // DEFAULT stands only where the INSERT's own VALUES do.
-                    self.spell_out_defaults(&mut rows, columns);
-                }
-                let rows: Vec<Frag> = rows.iter().map(|r| fill("({})", &[&Frag::join(r, ", ")])).collect();
-                fill("VALUES {}", &[&Frag::join(&rows, ", ")])
+        let many = match &rows {
+            Rows::Default => false,
+            Rows::Values(rows) => rows.len() > 1,
+            Rows::Query(query) => query.many,
+        };
+        let met: Vec<(Key, Resolution)> =
+            self.keys.iter().filter(|k| self.can_meet(k)).map(|k| (k.clone(), self.or.or(k.resolution).unwrap_or(Resolution::Abort))).collect();
+        let not_null: Vec<(usize, Resolution)> = self.not_null();
+        out.rolls_back = self.rolls_back(&met, &not_null);
+        let mixed = self.or.is_none() && (met.iter().any(|(_, r)| *r != Resolution::Abort) || not_null.iter().any(|(_, r)| *r != Resolution::Abort));
+        let plain = self.or.unwrap_or(Resolution::Abort);
+
+        let text = if !upserts.is_empty() {
+            let native = !mixed && matches!(plain, Resolution::Abort | Resolution::Rollback);
+            match upserts {
+                [only] if native && (only.update.is_none() || !many) => match self.clause(only)? {
+                    Some(clause) => self.native(rows, Some(clause), only.update.is_some(), &mut out)?,
+                    None => self.one_by_one(rows, upserts, &met, &not_null, &mut out)?,
+                },
+                _ => self.one_by_one(rows, upserts, &met, &not_null, &mut out)?,
+            }
+        } else if mixed {
+            self.one_by_one(rows, upserts, &met, &not_null, &mut out)?
+        } else {
+            match plain {
+                Resolution::Ignore if self.ignores_natively() => self.native(rows, Some(Frag::text(" ON CONFLICT DO NOTHING")), false, &mut out)?,
+                Resolution::Ignore => self.one_by_one(rows, upserts, &met, &not_null, &mut out)?,
+                Resolution::Fail if many => self.one_by_one(rows, upserts, &met, &not_null, &mut out)?,
+                Resolution::Replace if met.is_empty() => self.native(rows, None, false, &mut out)?,
+                Resolution::Replace => match met.as_slice() {
+                    [(key, _)] if !many && key.is_plain() && !self.write.is_referred_to() => {
+                        let clause = self.replacing(key);
+                        self.native(rows, Some(clause), false, &mut out)?
+                    }
+                    _ => self.one_by_one(rows, upserts, &met, &not_null, &mut out)?,
+                },
+                _ => self.native(rows, None, false, &mut out)?,
             }
         };
-        if replace_all {
-            text.append(&self.delete_conflicting(&keys, columns, &names, &source)?);
-        }
-        text.push(&format!("INSERT INTO {}", self.target()));
-        if !is_default {
-            text.push(&format!(" ({})", names.join(", ")));
-        }
-        if columns.iter().any(|c| self.table.columns[*c].identity_always) && !is_default {
-            text.push(" OVERRIDING SYSTEM VALUE");
-        }
-        text.push(" ");
-        if replace_all {
-            // The INSERT must read from the DELETE, or it would run first.
-            text.push(&format!("SELECT {} FROM \"_new\", (SELECT count(*) FROM \"_old\") AS \"_gone\"", names.join(", ")));
-        } else if conflict == Conflict::Ignore && !is_default {
-            text.append(&self.ignorable(columns, &names, &source));
-        } else {
-            text.append(&source);
-        }
-        let mut upserts = false;
-        match (conflict, &insert.on) {
-            (Conflict::Ignore, None) => text.push(" ON CONFLICT DO NOTHING"),
-            (Conflict::Replace, None) if !replace_all => {
-                if let [key] = keys.as_slice() {
-                    text.append(&self.replace_one(key, columns));
-                }
-            }
-            (_, None) => {}
-            (Conflict::Abort, Some(OnInsert::OnConflict(on))) => {
-                upserts = matches!(on.action, OnConflictAction::DoUpdate(_));
-                text.append(&self.on_conflict(on)?);
-            }
-            (_, Some(other)) => return Err(ClientError::refused(format!("OR REPLACE or OR IGNORE together with{other}"))),
-        }
-        let hidden = self.hidden(columns, upserts);
-        self.returning(insert.returning.as_deref(), hidden, &mut out, &mut text)?;
         out.template = text.into_template();
         Ok(out)
     }
 
-    /// OR IGNORE leaves out rows that break NOT NULL or CHECK, too (lang_conflict.html).
-    fn ignorable(&self, columns: &[usize], names: &[String], source: &Frag) -> Frag {
-        let mut tests: Vec<String> = Vec::new();
-        for at in columns {
-            let column = &self.table.columns[*at];
-            if column.not_null && self.table.rowid().is_none_or(|(r, _)| r != *at) {
-                tests.push(format!("{} IS NOT NULL", quote_ident(&column.name)));
-            }
-        }
-        let given = |check: &str| {
-            let words = scan::tokens(check);
-            let named = |c: &crate::catalog::Column| words.iter().any(|t| scan::unquote(t.text(check)).eq_ignore_ascii_case(&c.name));
-            self.table.columns.iter().enumerate().all(|(i, c)| columns.contains(&i) || !named(c))
+    /// Can a new row have a key that another has? Not where a column of it is left to be NULL, or to be numbered.
+    fn can_meet(&self, key: &Key) -> bool {
+        let column = |c: &usize| {
+            let column = &self.write.table.columns[*c];
+            self.columns.contains(c) || column.default.is_some() && column.sequence.is_none() || column.generated
         };
-        tests.extend(self.table.checks.iter().filter(|(_, c)| given(c)).map(|(_, c)| format!("({c}) IS NOT FALSE")));
+        key.parts.iter().all(|part| match part {
+            Part::Column(c) => column(c),
+            Part::Expression(_, columns) => columns.is_empty() || columns.iter().any(column),
+        })
+    }
+
+    /// What a NULL does in each column that takes none.
+    fn not_null(&self) -> Vec<(usize, Resolution)> {
+        let table = self.write.table;
+        let rowid = table.rowid().map(|(r, _)| r);
+        let of = |at: usize| {
+            let name = &table.columns[at].name;
+            let own = self.declared.not_null.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, r)| *r);
+            (at, self.or.or(own).unwrap_or(Resolution::Abort))
+        };
+        (0..table.columns.len()).filter(|c| table.columns[*c].not_null && rowid != Some(*c)).map(of).collect()
+    }
+
+    fn rolls_back(&self, met: &[(Key, Resolution)], not_null: &[(usize, Resolution)]) -> Vec<String> {
+        if let Some(or) = self.or {
+            return if or == Resolution::Rollback { vec!["*".to_owned()] } else { Vec::new() };
+        }
+        let keys = met.iter().filter(|(_, r)| *r == Resolution::Rollback).map(|(k, _)| k.name.clone());
+        let columns = not_null.iter().filter(|(_, r)| *r == Resolution::Rollback).map(|(c, _)| self.write.table.columns[*c].name.clone());
+        keys.chain(columns).collect()
+    }
+
+    /// A value for a column. Where NOT NULL says REPLACE, a NULL gives way to the default.
+    fn cell(&mut self, e: &Expr, at: usize) -> Bound<Frag> {
+        let column = &self.write.table.columns[at];
+        let piece = store(self.write.lower, self.write.table, column, e)?;
+        if !e.ty.nullable {
+            return Ok(piece);
+        }
+        Ok(self.or_default(at, piece, e.constant() == Some(&Value::Null)))
+    }
+
+    fn or_default(&self, at: usize, piece: Frag, absent: bool) -> Frag {
+        let column = &self.write.table.columns[at];
+        let replaces = self.not_null().iter().any(|(c, r)| *c == at && *r == Resolution::Replace);
+        match &column.default {
+            Some(default) if replaces && absent => Frag::text(format!("({default})")),
+            Some(default) if replaces => wrapped("coalesce(", &piece, &format!(", {default})")),
+            _ => piece,
+        }
+    }
+
+    /// The cells of a query's rows, and the query under the alias `_v`.
+    fn query_cells(&mut self, query: &Query) -> Bound<(Vec<Frag>, Frag)> {
+        let classes: Vec<Class> =
+            query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
+        let inner = self.write.lower.query_as(query, &classes)?;
+        let mut cells = Vec::new();
+        for (i, class) in classes.iter().enumerate() {
+            let at = self.columns[i];
+            let column = &self.write.table.columns[at];
+            let piece = Frag::text(format!("\"_v\".\"c{}\"", i + 1));
+            let from = if query.columns[i].ty.class == Class::Null { Class::Null } else { *class };
+            let cell = stored(self.write.lower, self.write.table, column, Ty::of_column(column).class, &piece, from)?;
+            cells.push(if query.columns[i].ty.nullable { self.or_default(at, cell, from == Class::Null) } else { cell });
+        }
+        let names: Vec<String> = (1..=classes.len()).map(|i| format!("\"c{i}\"")).collect();
+        Ok((cells, wrapped("(", &inner, &format!(") AS \"_v\"({})", names.join(", ")))))
+    }
+
+    /// One INSERT of PostgreSQL's.
+    fn native(&mut self, rows: Rows, clause: Option<Frag>, upserts: bool, out: &mut Statement) -> Bound<Frag> {
+        let table = self.write.table;
+        let names: Vec<String> = self.columns.iter().map(|c| quote_ident(&table.columns[*c].name)).collect();
+        let ignores = self.or == Some(Resolution::Ignore);
+        let rowid = table.rowid().map(|(r, _)| r);
+        let sequence = |at: usize| table.columns[at].sequence.as_deref().filter(|_| rowid == Some(at));
+        let mut text = Frag::text(format!("INSERT INTO {}", self.write.target()));
+        let source = match rows {
+            Rows::Default => Frag::text("DEFAULT VALUES"),
+            Rows::Values(values) => {
+                let mut lines = Vec::new();
+                for row in &values {
+                    let mut cells = Vec::new();
+                    for (e, at) in row.iter().zip(self.columns.clone()) {
+                        let cell = self.cell(e, at)?;
+                        cells.push(match sequence(at) {
+                            // DEFAULT stands only where the INSERT's own VALUES do.
+                            Some(_) if e.constant() == Some(&Value::Null) && !ignores => Frag::text("DEFAULT"),
+                            Some(sequence) if e.ty.nullable => numbered(&cell, sequence),
+                            _ => cell,
+                        });
+                    }
+                    lines.push(fill("({})", &[&Frag::join(&cells, ", ")]));
+                }
+                wrapped("VALUES ", &Frag::join(&lines, ", "), "")
+            }
+            Rows::Query(query) => {
+                let (mut cells, from) = self.query_cells(&query)?;
+                for (cell, at) in cells.iter_mut().zip(&self.columns) {
+                    if let Some(sequence) = sequence(*at) {
+                        *cell = numbered(cell, sequence);
+                    }
+                }
+                let mut out = wrapped("SELECT ", &Frag::join(&cells, ", "), " FROM ");
+                out.append(&from);
+                out
+            }
+        };
+        if names.is_empty() {
+            text.push(" ");
+            text.append(&source);
+        } else {
+            text.push(&format!(" ({})", names.join(", ")));
+            if self.columns.iter().any(|c| table.columns[*c].identity_always) {
+                text.push(" OVERRIDING SYSTEM VALUE");
+            }
+            text.push(" ");
+            text.append(&if ignores { self.ignorable(&names, &source) } else { source });
+        }
+        text.append(&clause.unwrap_or_default());
+        let hidden = self.hidden(upserts);
+        self.write.returning(self.returning, hidden, out, &mut text)?;
+        Ok(text)
+    }
+
+    /// Are all CHECKs about given columns, so that OR IGNORE sees them before the INSERT does?
+    fn ignores_natively(&self) -> bool {
+        let named = |check: &str, c: &Column| scan::tokens(check).iter().any(|t| scan::unquote(t.text(check)).eq_ignore_ascii_case(&c.name));
+        let given = |check: &str| self.write.table.columns.iter().enumerate().all(|(i, c)| self.columns.contains(&i) || !named(check, c));
+        self.write.table.checks.iter().all(|(_, c)| given(c))
+    }
+
+    /// OR IGNORE leaves out rows that break NOT NULL or CHECK, too (lang_conflict.html).
+    fn ignorable(&self, names: &[String], source: &Frag) -> Frag {
+        let not_null = self.not_null();
+        let given = not_null.iter().filter(|(c, _)| self.columns.contains(c));
+        let mut tests: Vec<String> = given.map(|(c, _)| format!("{} IS NOT NULL", quote_ident(&self.write.table.columns[*c].name))).collect();
+        tests.extend(self.write.table.checks.iter().map(|(_, c)| format!("({c}) IS NOT FALSE")));
         if tests.is_empty() {
             return source.clone();
         }
-        let typed = self.typed(columns);
-        fill(
-            &format!(
-                "SELECT * FROM (SELECT {} FROM ({{}}) AS \"_r\"({})) AS \"_v\" WHERE {}",
-                typed.join(", "),
-                names.join(", "),
-                tests.join(" AND ")
-            ),
-            &[source],
-        )
-    }
-
-    /// REPLACE over one key: the row in the way gets every column anew.
-    fn replace_one(&self, key: &Index, columns: &[usize]) -> Frag {
-        let in_key = |c: &usize| key.parts.contains(&IndexPart::Column(*c));
-        let target: Vec<String> = key
-            .parts
-            .iter()
-            .filter_map(|p| if let IndexPart::Column(c) = p { Some(quote_ident(&self.table.columns[*c].name)) } else { None })
-            .collect();
-        let sets: Vec<String> = (0..self.table.columns.len())
-            .filter(|c| !in_key(c) && !self.table.columns[*c].generated)
-            .map(|c| {
-                let name = quote_ident(&self.table.columns[c].name);
-                if columns.contains(&c) { format!("{name} = excluded.{name}") } else { format!("{name} = DEFAULT") }
-            })
-            .collect();
-        let predicate = key.predicate.as_ref().map_or(String::new(), |p| format!(" WHERE {p}"));
-        let action = if sets.is_empty() { "DO NOTHING".to_owned() } else { format!("DO UPDATE SET {}", sets.join(", ")) };
-        Frag::text(format!(" ON CONFLICT ({}){predicate} {action}", target.join(", ")))
-    }
-
-    /// REPLACE over several keys: every row in the way is deleted first.
-    fn delete_conflicting(&mut self, keys: &[&Index], columns: &[usize], names: &[String], source: &Frag) -> Bound<Frag> {
-        if keys.iter().any(|k| k.predicate.is_some() || k.parts.iter().any(|p| matches!(p, IndexPart::Expression(_)))) {
-            return Err(ClientError::refused("REPLACE into a table with a unique index that is partial or over an expression"));
-        }
-        let same = |part: &IndexPart| match part {
-            IndexPart::Column(c) => {
-                let name = quote_ident(&self.table.columns[*c].name);
-                format!("{}.{name} = \"_new\".{name}", self.alias())
-            }
-            IndexPart::Expression(e) => e.clone(),
-        };
-        let conflicts: Vec<String> = keys.iter().map(|k| format!("({})", k.parts.iter().map(same).collect::<Vec<_>>().join(" AND "))).collect();
-        Ok(fill(
-            &format!(
-                "WITH \"_raw\"({}) AS ({{}}), \"_new\" AS (SELECT {} FROM \"_raw\"), \"_old\" AS (DELETE FROM {} USING \"_new\" WHERE {} RETURNING 1) ",
-                names.join(", "),
-                self.typed(columns).join(", "),
-                self.target(),
-                conflicts.join(" OR ")
-            ),
-            &[source],
-        ))
-    }
-
-    /// The columns of a list of rows with their types: a list of nothing but NULLs has none of its own. No length is given,
-    /// for a cast would cut silently what the column refuses.
-    fn typed(&self, columns: &[usize]) -> Vec<String> {
-        let typed = |c: &usize| {
-            let column = &self.table.columns[*c];
+        // A list of nothing but NULLs has no types of its own. No length is given, for a cast would cut silently what the column refuses.
+        let typed = self.columns.iter().map(|c| {
+            let column = &self.write.table.columns[*c];
             let name = quote_ident(&column.name);
             let ty = if column.type_name.starts_with("character") { "text" } else { &column.type_name };
             format!("{name}::{ty} AS {name}")
+        });
+        let head = format!("SELECT * FROM (SELECT {} FROM (", typed.collect::<Vec<_>>().join(", "));
+        wrapped(&head, source, &format!(") AS \"_r\"({})) AS \"_v\" WHERE {}", names.join(", "), tests.join(" AND ")))
+    }
+
+    /// REPLACE over one key: the row in the way gets every column anew.
+    fn replacing(&self, key: &Key) -> Frag {
+        let table = self.write.table;
+        let in_key = key.columns();
+        let set = |c: usize| {
+            let name = quote_ident(&table.columns[c].name);
+            if self.columns.contains(&c) { format!("{name} = excluded.{name}") } else { format!("{name} = DEFAULT") }
         };
-        columns.iter().map(typed).collect()
+        let sets: Vec<String> = (0..table.columns.len()).filter(|c| !in_key.contains(c) && !table.columns[*c].generated).map(set).collect();
+        let action = if sets.is_empty() { "DO NOTHING".to_owned() } else { format!("DO UPDATE SET {}", sets.join(", ")) };
+        Frag::text(format!(" ON CONFLICT {} {action}", key.target(table)))
     }
 
-    fn spell_out_defaults(&self, rows: &mut [Vec<Frag>], columns: &[usize]) {
-        for row in rows {
-            for (cell, at) in row.iter_mut().zip(columns) {
-                if *cell == Frag::text("DEFAULT") {
-                    let sequence = self.table.columns[*at].sequence.as_deref().unwrap_or_default();
-                    *cell = Frag::text(format!("nextval({})", crate::translate::lower::literal_text(sequence)));
-                }
-            }
+    /// The keys that an ON CONFLICT clause is for.
+    fn meant(&mut self, upsert: &Upsert) -> Bound<Vec<usize>> {
+        match &upsert.target {
+            None => Ok((0..self.keys.len()).collect()),
+            Some(target) => Ok(vec![targeted(self.write.table, &self.keys, target, upsert.at, self.write.binder, self.write.lower)?]),
         }
     }
 
-    fn on_conflict(&mut self, on: &OnConflict) -> Bound<Frag> {
-        let mut out = Frag::text(" ON CONFLICT");
-        match &on.conflict_target {
-            None => {
-                if matches!(on.action, OnConflictAction::DoUpdate(_)) {
-                    let keys: Vec<&Index> = self.table.indexes.iter().filter(|i| i.unique && !self.is_hidden_key(i)).collect();
-                    let [key] = keys.as_slice() else {
-                        return Err(ClientError::refused("ON CONFLICT DO UPDATE without a target on a table with several unique keys"));
-                    };
-                    let columns: Vec<String> = key
-                        .parts
-                        .iter()
-                        .map(|p| if let IndexPart::Column(c) = p { quote_ident(&self.table.columns[*c].name) } else { String::new() })
-                        .collect();
-                    out.push(&format!(" ({})", columns.join(", ")));
-                }
-            }
-            Some(ConflictTarget::Columns { columns, predicate }) => {
-                let names = columns.iter().map(|c| Ok(quote_ident(&self.table.columns[self.column(c)?].name))).collect::<Bound<Vec<_>>>()?;
-                out.push(&format!(" ({})", names.join(", ")));
-                if let Some(predicate) = predicate {
-                    let predicate = self.binder.expr(predicate)?;
-                    let predicate = self.lower.truth(&predicate, true)?;
-                    out.append(&fill(" WHERE {}", &[&predicate]));
-                }
-            }
-            Some(other @ ConflictTarget::OnConstraint(_)) => return Err(ClientError::refused(format!("ON CONFLICT{other}"))),
+    /// PostgreSQL's clause for one of SQLite's; None where it has none.
+    fn clause(&mut self, upsert: &Upsert) -> Bound<Option<Frag>> {
+        let meant = self.meant(upsert)?;
+        let Some(update) = &upsert.update else {
+            let target = upsert.target.as_ref().and(meant.first()).map_or(String::new(), |k| format!(" {}", self.keys[*k].target(self.write.table)));
+            return Ok(Some(Frag::text(format!(" ON CONFLICT{target} DO NOTHING"))));
+        };
+        let meant: Vec<usize> = meant.into_iter().filter(|k| upsert.target.is_some() || self.can_meet(&self.keys[*k])).collect();
+        match meant.as_slice() {
+            [] => Ok(Some(Frag::default())),
+            [key] => Ok(Some(self.update_clause(*key, update)?)),
+            _ => Ok(None),
         }
-        match &on.action {
-            OnConflictAction::DoNothing => out.push(" DO NOTHING"),
-            OnConflictAction::DoUpdate(update) => {
-                let mut excluded = Source::of_relation(self.table, "excluded");
-                excluded.printed = "excluded".to_owned();
-                // A bare column means the table's; the row that was refused is reached by `excluded` alone.
-                let outer = super::super::bind::Scope { sources: vec![excluded], ..Default::default() };
-                self.binder.scopes.insert(0, outer);
-                let sets = self.assignments(&update.assignments);
-                let filter = update.selection.as_ref().map(|e| self.binder.expr(e)).transpose();
-                self.binder.scopes.remove(0);
-                out.append(&fill(" DO UPDATE SET {}", &[&sets?]));
-                if let Some(filter) = filter? {
-                    let filter = self.lower.truth(&filter, true)?;
-                    out.append(&fill(" WHERE {}", &[&filter]));
-                }
-            }
+    }
+
+    fn update_clause(&mut self, key: usize, update: &(Vec<ast::Assignment>, Option<ast::Expr>)) -> Bound<Frag> {
+        let mut out = Frag::text(format!(" ON CONFLICT {} DO UPDATE SET ", self.keys[key].target(self.write.table)));
+        let mut excluded = Source::of_relation(self.write.table, "excluded");
+        excluded.printed = "excluded".to_owned();
+        // A bare column means the table's; the row that was refused is reached by `excluded` alone.
+        let outer = super::super::bind::Scope { sources: vec![excluded], ..Default::default() };
+        self.write.binder.scopes.insert(0, outer);
+        let sets = self.write.assignments(&update.0);
+        let filter = update.1.as_ref().map(|e| self.write.binder.expr(e)).transpose();
+        self.write.binder.scopes.remove(0);
+        out.append(&self.write.set_list(&sets?));
+        if let Some(filter) = filter? {
+            out.push(" WHERE ");
+            out.append(&self.write.lower.truth(&filter, true)?);
         }
         Ok(out)
     }
 
-    fn is_hidden_key(&self, index: &Index) -> bool {
-        matches!(index.parts.as_slice(), [IndexPart::Column(c)] if self.table.columns[*c].hidden)
+    /// The rows one after the other, by the helper.
+    fn one_by_one(
+        &mut self,
+        rows: Rows,
+        upserts: &[Upsert],
+        met: &[(Key, Resolution)],
+        not_null: &[(usize, Resolution)],
+        out: &mut Statement,
+    ) -> Bound<Frag> {
+        let table = self.write.table;
+        let mut row = Row::default();
+        self.write.resolve(&mut row, not_null, met, self.or == Some(Resolution::Ignore));
+        if self.or == Some(Resolution::Fail) {
+            row.keeps = vec!["*".to_owned()];
+        }
+        let rowid = table.rowid().map(|(at, c)| (at, c.sequence.clone()));
+        let names: Vec<String> = table.columns.iter().filter(|c| !c.generated).map(|c| quote_ident(&c.name)).collect();
+        let mut head = format!("INSERT INTO {} ({})", self.write.target(), names.join(", "));
+        if table.columns.iter().any(|c| c.identity_always) {
+            head.push_str(" OVERRIDING SYSTEM VALUE");
+        }
+        let values = |of: &str, this: &Self| -> Bound<Frag> {
+            let mut cells = Vec::new();
+            for (at, column) in table.columns.iter().enumerate().filter(|(_, c)| !c.generated) {
+                let value = format!("{of}.{}", quote_ident(&column.name));
+                cells.push(match &rowid {
+                    Some((r, Some(sequence))) if *r == at => this.write.next_id(sequence, &value)?,
+                    _ => Frag::text(value),
+                });
+            }
+            Ok(Frag::join(&cells, ", "))
+        };
+        let one = wrapped(&format!("{head} VALUES ("), &values("($1)", self)?, ")");
+        let all = wrapped(&format!("{head} SELECT "), &values("\"_n\"", self)?, " FROM unnest($1) AS \"_n\"");
+        let returned = |insert: &Frag, clause: &Frag, inserted: &str, this: &Self| {
+            let mut whole = insert.clone();
+            whole.append(clause);
+            whole.push(&this.write.returned(inserted));
+            whole
+        };
+        let is_new = format!("({}.xmax = 0)", self.write.alias());
+        let many = matches!(&rows, Rows::Values(rows) if rows.len() > 1) || matches!(&rows, Rows::Query(_));
+        let mut clauses = Vec::new();
+        let mut taken = Vec::new();
+        for upsert in upserts {
+            for key in self.meant(upsert)? {
+                if taken.contains(&key) || upsert.target.is_none() && !self.can_meet(&self.keys[key]) {
+                    continue;
+                }
+                taken.push(key);
+                let clause = upsert.update.as_ref().map(|u| self.update_clause(key, u)).transpose()?;
+                row.upserts.push((self.keys[key].probe(table), clause.as_ref().map(|c| returned(&one, c, &is_new, self))));
+                clauses.extend(clause);
+            }
+        }
+        let only_keys = row.skips.is_empty() && row.ignores.is_empty() && row.keeps.is_empty();
+        let bulk = match (upserts, clauses.as_slice(), row.removes.as_slice()) {
+            ([_], [clause], []) if row.upserts.len() == 1 => Some(clause.clone()),
+            ([], [], [key]) if met.len() == 1 && key.is_plain() && !self.write.is_referred_to() => Some(self.replacing(key)),
+            _ => None,
+        };
+        row.bulk = bulk.filter(|_| many && only_keys).map(|clause| returned(&all, &clause, &is_new, self));
+        let source = self.source(rows)?;
+        let write = returned(&one, &Frag::default(), "true", self);
+        self.write.by_row(&source, &row, &write, false, self.returning, out)
+    }
+
+    /// A query of one row whose `rows` are the new rows, every column filled in.
+    fn source(&mut self, rows: Rows) -> Bound<Frag> {
+        let table = self.write.table;
+        let rowid = table.rowid().map(|(r, _)| r);
+        let columns = self.columns.clone();
+        let absent = |at: usize, c: &Column| match (&c.default, &c.sequence) {
+            _ if c.generated || rowid == Some(at) => None,
+            (Some(default), _) => Some(Frag::text(format!("({default})"))),
+            (None, Some(sequence)) => Some(Frag::text(format!("nextval({})", literal_text(sequence)))),
+            (None, None) => None,
+        };
+        let filled = |cells: &[Frag], this: &Self| {
+            this.write.row(|at, c| columns.iter().position(|g| *g == at).map_or_else(|| absent(at, c), |i| Some(cells[i].clone())))
+        };
+        match rows {
+            Rows::Default => Ok(wrapped("SELECT ARRAY[", &filled(&[], self), "] AS rows")),
+            Rows::Values(values) => {
+                let mut lines = Vec::new();
+                for row in &values {
+                    let cells = row.iter().zip(columns.clone()).map(|(e, at)| self.cell(e, at)).collect::<Bound<Vec<_>>>()?;
+                    lines.push(filled(&cells, self));
+                }
+                Ok(wrapped("SELECT ARRAY[", &Frag::join(&lines, ", "), "] AS rows"))
+            }
+            Rows::Query(query) => {
+                let (cells, from) = self.query_cells(&query)?;
+                let mut out = wrapped("SELECT ARRAY(SELECT ", &filled(&cells, self), " FROM ");
+                out.append(&from);
+                out.push(") AS rows");
+                Ok(out)
+            }
+        }
     }
 
     /// The hidden columns that tell the rowid, and keep the sequence ahead of ids that were given.
-    fn hidden(&mut self, columns: &[usize], upserts: bool) -> Vec<(Frag, Hidden)> {
-        let Some((at, column)) = self.table.rowid() else { return Vec::new() };
-        let id = format!("{}.{}", self.alias(), quote_ident(&column.name));
+    fn hidden(&mut self, upserts: bool) -> Vec<(Frag, Hidden)> {
+        let Some((at, column)) = self.write.table.rowid() else { return Vec::new() };
+        let alias = self.write.alias();
+        let id = format!("{alias}.{}", quote_ident(&column.name));
         let mut hidden = vec![(Frag::text(format!("{id}::int8")), Hidden::Rowid)];
         if upserts {
-            hidden.push((Frag::text(format!("({}.xmax = 0)", self.alias())), Hidden::Inserted));
+            hidden.push((Frag::text(format!("({alias}.xmax = 0)")), Hidden::Inserted));
         }
-        if let (Some(sequence), true) = (&column.sequence, columns.contains(&at))
-            && let Ok(bump) = self.lower.helper("bump")
+        if let (Some(sequence), true) = (&column.sequence, self.columns.contains(&at))
+            && let Ok(bump) = self.write.lower.helper("bump")
         {
-            hidden.push((Frag::text(format!("{bump}({}::regclass, {id})", crate::translate::lower::literal_text(sequence))), Hidden::Ignored));
+            hidden.push((Frag::text(format!("{bump}({}::regclass, {id})", literal_text(sequence))), Hidden::Ignored));
         }
         hidden
     }
 }
 
-/// The unique keys whose columns are all given by an INSERT: those that it can conflict on.
-fn unique_keys<'t>(table: &'t crate::catalog::Relation, columns: &[usize]) -> Vec<&'t Index> {
-    let given = |part: &IndexPart| match part {
-        IndexPart::Column(c) => columns.contains(c),
-        IndexPart::Expression(_) => true,
-    };
-    table.indexes.iter().filter(|i| i.unique && i.parts.iter().all(given) && !i.parts.is_empty()).collect()
+/// A rowid, or the next one of its sequence.
+fn numbered(cell: &Frag, sequence: &str) -> Frag {
+    wrapped("coalesce(", cell, &format!(", nextval({}))", literal_text(sequence)))
 }

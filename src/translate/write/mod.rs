@@ -1,11 +1,13 @@
 //! INSERT, UPDATE and DELETE: bound against their table, stored with its columns' affinity, counted for the connection.
 
 mod insert;
+mod keys;
 mod modify;
+mod rows;
 mod store;
 
 use super::bind::{Binder, Bound, Source, quote_ident, quote_relation};
-use super::lower::{Frag, Lower, fill};
+use super::lower::{Frag, Lower};
 use super::plan::{Columns, Hidden, OutColumn, Statement};
 use super::tree::Expr;
 use crate::catalog::{Relation, RelationKind};
@@ -17,8 +19,6 @@ pub struct Write<'a, 'b> {
     binder: &'b mut Binder<'a>,
     lower: &'b mut Lower<'a>,
     table: &'a Relation,
-    /// REPLACE: a NULL gives way to a default.
-    replaces: bool,
 }
 
 /// Translates an INSERT, UPDATE or DELETE.
@@ -43,7 +43,7 @@ impl<'a, 'b> Write<'a, 'b> {
             source.name.clone_from(&table.name);
         }
         binder.scopes.push(super::bind::Scope { sources: vec![source], ..Default::default() });
-        Ok(Write { binder, lower, table, replaces: false })
+        Ok(Write { binder, lower, table })
     }
 
     /// The alias under which the table is printed.
@@ -72,6 +72,19 @@ impl<'a, 'b> Write<'a, 'b> {
 
     /// RETURNING: the client's columns, then the hidden ones.
     fn returning(&mut self, items: Option<&[SelectItem]>, hidden: Vec<(Frag, Hidden)>, out: &mut Statement, text: &mut Frag) -> Bound<()> {
+        let cells = self.result_cells(items, hidden, out)?;
+        if cells != Frag::default() {
+            text.push(" RETURNING ");
+            text.append(&cells);
+        }
+        if !out.hidden.is_empty() {
+            out.notes.push("RETURNING was added to learn the rowid; its rows are kept from the client".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The cells of the result: the client's, then the hidden ones.
+    fn result_cells(&mut self, items: Option<&[SelectItem]>, hidden: Vec<(Frag, Hidden)>, out: &mut Statement) -> Bound<Frag> {
         let mut cells = Vec::new();
         if let Some(items) = items {
             let texts = super::parse::scan::result_items(self.binder.sql, true);
@@ -83,7 +96,7 @@ impl<'a, 'b> Write<'a, 'b> {
             }
             if self.lower.options.native_results {
                 for (cell, column) in cells.iter_mut().zip(&columns) {
-                    *cell = fill(&format!("{{}} AS {}", quote_ident(&column.name)), &[cell]);
+                    cell.push(&format!(" AS {}", quote_ident(&column.name)));
                 }
                 out.columns = Columns::Backend;
             } else {
@@ -97,13 +110,7 @@ impl<'a, 'b> Write<'a, 'b> {
                 out.hidden.push(meaning);
             }
         }
-        if !cells.is_empty() {
-            text.append(&fill(" RETURNING {}", &[&Frag::join(&cells, ", ")]));
-        }
-        if !out.hidden.is_empty() {
-            out.notes.push("RETURNING was added to learn the rowid; its rows are kept from the client".to_owned());
-        }
-        Ok(())
+        Ok(Frag::join(&cells, ", "))
     }
 }
 

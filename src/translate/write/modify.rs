@@ -1,13 +1,19 @@
 //! UPDATE (lang_update.html) and DELETE (lang_delete.html).
 
-use super::store::store;
+use super::insert::resolution;
+use super::keys::{Key, keys};
+use super::rows::{Row, wrapped};
+use super::store::{store, stored};
 use super::{Write, quote_ident};
-use crate::error::ClientError;
+use crate::catalog::IndexPart;
+use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, quote_relation, split_name};
-use crate::translate::lower::{Frag, Lower, fill};
+use crate::translate::lower::{Frag, Lower};
+use crate::translate::parse::{self, Declared, Resolution};
 use crate::translate::plan::Statement;
+use crate::translate::tree::{Class, CompareOp, Expr, Kind, OrderItem, Ty};
 use crate::value::Value;
-use sqlparser::ast::{self, Assignment, AssignmentTarget, FromTable, SqliteOnConflict, TableFactor, UpdateTableFromKind};
+use sqlparser::ast::{self, AssignmentTarget, FromTable, TableFactor, UpdateTableFromKind};
 
 fn simple_table(table: &ast::TableWithJoins) -> Bound<(&ast::ObjectName, Option<&str>)> {
     match &table.relation {
@@ -16,11 +22,14 @@ fn simple_table(table: &ast::TableWithJoins) -> Bound<(&ast::ObjectName, Option<
     }
 }
 
+/// What SET gives: a value for a column, or a query's columns for several.
+pub(super) enum Set {
+    One(usize, Frag),
+    Many(Vec<usize>, Frag),
+}
+
 pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Statement> {
-    match update.or {
-        None | Some(SqliteOnConflict::Abort) => {}
-        Some(other) => return Err(ClientError::refused(format!("UPDATE OR {other}").replace("OR OR", "OR"))),
-    }
+    let or = resolution(update.or);
     let (name, alias) = simple_table(&update.table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
     let from = match &update.from {
@@ -28,15 +37,59 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
         Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => write.binder.from(tables)?,
     };
     let sets = write.assignments(&update.assignments)?;
-    let mut text = fill(&format!("UPDATE {} SET {{}}", write.target()), &[&sets]);
-    if let Some(from) = &from {
-        let from = write.lower.from(from)?;
-        text.append(&fill(" FROM {}", &[&from]));
-    }
-    write.restrict(update.selection.as_ref(), &update.order_by, update.limit.as_ref(), &mut text)?;
-    let mut out = Statement { counts: true, guard: true, ..Statement::default() };
+    let from = from.map(|from| write.lower.from(&from)).transpose()?;
+    let restriction = write.restriction(update.selection.as_ref(), &update.order_by, update.limit.as_ref())?;
     write.binder.scopes[0].sources.truncate(1);
-    write.returning(update.returning.as_deref(), Vec::new(), &mut out, &mut text)?;
+    let mut out = Statement { counts: true, guard: true, ..Statement::default() };
+    let returning = update.returning.as_deref();
+
+    let changed = columns_of(&sets);
+    let declared = write.table.sql.as_deref().map_or_else(Declared::default, parse::declared);
+    let met: Vec<(Key, Resolution)> = keys(write.table, &declared, write.lower)?
+        .into_iter()
+        .filter(|k| k.columns().iter().any(|c| changed.contains(c)))
+        .map(|k| {
+            let resolution = or.or(k.resolution).unwrap_or(Resolution::Abort);
+            (k, resolution)
+        })
+        .collect();
+    let of = |c: &usize| {
+        let own = declared.not_null.iter().find(|(n, _)| n.eq_ignore_ascii_case(&write.table.columns[*c].name)).map(|(_, r)| *r);
+        (*c, or.or(own).unwrap_or(Resolution::Abort))
+    };
+    let not_null: Vec<(usize, Resolution)> = changed.iter().filter(|c| write.table.columns[**c].not_null).map(of).collect();
+    if or == Some(Resolution::Rollback) {
+        out.rolls_back = vec!["*".to_owned()];
+    } else if or.is_none() {
+        out.rolls_back.extend(met.iter().filter(|(_, r)| *r == Resolution::Rollback).map(|(k, _)| k.name.clone()));
+        let columns = not_null.iter().filter(|(_, r)| *r == Resolution::Rollback);
+        out.rolls_back.extend(columns.map(|(c, _)| write.table.columns[*c].name.clone()));
+    }
+    let by_row = |r: &Resolution| matches!(r, Resolution::Ignore | Resolution::Replace | Resolution::Fail);
+    // Uniqueness is looked at row by row, in the order of the rowid.
+    let several = !met.is_empty() && !restriction.single;
+    let text = if several || or.as_ref().is_some_and(by_row) || met.iter().any(|(_, r)| by_row(r)) || not_null.iter().any(|(_, r)| by_row(r)) {
+        let mut row = Row::default();
+        write.resolve(&mut row, &not_null, &met, or == Some(Resolution::Ignore));
+        if or == Some(Resolution::Fail) {
+            row.keeps = vec!["*".to_owned()];
+        }
+        let replaced: Vec<usize> = not_null.iter().filter(|(_, r)| *r == Resolution::Replace).map(|(c, _)| *c).collect();
+        let source = write.changed_rows(&sets, from.as_ref(), &restriction, &replaced)?;
+        let set: Vec<String> = changed.iter().map(|c| quote_ident(&write.table.columns[*c].name)).map(|n| format!("{n} = ($1).{n}")).collect();
+        let change = format!("UPDATE {} SET {} WHERE {}.ctid = $2{}", write.target(), set.join(", "), write.alias(), write.returned("false"));
+        write.by_row(&source, &row, &Frag::text(change), true, returning, &mut out)?
+    } else {
+        let mut text = Frag::text(format!("UPDATE {} SET ", write.target()));
+        text.append(&write.set_list(&sets));
+        if let Some(from) = &from {
+            text.push(" FROM ");
+            text.append(from);
+        }
+        text.append(&write.restricted(&restriction)?);
+        write.returning(returning, Vec::new(), &mut out, &mut text)?;
+        text
+    };
     out.template = text.into_template();
     Ok(out)
 }
@@ -50,79 +103,237 @@ pub(super) fn delete<'a>(delete: &ast::Delete, binder: &mut Binder<'a>, lower: &
     let (name, alias) = simple_table(table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
     let mut text = Frag::text(format!("DELETE FROM {}", write.target()));
-    write.restrict(delete.selection.as_ref(), &delete.order_by, delete.limit.as_ref(), &mut text)?;
+    let restriction = write.restriction(delete.selection.as_ref(), &delete.order_by, delete.limit.as_ref())?;
+    text.append(&write.restricted(&restriction)?);
     let mut out = Statement { counts: true, guard: true, ..Statement::default() };
     write.returning(delete.returning.as_deref(), Vec::new(), &mut out, &mut text)?;
     out.template = text.into_template();
     Ok(out)
 }
 
+/// Which rows a statement is about.
+struct Restriction {
+    filter: Option<Frag>,
+    order: Vec<OrderItem>,
+    /// None: no LIMIT, or a negative one.
+    limit: Option<Frag>,
+    limited: bool,
+    /// Does the filter leave no more than one row?
+    single: bool,
+}
+
+fn columns_of(sets: &[Set]) -> Vec<usize> {
+    sets.iter()
+        .flat_map(|set| match set {
+            Set::One(column, _) => vec![*column],
+            Set::Many(columns, _) => columns.clone(),
+        })
+        .collect()
+}
+
 impl Write<'_, '_> {
-    /// WHERE; with ORDER BY and LIMIT the rows are chosen first.
-    fn restrict(&mut self, filter: Option<&ast::Expr>, order: &[ast::OrderByExpr], limit: Option<&ast::Expr>, text: &mut Frag) -> Bound<()> {
+    fn restriction(&mut self, filter: Option<&ast::Expr>, order: &[ast::OrderByExpr], limit: Option<&ast::Expr>) -> Bound<Restriction> {
+        let mut single = false;
         let filter = match filter {
             None => None,
             Some(filter) => {
                 let filter = self.binder.expr(filter)?;
+                single = self.is_single(&filter);
                 Some(self.lower.truth(&filter, true)?)
             }
         };
-        let Some(limit) = limit else {
-            if let Some(filter) = filter {
-                text.append(&fill(" WHERE {}", &[&filter]));
-            }
-            return Ok(());
-        };
         let order = order.iter().map(|o| self.binder.order_item(o, &[])).collect::<Bound<Vec<_>>>()?;
-        let limit = self.binder.expr(limit)?;
-        let mut chosen = Frag::text(format!("SELECT {0}.ctid FROM {1} AS {0}", self.alias(), quote_relation(self.table)));
-        if let Some(filter) = filter {
-            chosen.append(&fill(" WHERE {}", &[&filter]));
+        let bound = limit.map(|limit| self.binder.expr(limit)).transpose()?;
+        let limit = match &bound {
+            Some(limit) if !matches!(limit.constant(), Some(Value::Integer(n)) if *n < 0) => Some(self.lower.integer(limit)?),
+            _ => None,
+        };
+        Ok(Restriction { filter, order, limit, limited: bound.is_some(), single })
+    }
+
+    /// Does a filter fix every column of a unique key?
+    fn is_single(&self, filter: &Expr) -> bool {
+        let terms: Vec<&Expr> = match &filter.kind {
+            Kind::Logic(true, all) => all.iter().collect(),
+            _ => vec![filter],
+        };
+        let column = |e: &Expr| match &e.kind {
+            Kind::Column(c) if c.source == 0 && c.depth == 0 => self.table.columns.iter().position(|own| quote_ident(&own.name) == c.column),
+            _ => None,
+        };
+        let fixed = |e: &Expr| !e.any(&mut |e| matches!(e.kind, Kind::Column(_) | Kind::Subquery(_) | Kind::Exists(_) | Kind::InQuery(..)));
+        let columns: Vec<usize> = terms
+            .iter()
+            .filter_map(|t| match &t.kind {
+                Kind::Compare(CompareOp::Eq, a, b) if fixed(b) => column(a),
+                Kind::Compare(CompareOp::Eq, a, b) if fixed(a) => column(b),
+                _ => None,
+            })
+            .collect();
+        let covered = |part: &IndexPart| matches!(part, IndexPart::Column(c) if columns.contains(c));
+        self.table.indexes.iter().any(|i| i.unique && i.predicate.is_none() && !i.parts.is_empty() && i.parts.iter().all(covered))
+    }
+
+    /// WHERE; with ORDER BY and LIMIT the rows are chosen first.
+    fn restricted(&mut self, restriction: &Restriction) -> Bound<Frag> {
+        if !restriction.limited {
+            return Ok(restriction.filter.as_ref().map_or_else(Frag::default, |filter| wrapped(" WHERE ", filter, "")));
         }
-        if !order.is_empty() {
-            let order = self.lower.order_by(&order, false)?;
-            chosen.append(&fill(" ORDER BY {}", &[&order]));
+        let chosen = self.chosen(&Frag::text(format!("{}.ctid", self.alias())), None, restriction, false)?;
+        Ok(wrapped(&format!(" WHERE {}.ctid = ANY (ARRAY(", self.alias()), &chosen, "))"))
+    }
+
+    /// A query of something of each row that the statement is about, the rows locked.
+    fn chosen(&mut self, what: &Frag, from: Option<&Frag>, restriction: &Restriction, in_order: bool) -> Bound<Frag> {
+        let mut out = wrapped("SELECT ", what, &format!(" FROM {} AS {}", quote_relation(self.table), self.alias()));
+        if let Some(from) = from {
+            out.push(", ");
+            out.append(from);
         }
-        match limit.constant() {
-            Some(Value::Integer(n)) if *n < 0 => {}
-            _ => {
-                let limit = self.lower.integer(&limit)?;
-                chosen.append(&fill(" LIMIT {}", &[&limit]));
+        if let Some(filter) = &restriction.filter {
+            out.push(" WHERE ");
+            out.append(filter);
+        }
+        if !restriction.order.is_empty() {
+            out.push(" ORDER BY ");
+            out.append(&self.lower.order_by(&restriction.order, false)?);
+        } else if let (true, Some((_, rowid))) = (in_order, self.table.rowid()) {
+            out.push(&format!(" ORDER BY {}.{}", self.alias(), quote_ident(&rowid.name)));
+        }
+        if let Some(limit) = &restriction.limit {
+            out.push(" LIMIT ");
+            out.append(limit);
+        }
+        out.push(&format!(" FOR UPDATE OF {}", self.alias()));
+        Ok(out)
+    }
+
+    /// A query of one row: `rows` as they shall be, and the `places` where they are.
+    fn changed_rows(&mut self, sets: &[Set], from: Option<&Frag>, restriction: &Restriction, replaced: &[usize]) -> Bound<Frag> {
+        let alias = self.alias();
+        let value = |at: usize| {
+            sets.iter().find_map(|set| match set {
+                Set::One(column, piece) => (*column == at).then(|| piece.clone()),
+                Set::Many(columns, query) => {
+                    let i = columns.iter().position(|c| *c == at)?;
+                    let names: Vec<String> = (1..=columns.len()).map(|n| format!("\"c{n}\"")).collect();
+                    Some(wrapped(&format!("(SELECT \"_s\".{} FROM (", names[i]), query, &format!(") AS \"_s\"({}))", names.join(", "))))
+                }
+            })
+        };
+        let row = self.row(|at, column| {
+            if column.generated {
+                return None;
             }
-        }
-        text.append(&fill(&format!(" WHERE {}.ctid = ANY (ARRAY({{}} FOR UPDATE))", self.alias()), &[&chosen]));
-        Ok(())
+            let Some(value) = value(at) else { return Some(Frag::text(format!("{alias}.{}", quote_ident(&column.name)))) };
+            match &column.default {
+                Some(default) if replaced.contains(&at) => Some(wrapped("coalesce(", &value, &format!(", {default})"))),
+                _ => Some(value),
+            }
+        });
+        let mut what = row;
+        what.push(&format!(" AS \"_n\", {alias}.ctid AS \"_c\""));
+        let chosen = self.chosen(&what, from, restriction, true)?;
+        Ok(wrapped("SELECT array_agg(\"_n\") AS rows, array_agg(\"_c\") AS places FROM (", &chosen, ") AS \"_s\""))
     }
 
     /// SET: the last assignment to a column counts.
-    pub(super) fn assignments(&mut self, assignments: &[Assignment]) -> Bound<Frag> {
-        let mut sets: Vec<(usize, Frag)> = Vec::new();
-        let set = |sets: &mut Vec<(usize, Frag)>, at: usize, piece: Frag| {
-            sets.retain(|(c, _)| *c != at);
-            sets.push((at, piece));
-        };
+    pub(super) fn assignments(&mut self, assignments: &[ast::Assignment]) -> Bound<Vec<Set>> {
+        let mut sets: Vec<Set> = Vec::new();
         for assignment in assignments {
             match (&assignment.target, &assignment.value) {
                 (AssignmentTarget::ColumnName(name), value) => {
-                    let (_, ident) = split_name(name)?;
-                    let at = self.column(ident)?;
+                    let at = self.assigned(name)?;
                     let value = self.binder.expr(value)?;
-                    let piece = store(self.lower, self.table, &self.table.columns[at], &value)?;
-                    set(&mut sets, at, piece);
+                    self.assign(&mut sets, at, &value)?;
                 }
-                (AssignmentTarget::Tuple(names), ast::Expr::Tuple(values)) if names.len() == values.len() => {
-                    for (name, value) in names.iter().zip(values) {
-                        let at = self.column(split_name(name)?.1)?;
-                        let value = self.binder.expr(value)?;
-                        let piece = store(self.lower, self.table, &self.table.columns[at], &value)?;
-                        set(&mut sets, at, piece);
+                (AssignmentTarget::Tuple(names), value) => {
+                    let columns = names.iter().map(|n| self.assigned(n)).collect::<Bound<Vec<_>>>()?;
+                    let width = |found: usize| {
+                        if found == columns.len() {
+                            return Ok(());
+                        }
+                        let message = format!("{} columns assigned {found} values", columns.len());
+                        Err(ClientError::new(SqlState::SYNTAX_ERROR, message))
+                    };
+                    match value {
+                        ast::Expr::Tuple(values) => {
+                            width(values.len())?;
+                            for (at, value) in columns.iter().zip(values) {
+                                let value = self.binder.expr(value)?;
+                                self.assign(&mut sets, *at, &value)?;
+                            }
+                        }
+                        ast::Expr::Subquery(query) => {
+                            let query = self.binder.query(query)?;
+                            width(query.columns.len())?;
+                            let classes: Vec<Class> = query
+                                .columns
+                                .iter()
+                                .map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class })
+                                .collect();
+                            let inner = self.lower.query_as(&query, &classes)?;
+                            let mut cells = Vec::new();
+                            for (i, at) in columns.iter().enumerate() {
+                                let column = &self.table.columns[*at];
+                                let piece = Frag::text(format!("\"_v\".\"c{}\"", i + 1));
+                                let from = if query.columns[i].ty.class == Class::Null { Class::Null } else { classes[i] };
+                                cells.push(stored(self.lower, self.table, column, Ty::of_column(column).class, &piece, from)?);
+                            }
+                            let names: Vec<String> = (1..=columns.len()).map(|n| format!("\"c{n}\"")).collect();
+                            let mut whole = wrapped("SELECT ", &Frag::join(&cells, ", "), " FROM (");
+                            whole.append(&inner);
+                            whole.push(&format!(") AS \"_v\"({}) LIMIT 1", names.join(", ")));
+                            self.forget(&mut sets, &columns)?;
+                            sets.push(Set::Many(columns, whole));
+                        }
+                        value => {
+                            width(1)?;
+                            let value = self.binder.expr(value)?;
+                            self.assign(&mut sets, columns[0], &value)?;
+                        }
                     }
                 }
-                (target, _) => return Err(ClientError::refused(format!("SET {target} = …"))),
             }
         }
-        let pieces: Vec<Frag> =
-            sets.iter().map(|(at, piece)| fill(&format!("{} = {{}}", quote_ident(&self.table.columns[*at].name)), &[piece])).collect();
-        Ok(Frag::join(&pieces, ", "))
+        Ok(sets)
+    }
+
+    fn assigned(&self, name: &ast::ObjectName) -> Bound<usize> {
+        let (_, ident) = split_name(name)?;
+        self.column(ident).map_err(|error| {
+            let message = format!("no such column: {}", ident.value);
+            ClientError { message, ..error }
+        })
+    }
+
+    fn assign(&mut self, sets: &mut Vec<Set>, at: usize, value: &crate::translate::tree::Expr) -> Bound<()> {
+        let piece = store(self.lower, self.table, &self.table.columns[at], value)?;
+        self.forget(sets, &[at])?;
+        sets.push(Set::One(at, piece));
+        Ok(())
+    }
+
+    /// Takes back earlier assignments to columns.
+    fn forget(&self, sets: &mut Vec<Set>, columns: &[usize]) -> Bound<()> {
+        let overlaps = |set: &Set| matches!(set, Set::Many(earlier, _) if earlier.iter().any(|c| columns.contains(c)));
+        if sets.iter().any(overlaps) {
+            return Err(ClientError::refused("a column that a query sets together with others and SET names again"));
+        }
+        sets.retain(|set| !matches!(set, Set::One(c, _) if columns.contains(c)));
+        Ok(())
+    }
+
+    /// SET's list.
+    pub(super) fn set_list(&self, sets: &[Set]) -> Frag {
+        let name = |c: &usize| quote_ident(&self.table.columns[*c].name);
+        let piece = |set: &Set| match set {
+            Set::One(column, piece) => wrapped(&format!("{} = ", name(column)), piece, ""),
+            Set::Many(columns, query) => {
+                let names: Vec<String> = columns.iter().map(name).collect();
+                wrapped(&format!("({}) = (", names.join(", ")), query, ")")
+            }
+        };
+        Frag::join(&sets.iter().map(piece).collect::<Vec<_>>(), ", ")
     }
 }

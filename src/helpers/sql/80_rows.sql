@@ -1,0 +1,101 @@
+-- Rows written one after the other, as SQLite does it, where PostgreSQL's own ON CONFLICT does not reach: REPLACE over several keys,
+-- several ON CONFLICT clauses, OR FAIL, a key twice in one statement. Statements come as text, with the row as $1.
+
+-- Writes one row; no row comes back when none was written.
+--   probes[i], upserts[i]  when the query probes[i] says true, upserts[i] is run in place of all else; NULL does nothing
+--   skip                   a query that says whether the row is left out
+--   remove                 deletes what is in the row's way
+--   write                  inserts the row, or updates the one at `place` ($2)
+CREATE OR REPLACE FUNCTION litewire._write_row(
+  shape anyelement, r anyelement, place tid, probes text[], upserts text[], skip text, remove text, write text)
+RETURNS TABLE ("row" anyelement, inserted bool)
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  hit bool;
+BEGIN
+  FOR i IN 1 .. coalesce(cardinality(probes), 0) LOOP
+    EXECUTE probes[i] INTO hit USING r;
+    IF hit THEN
+      IF upserts[i] IS NOT NULL THEN
+        RETURN QUERY EXECUTE upserts[i] USING r;
+      END IF;
+      RETURN;
+    END IF;
+  END LOOP;
+  IF skip IS NOT NULL THEN
+    EXECUTE skip INTO hit USING r, place;
+    IF hit THEN
+      RETURN;
+    END IF;
+  END IF;
+  IF remove IS NOT NULL THEN
+    EXECUTE remove USING r, place;
+  END IF;
+  RETURN QUERY EXECUTE write USING r, place;
+END $$;
+
+-- Writes all rows.
+--   bulk     does it in one statement, with the rows as $1; where a key comes twice the rows are taken one by one after all
+--   keeps    constraints (columns for NOT NULL, * for all) whose violation leaves the rows before it: it comes back as `failure`
+--   defers   foreign keys that are looked at when all rows are written
+CREATE OR REPLACE FUNCTION litewire.write_rows(
+  shape anyelement, rows anyarray, places tid[], bulk text, probes text[], upserts text[], skip text, remove text, write text, keeps text[],
+  defers text)
+RETURNS TABLE ("row" anyelement, inserted bool, failure text)
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  done record;
+  tries int;
+  state text;
+  told text;
+  "schema" text;
+  "table" text;
+  "column" text;
+  "constraint" text;
+BEGIN
+  IF bulk IS NOT NULL THEN
+    BEGIN
+      -- All are written before the first comes back, so that none does when one fails.
+      FOR done IN EXECUTE bulk USING rows LOOP
+        "row" := done."row";
+        inserted := done.inserted;
+        RETURN NEXT;
+      END LOOP;
+      RETURN;
+    EXCEPTION WHEN cardinality_violation THEN
+      NULL;
+    END;
+  END IF;
+  IF defers IS NOT NULL THEN
+    EXECUTE 'SET CONSTRAINTS ' || defers || ' DEFERRED';
+  END IF;
+  FOR n IN 1 .. coalesce(cardinality(rows), 0) LOOP
+    IF remove IS NULL AND keeps IS NULL THEN
+      RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write) w;
+      CONTINUE;
+    END IF;
+    tries := 0;
+    LOOP
+      BEGIN
+        RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write) w;
+        EXIT;
+      EXCEPTION WHEN unique_violation OR not_null_violation OR check_violation THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, told = MESSAGE_TEXT, "schema" = SCHEMA_NAME, "table" = TABLE_NAME,
+          "column" = COLUMN_NAME, "constraint" = CONSTRAINT_NAME;
+        IF '*' = ANY (keeps) OR coalesce(nullif("constraint", ''), "column") = ANY (keeps) THEN
+          failure := json_build_object('C', state, 'M', told, 's', "schema", 't', "table", 'c', "column", 'n', "constraint");
+          RETURN NEXT;
+          RETURN;
+        END IF;
+        -- Somebody else's row may have come between what was removed and what is written.
+        tries := tries + 1;
+        IF remove IS NULL OR state <> '23505' OR tries > 4 THEN
+          RAISE;
+        END IF;
+      END;
+    END LOOP;
+  END LOOP;
+  IF defers IS NOT NULL THEN
+    EXECUTE 'SET CONSTRAINTS ' || defers || ' IMMEDIATE';
+  END IF;
+END $$;
