@@ -1,11 +1,13 @@
 //! The command line: one command, one file.
 
+mod check;
 mod export;
 mod helpers;
 mod migrate;
 mod password;
 mod place;
 mod serve;
+mod sync;
 mod translate;
 mod verify;
 
@@ -38,7 +40,9 @@ enum Command {
     Translate(translate::Args),
     Helpers(helpers::Args),
     Password(password::Args),
+    Check(check::Args),
     Migrate(migrate::Args),
+    Sync(sync::Args),
     Verify(verify::Args),
     Export(export::Args),
 }
@@ -85,6 +89,14 @@ pub enum CliError {
         /// Why not.
         reason: String,
     },
+    /// A file that was to be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// A URL that is none.
     #[error(transparent)]
     Url(crate::config::BackendUrlError),
@@ -118,6 +130,8 @@ impl Cli {
             Command::Migrate(args) => migrate::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Export(args) => export::run(args),
+            Command::Check(args) => check::run(args),
+            Command::Sync(args) => sync::run(args),
         }
     }
 }

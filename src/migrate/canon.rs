@@ -60,6 +60,10 @@ pub fn expression(form: Form, column: &str) -> String {
         Form::Numeric => {
             format!("CASE WHEN scale({column}) = 0 THEN 'i' || {column} ELSE 'r' || encode(float8send({column}::float8), 'hex') END")
         }
+        Form::Decimal(_) => format!(
+            "CASE WHEN {column} = trunc({column}) AND abs({column}) < 9223372036854775808 THEN 'i' || trunc({column}) \
+             ELSE 'r' || encode(float8send({column}::float8), 'hex') END"
+        ),
         Form::Text(_) => format!("'t' || octet_length({column}) || ':' || {column}"),
         Form::Bytes => format!("'b' || encode({column}, 'hex')"),
         Form::Any => carrier::canonical(column),
@@ -67,7 +71,7 @@ pub fn expression(form: Form, column: &str) -> String {
         Form::Date => format!("'d' || ({column} - '2000-01-01'::date)"),
         Form::Time => format!("'m' || (extract(epoch FROM {column}) * 1000000)::int8"),
         Form::Timestamp => format!("'m' || (extract(epoch FROM {column} - '2000-01-01 00:00:00') * 1000000)::int8"),
-        Form::Json(_) => format!("'j' || {column}"),
+        Form::Json(_) => format!("'j' || {column}::text"),
         Form::Uuid => format!("'u' || replace({column}::text, '-', '')"),
     };
     format!("coalesce({value} || ';', 'n;')")

@@ -16,6 +16,8 @@ pub enum Form {
     Real(u8),
     /// numeric; a scale of 0 says INTEGER.
     Numeric,
+    /// numeric of a table that SQLite did not make: its value counts, not its scale. Precision and scale, if there are any.
+    Decimal(Option<(usize, usize)>),
     /// text, character varying(n), character(n): the most characters, if there is a limit.
     Text(Option<u32>),
     /// bytea.
@@ -128,7 +130,7 @@ impl Form {
             Form::Integer(_) => "bigint",
             Form::Real(4) => "real",
             Form::Real(_) => "double precision",
-            Form::Numeric => "numeric",
+            Form::Numeric | Form::Decimal(_) => "numeric",
             Form::Text(None) => "text",
             Form::Text(_) => "varchar",
             Form::Bytes => "bytea",
@@ -176,6 +178,12 @@ impl Form {
             (Form::Numeric, ValueRef::Integer(n)) => Cell::Integer(n),
             (Form::Numeric, ValueRef::Real(x)) if x.is_finite() && !(x == 0.0 && x.is_sign_negative()) => Cell::Real(x),
             (Form::Numeric, ValueRef::Real(_)) => return Err(Misfit::Range),
+            (Form::Decimal(limits), ValueRef::Integer(n)) => {
+                let fits = limits.is_none_or(|(precision, scale)| n.unsigned_abs().to_string().len() + scale <= precision);
+                fits.then_some(Cell::Integer(n)).ok_or(Misfit::Range)?
+            }
+            (Form::Decimal(limits), ValueRef::Real(x)) if x.is_finite() => decimal(x, limits).ok_or(Misfit::Range)?,
+            (Form::Decimal(_), ValueRef::Real(_)) => return Err(Misfit::Range),
             (Form::Text(limit), ValueRef::Text(bytes)) => {
                 let text = plain_text(bytes)?;
                 let fits = limit.is_none_or(|limit| text.chars().count() <= limit as usize);
@@ -208,8 +216,8 @@ impl Form {
                 out.put_u8(1);
                 carrier::put(cell, out);
             }
-            (Form::Numeric, Cell::Integer(n)) => put_numeric(&n.to_string(), out),
-            (Form::Numeric, Cell::Real(x)) => put_numeric(&numeric_text(x), out),
+            (Form::Numeric | Form::Decimal(_), Cell::Integer(n)) => put_numeric(&n.to_string(), out),
+            (Form::Numeric | Form::Decimal(_), Cell::Real(x)) => put_numeric(&numeric_text(x), out),
             (Form::Integer(2), Cell::Integer(n)) => out.put_i16(n as i16),
             (Form::Integer(4), Cell::Integer(n)) => out.put_i32(n as i32),
             (_, Cell::Integer(n)) => out.put_i64(n),
@@ -237,6 +245,22 @@ impl Form {
 pub fn plain_text(bytes: &[u8]) -> Result<&str, Misfit> {
     let text = std::str::from_utf8(bytes).map_err(|_| Misfit::NotUtf8)?;
     if memchr::memchr(0, bytes).is_some() { Err(Misfit::Nul) } else { Ok(text) }
+}
+
+/// A double in a numeric of so many digits, which must hold its shortest text whole.
+fn decimal<'a>(x: f64, limits: Option<(usize, usize)>) -> Option<Cell<'a>> {
+    const WHOLE: f64 = 9_223_372_036_854_775_808.0;
+    let text = numeric_text(x);
+    let (whole, fraction) = text.trim_start_matches('-').split_once('.').unwrap_or((&text, ""));
+    let (whole, fraction) = (whole.trim_start_matches('0').len(), fraction.trim_end_matches('0').len());
+    let fits = limits.is_none_or(|(precision, scale)| fraction <= scale && whole + scale <= precision);
+    fits.then_some(if fraction == 0 && x.abs() < WHOLE { Cell::Integer(x as i64) } else { Cell::Real(x) })
+}
+
+/// The precision and the scale of `numeric(precision,scale)`.
+pub fn precision(type_name: &str) -> Option<(usize, usize)> {
+    let (precision, scale) = type_name.split_once('(')?.1.trim_end_matches(')').split_once(',')?;
+    Some((precision.trim().parse().ok()?, scale.trim().parse().ok()?))
 }
 
 /// The n of `character varying(n)`.
@@ -313,6 +337,9 @@ mod tests {
         assert!(!fits(Form::Text(Some(2)), ValueRef::Text(b"abc")));
         assert!(!fits(Form::Bool, ValueRef::Integer(2)));
         assert!(!fits(Form::Uuid, ValueRef::Text(b"3F2504E0-4f89-11d3-9a0c-0305e82c3301")));
+        assert_eq!(Form::Decimal(Some((4, 2))).cell(ValueRef::Real(12.5), false), Ok(Cell::Real(12.5)));
+        assert_eq!(Form::Decimal(Some((4, 2))).cell(ValueRef::Real(12.0), false), Ok(Cell::Integer(12)));
+        assert!(!fits(Form::Decimal(Some((4, 2))), ValueRef::Real(12.345)) && !fits(Form::Decimal(Some((4, 2))), ValueRef::Integer(123)));
         assert!(fits(Form::Uuid, ValueRef::Text(b"3f2504e0-4f89-11d3-9a0c-0305e82c3301")));
         assert!(fits(Form::Json(true), ValueRef::Text(b"{\"a\":[1]}")));
         assert!(!fits(Form::Json(true), ValueRef::Text(b"{'a':1}")));

@@ -1,7 +1,7 @@
 //! Which column of a SQLite table goes into which of PostgreSQL's.
 
 use super::Error;
-use super::form::{Cell, Form, Misfit};
+use super::form::{Cell, Form, Misfit, precision};
 use super::source::{Object, Source, open, quoted};
 use crate::catalog::{Catalog, Relation};
 use crate::translate::bind_ident;
@@ -83,6 +83,7 @@ impl Layout {
             };
             let form = Form::of(column)
                 .ok_or_else(|| Error::refused(format!("{}.{}: nothing is known of the type {}", object.name, column.name, column.type_name)))?;
+            let form = if form == Form::Numeric && !relation.is_sqlite() { Form::Decimal(precision(&column.type_name)) } else { form };
             if relation.primary_key().contains(&at) || relation.primary_key().is_empty() && column.hidden {
                 key.push(fields.len());
             }
@@ -129,7 +130,11 @@ impl Layout {
 
     /// What tells the row apart, for a person: `id = 7`.
     pub fn key_of(&self, row: &Row) -> Result<String, rusqlite::Error> {
-        let parts = self.key.iter().map(|&at| Ok(format!("{} = {}", self.fields[at].name, literal(row.get_ref(at)?))));
+        // A key of SQLite's may be NULL, and then tells nothing.
+        let hidden = self.fields.iter().position(|f| f.hidden);
+        let rowid = hidden.filter(|_| self.key.iter().any(|&at| row.get_ref(at).is_ok_and(|v| v == ValueRef::Null)));
+        let key = rowid.as_ref().map_or(self.key.as_slice(), std::slice::from_ref);
+        let parts = key.iter().map(|&at| Ok(format!("{} = {}", self.fields[at].name, literal(row.get_ref(at)?))));
         Ok(parts.collect::<Result<Vec<_>, rusqlite::Error>>()?.join(", "))
     }
 }

@@ -11,23 +11,28 @@
 //! | [`state`] | what is done, kept in the target, so that a run that was broken off goes on |
 //! | [`canon`], [`verify`] | every row, compared by checksums |
 //! | [`export`] | the way back: a SQLite file |
+//! | [`sync`] | what changed in the file since |
+//! | [`check`], [`report`] | all of that foretold, as text and as a page |
 //!
 //! [`run::migrate`] is the way through all of them.
 
 pub mod canon;
 mod carrier;
+pub mod check;
 pub mod constraints;
 pub mod copy;
 pub mod export;
 pub mod form;
 pub mod layout;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod scan;
 pub mod schema;
 pub mod snapshot;
 pub mod source;
 pub mod state;
+pub mod sync;
 pub mod target;
 mod time;
 pub mod verify;

@@ -231,7 +231,9 @@ async fn decide(client: &Client, source: &Source, request: &Request, progress: &
     }
     if !request.data_only {
         // A wider column may be one that an expression over it cannot take.
+        let found = std::mem::take(&mut decisions.findings);
         planned(source, &catalog, &mut decisions, request.skip_unsupported)?;
+        decisions.findings.extend(found.into_iter().filter(|f| !f.starts_with("view ")));
     }
     decisions.findings.extend(orphans(&source.path)?);
     Ok(decisions)
@@ -240,11 +242,14 @@ async fn decide(client: &Client, source: &Source, request: &Request, progress: &
 /// All of the file's objects can be made, or are skipped; the catalog as it will be.
 fn planned(source: &Source, catalog: &Catalog, decisions: &mut Decisions, skip: bool) -> Result<Catalog, Error> {
     let (planned, known) = schema::plan(&source.objects, catalog, &options(decisions));
-    let refused: Vec<&Planned> = planned.iter().filter(|p| p.outcome.is_err()).collect();
-    if !refused.is_empty() && !skip {
-        return Err(Error::Unsupported(refused.iter().filter_map(|p| p.refusal()).collect()));
+    let refusals: Vec<String> = planned.iter().filter_map(Planned::refusal).collect();
+    if !refusals.is_empty() && !skip {
+        return Err(Error::Unsupported(refusals));
     }
-    decisions.skipped = refused.iter().map(|p| format!("{} {}", p.object.kind.name(), p.object.name)).collect();
+    let refused = planned.iter().filter(|p| p.outcome.is_err());
+    decisions.skipped = refused.map(|p| format!("{} {}", p.object.kind.name(), p.object.name)).collect();
+    // What can be made is made, and said to be of no use.
+    decisions.findings = planned.iter().filter(|p| p.unreadable.is_some()).filter_map(Planned::refusal).collect();
     Ok(known)
 }
 
@@ -314,7 +319,7 @@ fn settle(layout: &Layout, seen: &TableScan, on_misfit: OnMisfit, decisions: &mu
 }
 
 /// Rows that refer to none: SQLite holds them where foreign keys are off.
-fn orphans(file: &Path) -> Result<Vec<String>, Error> {
+pub(super) fn orphans(file: &Path) -> Result<Vec<String>, Error> {
     let connection = open(file)?;
     // A key onto what is no key at the other side makes the check fail; it checks nothing then.
     let Ok(mut statement) = connection.prepare("SELECT \"table\", parent, count(*), min(rowid) FROM pragma_foreign_key_check GROUP BY 1, 2") else {

@@ -14,14 +14,21 @@ pub struct Planned {
     pub object: Object,
     /// PostgreSQL's statement (None where there is nothing to do), or why there is none.
     pub outcome: Result<Option<String>, ClientError>,
+    /// Why a view that can be made cannot be read.
+    pub unreadable: Option<ClientError>,
 }
 
 impl Planned {
     /// `trigger t_au: CREATE TRIGGER is not supported`, for one that is refused.
     pub fn refusal(&self) -> Option<String> {
-        let error = self.outcome.as_ref().err()?;
+        Some(format!("{} {}: {}", self.object.kind.name(), self.object.name, self.reason()?))
+    }
+
+    /// Why it is refused, and what to do.
+    pub fn reason(&self) -> Option<String> {
+        let error = self.outcome.as_ref().err().or(self.unreadable.as_ref())?;
         let hint = error.hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
-        Some(format!("{} {}: {}{hint}", self.object.kind.name(), self.object.name, error.message))
+        Some(format!("{}{hint}", error.message))
     }
 }
 
@@ -47,7 +54,7 @@ pub fn plan(objects: &[Object], catalog: &Catalog, options: &Options) -> (Vec<Pl
             *known = next;
         }
         if done || keep {
-            planned.push(Planned { object: object.clone(), outcome });
+            planned.push(Planned { object: object.clone(), outcome, unreadable: None });
         }
         done
     };
@@ -65,6 +72,10 @@ pub fn plan(objects: &[Object], catalog: &Catalog, options: &Options) -> (Vec<Pl
     }
     for object in waiting.into_iter().chain(triggers) {
         take(object, &mut known, true);
+    }
+    // A view is kept as its text, whatever that means: it shows when it is read.
+    for view in planned.iter_mut().filter(|p| p.object.kind == ObjectKind::View && p.outcome.is_ok()) {
+        view.unreadable = statement(&format!("SELECT * FROM {}", super::source::quoted(&view.object.name)), &known, options).err();
     }
     (planned, known)
 }
