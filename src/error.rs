@@ -49,6 +49,10 @@ states! {
     UNDEFINED_FUNCTION = b"42883";
     /// Some other object that does not exist.
     UNDEFINED_OBJECT = b"42704";
+    /// An object of a kind that does not take the statement.
+    WRONG_OBJECT = b"42809";
+    /// Some other object that exists already.
+    DUPLICATE_OBJECT = b"42710";
     /// A table that exists already.
     DUPLICATE_TABLE = b"42P07";
     /// A column named twice.

@@ -8,7 +8,7 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/COMPATIBILITY.md");
 
 /// Statements of which the document says that they are refused.
 const REFUSED: [(&str, &str); 12] = [
-    ("Triggers", "CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END"),
+    ("Temporary triggers", "CREATE TEMP TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END"),
     ("Virtual tables", "CREATE VIRTUAL TABLE v USING fts5(x)"),
     ("Tables made from a query", "CREATE TABLE x AS SELECT 1"),
     ("Other database files", "ATTACH 'other.db' AS other"),

@@ -80,6 +80,13 @@ impl Catalog {
         }
     }
 
+    /// The trigger of that name, ASCII case-insensitively, and its table or view; one of a temporary table comes first.
+    pub fn trigger_in(&self, database: Option<&str>, name: &str) -> Option<(&Relation, &Trigger)> {
+        let of = |r: &'_ Relation| r.triggers.iter().position(|t| t.name.eq_ignore_ascii_case(name));
+        let those = self.temporary().chain(self.shared()).filter(|r| database.is_none_or(|d| r.is_in(d)));
+        those.into_iter().find_map(|r| of(r).map(|at| (r, &r.triggers[at])))
+    }
+
     /// The index of that name, ASCII case-insensitively, with its table; one of a temporary table comes first.
     pub fn index_in(&self, database: Option<&str>, name: &str) -> Option<(&Relation, &Index)> {
         let of = |r: &'_ Relation| r.indexes.iter().position(|i| i.name.eq_ignore_ascii_case(name));
@@ -165,6 +172,34 @@ pub struct Relation {
     pub strict: bool,
     /// See `strict`.
     pub without_rowid: bool,
+    /// Triggers made from SQLite's DDL, in the order in which they fire: the newest first.
+    pub triggers: Vec<Trigger>,
+}
+
+/// A trigger made from SQLite's DDL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trigger {
+    /// Its name.
+    pub name: String,
+    /// pg_proc.oid of its function; 0 when that is not known yet.
+    pub oid: u32,
+    /// Grows with every trigger of the database.
+    pub number: u32,
+    /// The text that `sqlite_schema` shows.
+    pub sql: String,
+}
+
+impl Trigger {
+    /// The name of the trigger and of its function at the backend, where triggers fire in the order of their names.
+    pub fn backend_name(&self) -> String {
+        let readable: String = self.name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
+        format!("lw_{:06}_{readable}", 999_999_u32.saturating_sub(self.number))
+    }
+
+    /// The number in a name that [`Trigger::backend_name`] gave.
+    pub fn number_of(backend_name: &str) -> Option<u32> {
+        999_999_u32.checked_sub(backend_name.strip_prefix("lw_")?.get(..6)?.parse().ok()?)
+    }
 }
 
 impl Relation {

@@ -22,6 +22,7 @@ pub fn shape_error(out: &mut BytesMut, body: &[u8], catalog: &Catalog) {
     for (code, text) in &fields {
         match code {
             b'C' if refused => all.push((b'C', "0A000")),
+            b'C' => all.push((b'C', client_state(text))),
             b'M' => all.push((b'M', reworded.as_deref().unwrap_or(text))),
             // A position points into the translated text, which the client never sent; so does the context.
             b'P' | b'p' | b'q' | b'W' | b'D' => {}
@@ -97,6 +98,16 @@ fn key_columns(detail: &str) -> Option<Vec<String>> {
         None => plain(c).then(|| c.to_owned()),
     };
     list.split(", ").map(unquoted).collect()
+}
+
+/// The client's SQLSTATE for one that triggers use among themselves (RAISE), or that stands for what the backend cannot do.
+fn client_state(state: &str) -> &str {
+    match state {
+        "LW001" | "LW002" | "LW003" => "23000",
+        // A BEFORE trigger that changes the row under way.
+        "27000" => "0A000",
+        state => state,
+    }
 }
 
 /// The first name in quotes.

@@ -362,7 +362,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.rolled_back = true;
             }
             if shape.counts {
-                self.counters.changed(rows);
+                // What INSTEAD OF triggers do with the rows of a view counts as nothing.
+                self.counters.changed(if shape.tag.is_some_and(|t| !t.contains("{}")) { 0 } else { rows });
             }
             if shape.schema_change {
                 self.schema.changed();
@@ -403,7 +404,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         self.transaction.failed();
         self.schema.failed();
-        self.rolls_back |= self.shape().is_some_and(|shape| rolls_back(&shape.rolls_back, body));
+        // RAISE(ROLLBACK), and OR ROLLBACK.
+        self.rolls_back |= state == "LW002" || self.shape().is_some_and(|shape| rolls_back(&shape.rolls_back, body));
         if self.shape().is_some_and(|shape| shape.counts) {
             self.counters.changed(0);
         }

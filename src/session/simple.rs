@@ -312,23 +312,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A PRAGMA on the connection's own state.
     fn pragma(&mut self, setting: &Setting) -> Answer {
         if let Some(value) = &setting.value {
-            if setting.name == "busy_timeout" {
-                let ms: i64 = value.parse().unwrap_or(0);
+            let ms: i64 = value.parse().unwrap_or(0);
+            match setting.name {
                 // 0 fails at once in SQLite; at the backend 0 would wait without limit.
-                self.settings.changed(Change::Set("lock_timeout".to_owned(), format!("'{}ms'", ms.max(1))));
-                let applied = self.link.as_mut().map(|l| &mut l.applied);
-                match applied {
-                    // A backend that is held is told with the next statement.
-                    Some(applied) => {
-                        let before = applied.clone();
-                        self.settings.settle(true, applied);
-                        let sql = self.settings.difference(&before);
-                        if !sql.is_empty() {
-                            self.own_query(&sql, None, false);
-                        }
-                    }
-                    None => self.settings.settle(true, &mut std::collections::BTreeMap::new()),
-                }
+                "busy_timeout" => self.set_at_backend("lock_timeout", format!("'{}ms'", ms.max(1))),
+                "recursive_triggers" => self.set_at_backend("litewire.recursive_triggers", if ms == 1 { "'on'" } else { "'off'" }.to_owned()),
+                _ => {}
             }
             self.pragmas.insert(setting.name, value.clone());
         }
@@ -339,6 +328,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             setting.answers.then(|| vec![OutColumn { name: if setting.name == "busy_timeout" { "timeout" } else { setting.name }.to_owned(), kind }]);
         let rows = if setting.answers { vec![vec![value]] } else { Vec::new() };
         Answer { tag: if columns.is_some() { "SELECT {}" } else { "PRAGMA" }, columns, rows }
+    }
+
+    /// A setting that the backend has to know, too.
+    fn set_at_backend(&mut self, name: &str, value: String) {
+        self.settings.changed(Change::Set(name.to_owned(), value));
+        match self.link.as_mut().map(|l| &mut l.applied) {
+            // A backend that is held is told with the next statement.
+            Some(applied) => {
+                let before = applied.clone();
+                self.settings.settle(true, applied);
+                let sql = self.settings.difference(&before);
+                if !sql.is_empty() {
+                    self.own_query(&sql, None, false);
+                }
+            }
+            None => self.settings.settle(true, &mut std::collections::BTreeMap::new()),
+        }
     }
 
     /// SET and SHOW of Litewire's own settings; true when the statement was one.

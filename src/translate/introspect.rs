@@ -31,6 +31,7 @@ fn entries<'c>(catalog: &'c Catalog, database: &str) -> Vec<Entry<'c>> {
             let sql = (!is_automatic(table, index)).then(|| index.sql.clone().unwrap_or_else(|| index_text(table, index)));
             entry("index", name, true, sql, index.oid)
         }));
+        out.extend(table.triggers.iter().rev().map(|t| entry("trigger", t.name.clone(), false, Some(t.sql.clone()), t.oid)));
     }
     out.sort_by_key(|e| e.made);
     // It is made along with the first table that needs it.

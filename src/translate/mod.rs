@@ -15,6 +15,7 @@ pub mod pragma;
 mod shared;
 mod transaction;
 pub mod tree;
+mod trigger;
 mod write;
 
 pub use bind::quote_ident as bind_ident;
@@ -152,7 +153,11 @@ fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Option
         // Indexes here are never stale.
         "REINDEX" => return plain(Action::Answer(Answer { columns: None, rows: Vec::new(), tag: "REINDEX" })),
         "ATTACH" | "DETACH" | "EXPLAIN" => return Err(ClientError::refused(&verb).at(first.at.start)),
-        "CREATE" if tokens.iter().take(4).any(|t| t.is(sql, "TRIGGER")) => return Err(ClientError::refused("CREATE TRIGGER").at(first.at.start)),
+        "CREATE" if parse::trigger::is_create(sql, &tokens) => {
+            ddl::needs_registry(catalog)?;
+            return plain(ddl::triggers(trigger::create(sql, catalog, options, misfit)?, catalog, options, "CREATE TRIGGER"));
+        }
+        "DROP" if second == "TRIGGER" => return plain(ddl::triggers(trigger::drop(sql, &tokens, catalog)?, catalog, options, "DROP TRIGGER")),
         "CREATE" if second == "VIRTUAL" => return Err(ClientError::refused("CREATE VIRTUAL TABLE").at(first.at.start)),
         "CREATE" | "ALTER" | "DROP"
             if NATIVE_OBJECTS.contains(&second.as_str()) || tokens.iter().take(4).any(|t| t.is(sql, "FUNCTION") || t.is(sql, "PROCEDURE")) =>
@@ -170,8 +175,8 @@ fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Option
     let action = action(&statement, &mut binder, &mut lower);
     *misfit = lower.misfit.take();
     let mut plan = announce(action?, binder.parameters(), params);
-    if let Action::Execute(statement) = &mut plan.action {
-        statement.may_misfit = lower.may_misfit && options.widen.is_some();
+    if let Action::Execute(made) = &mut plan.action {
+        made.may_misfit = lower.may_misfit && options.widen.is_some();
     }
     Ok(plan)
 }
@@ -291,16 +296,10 @@ pub fn catalog_from_ddl(ddl: &str) -> Result<Catalog, ClientError> {
             e.position = e.position.map(|p| p + start);
             e
         };
-        let statement = parse::parse(sql).map_err(shifted)?;
-        let ast::Statement::CreateTable(create) = &statement else {
-            translate(sql, &[], &catalog, &options).map_err(shifted)?;
-            continue;
-        };
-        let snapshot = catalog.clone();
-        let mut binder = bind::Binder::new(sql, &[], &snapshot, &options);
-        let mut lower = lower::Lower::new(&snapshot, &options);
-        catalog.add(ddl::relation_of(create, &mut binder, &mut lower).map_err(shifted)?);
+        translate(sql, &[], &catalog, &options).map_err(shifted)?;
+        catalog = overlay(sql, &catalog, &options).unwrap_or(catalog);
     }
+    catalog.version = 0;
     Ok(catalog)
 }
 
@@ -312,6 +311,13 @@ pub fn unbound(number: usize) -> ClientError {
 
 /// The catalog as it is once a DDL statement has run; None for what the catalog does not show.
 pub fn overlay(sql: &str, catalog: &Catalog, options: &Options) -> Option<Catalog> {
+    let tokens = scan::tokens(sql);
+    if parse::trigger::is_create(sql, &tokens) {
+        return trigger::create(sql, catalog, options, &mut None).ok()?.map(|after| after.numbered());
+    }
+    if tokens.first()?.is(sql, "DROP") && tokens.get(1)?.is(sql, "TRIGGER") {
+        return trigger::drop(sql, &tokens, catalog).ok()?.map(|after| after.numbered());
+    }
     let statement = parse::parse(sql).ok()?;
     let mut binder = bind::Binder::new(sql, &[], catalog, options);
     let mut lower = lower::Lower::new(catalog, options);

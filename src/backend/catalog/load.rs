@@ -1,6 +1,6 @@
 use super::sql;
 use crate::catalog::{
-    Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, affinity_of_declared, affinity_of_pg, oid,
+    Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg, oid,
 };
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
@@ -43,6 +43,7 @@ struct Declared {
 struct Registry {
     objects: HashMap<u32, String>,
     columns: HashMap<(u32, String), Declared>,
+    triggers: Vec<(u32, Trigger)>,
     meta: HashMap<String, String>,
 }
 
@@ -75,6 +76,11 @@ pub async fn load(client: &Client) -> Result<Catalog, Error> {
     each(&columns, &mut |relation, row| relation.columns.push(column(row, byte_order, relation, &registry)));
     each(&indexes, &mut |relation, row| relation.indexes.extend(index(row, &relation.columns, &registry)));
     each(&constraints, &mut constraint);
+    for (relid, trigger) in registry.triggers {
+        if let Some(&at) = at.get(&relid) {
+            relations[at].triggers.push(trigger);
+        }
+    }
 
     let mut catalog = Catalog {
         functions: functions.iter().map(|row| row.get(0)).collect(),
@@ -92,11 +98,19 @@ async fn registry(client: &Client, exists: bool) -> Result<Registry, Error> {
     if !exists {
         return Ok(Registry::default());
     }
-    let (objects, columns, meta) = tokio::try_join!(client.query(sql::OBJECTS, &[]), client.query(sql::DECLARED, &[]), client.query(sql::META, &[]))?;
+    let (objects, columns, triggers, meta) = tokio::try_join!(
+        client.query(sql::OBJECTS, &[]),
+        client.query(sql::DECLARED, &[]),
+        client.query(sql::TRIGGERS, &[]),
+        client.query(sql::META, &[])
+    )?;
+    let trigger =
+        |row: &Row| Some((row.get(0), Trigger { name: row.get(2), oid: row.get(4), number: Trigger::number_of(row.get(1))?, sql: row.get(3) }));
     let declared = |row: &Row| Declared { declared: row.get(2), collation: row.get(3), hidden: row.get::<_, Option<bool>>(4).unwrap_or_default() };
     Ok(Registry {
         objects: objects.iter().map(|row| (row.get(0), row.get(1))).collect(),
         columns: columns.iter().map(|row| ((row.get(0), row.get(1)), declared(row))).collect(),
+        triggers: triggers.iter().filter_map(trigger).collect(),
         meta: meta.iter().map(|row| (row.get(0), row.get(1))).collect(),
     })
 }

@@ -83,6 +83,11 @@ WHERE n.nspname = 'pg_catalog' OR n.nspname = ANY($1::text[])";
 pub(super) const OBJECTS: &str = "
 SELECT o.relid, o.sql FROM litewire.objects o JOIN pg_catalog.pg_class c ON c.oid = o.relid AND c.relname = o.name";
 
+/// SQLite's triggers, by the oids of their functions, in the order in which they fire.
+pub(super) const TRIGGERS: &str = "
+SELECT g.tgrelid, g.tgname::text, o.name, o.sql, o.relid FROM litewire.objects o JOIN pg_catalog.pg_trigger g ON g.tgfoid = o.relid
+WHERE o.kind = 'trigger' AND o.name IS NOT NULL AND o.sql IS NOT NULL ORDER BY g.tgname COLLATE \"C\"";
+
 /// What SQLite's DDL said of columns.
 pub(super) const DECLARED: &str = "SELECT relid, name, declared, \"collation\", hidden FROM litewire.columns";
 

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS litewire.meta (
   value text
 );
 
--- What SQLite's DDL made, by the oid of the relation; rows whose relation is gone are ignored.
+-- What SQLite's DDL made, by the oid of the relation, of a trigger by that of its function; rows whose object is gone are ignored.
 CREATE TABLE IF NOT EXISTS litewire.objects (
   relid    oid PRIMARY KEY,
   kind     text,

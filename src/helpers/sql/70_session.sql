@@ -22,3 +22,20 @@ LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message;
 END $$;
+
+-- A counter of the connection within a trigger, where it is known only once the trigger itself has changed something.
+CREATE OR REPLACE FUNCTION litewire.counter(value int8) RETURNS int8
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF value IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = 'a counter of the connection is read in a trigger before the trigger changes anything';
+  END IF;
+  RETURN value;
+END $$;
+
+-- Runs a statement for one row of many, so that its triggers have fired before the next row; `args` are its values, as text.
+CREATE OR REPLACE FUNCTION litewire.each(statement text, args text[]) RETURNS SETOF text[]
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  RETURN QUERY EXECUTE statement USING args;
+END $$;

@@ -18,7 +18,7 @@ END $$;
 CREATE OR REPLACE FUNCTION litewire.make_view(view regclass, body text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-  name constant text := (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
+  printed constant text := (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
                          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = view);
   triggers text[];
   definition text;
@@ -28,14 +28,14 @@ BEGIN
     RETURN;
   END IF;
   BEGIN
-    EXECUTE 'CREATE OR REPLACE VIEW ' || name || ' AS ' || body;
+    EXECUTE 'CREATE OR REPLACE VIEW ' || printed || ' AS ' || body;
     RETURN;
   EXCEPTION WHEN invalid_table_definition THEN
     triggers := array(SELECT pg_catalog.pg_get_triggerdef(oid) FROM pg_catalog.pg_trigger WHERE tgrelid = view AND NOT tgisinternal ORDER BY oid);
   END;
-  EXECUTE 'DROP VIEW ' || name;
-  EXECUTE 'CREATE VIEW ' || name || ' AS ' || body;
-  UPDATE litewire.objects SET relid = name::regclass WHERE relid = view;
+  EXECUTE 'DROP VIEW ' || printed;
+  EXECUTE 'CREATE VIEW ' || printed || ' AS ' || body;
+  UPDATE litewire.objects SET relid = printed::regclass WHERE relid = view;
   FOREACH definition IN ARRAY triggers LOOP
     EXECUTE definition;
   END LOOP;

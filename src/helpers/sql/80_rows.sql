@@ -29,14 +29,17 @@ BEGIN
     END IF;
   END IF;
   IF remove IS NOT NULL THEN
+    -- No DELETE trigger fires, unless triggers may be recursive.
+    PERFORM set_config('litewire.quiet', 'on', true);
     EXECUTE remove USING r, place;
+    PERFORM set_config('litewire.quiet', '', true);
   END IF;
   RETURN QUERY EXECUTE write USING r, place;
 END $$;
 
 -- Writes all rows.
 --   bulk     does it in one statement, with the rows as $1; where a key comes twice the rows are taken one by one after all
---   keeps    constraints (columns for NOT NULL, * for all) whose violation leaves the rows before it: it comes back as `failure`
+--   keeps    constraints (columns for NOT NULL, * for all) whose violation, and RAISE(FAIL), leaves the rows before it: it comes back as `failure`
 --   defers   foreign keys that are looked at when all rows are written
 CREATE OR REPLACE FUNCTION litewire.write_rows(
   shape anyelement, rows anyarray, places tid[], bulk text, probes text[], upserts text[], skip text, remove text, write text, keeps text[],
@@ -79,10 +82,10 @@ BEGIN
       BEGIN
         RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write) w;
         EXIT;
-      EXCEPTION WHEN unique_violation OR not_null_violation OR check_violation THEN
+      EXCEPTION WHEN unique_violation OR not_null_violation OR check_violation OR SQLSTATE 'LW003' THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, told = MESSAGE_TEXT, "schema" = SCHEMA_NAME, "table" = TABLE_NAME,
           "column" = COLUMN_NAME, "constraint" = CONSTRAINT_NAME;
-        IF '*' = ANY (keeps) OR coalesce(nullif("constraint", ''), "column") = ANY (keeps) THEN
+        IF state = 'LW003' OR '*' = ANY (keeps) OR coalesce(nullif("constraint", ''), "column") = ANY (keeps) THEN
           failure := json_build_object('C', state, 'M', told, 's', "schema", 't', "table", 'c', "column", 'n', "constraint");
           RETURN NEXT;
           RETURN;

@@ -59,7 +59,7 @@ impl Binder<'_> {
                 Ok(Expr { kind: Kind::Collate(Box::new(inner)), ty })
             }
             E::Exists { subquery, negated } => {
-                let query = self.query(subquery)?;
+                let query = self.inner_query(subquery)?;
                 let exists = Expr { kind: Kind::Exists(Box::new(query)), ty: Ty::plain(Class::Bool).not_null() };
                 Ok(if *negated { not(exists) } else { exists })
             }
@@ -250,7 +250,7 @@ impl Binder<'_> {
                 Ok(Expr { kind: Kind::InList(Box::new(left), list, negated), ty })
             }
             ast::InTarget::Subquery(query) => {
-                let query = self.query(query)?;
+                let query = self.inner_query(query)?;
                 if query.columns.len() != left.len() {
                     let message = format!("sub-select returns {} columns - expected {}", query.columns.len(), left.len());
                     return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(expr.span())));
@@ -332,7 +332,7 @@ impl Binder<'_> {
     }
 
     fn scalar(&mut self, query: &ast::Query) -> Bound<Expr> {
-        let query = self.query(query)?;
+        let query = self.inner_query(query)?;
         let [column] = query.columns.as_slice() else {
             let message = format!("sub-select returns {} columns - expected 1", query.columns.len());
             return Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
@@ -354,6 +354,9 @@ impl Binder<'_> {
         let (schema, name) = split_name(&function.name)?;
         let span = name.span;
         let name = name.value.to_ascii_lowercase();
+        if name == "raise" {
+            return self.raise(function, span);
+        }
         let mut call =
             Call { function: Callee::Native(unnamed()), args: Vec::new(), star: false, distinct: false, order: Vec::new(), filter: None, over: None };
         match &function.args {

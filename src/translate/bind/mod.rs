@@ -2,6 +2,7 @@
 
 mod expr;
 mod query;
+mod raise;
 mod scope;
 mod system;
 mod view;
@@ -9,7 +10,7 @@ mod window;
 
 pub use expr::compare;
 pub use query::{plain_query, plain_select, unique};
-pub use scope::{Scope, Source};
+pub use scope::{OUTSIDE, Scope, Source};
 pub use view::columns_of_view;
 
 use super::parse::scan::{self, Kind as TokenKind};
@@ -21,6 +22,7 @@ use crate::catalog::{Affinity, Catalog, Relation};
 use crate::error::{ClientError, SqlState};
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 use sqlparser::tokenizer::Span;
+use std::cell::Cell;
 
 /// What a bind function gives.
 pub type Bound<T> = Result<T, ClientError>;
@@ -50,6 +52,12 @@ pub struct Binder<'a> {
     expanded: usize,
     /// What the text mentions, where that is asked for.
     pub mentions: Option<std::cell::RefCell<Vec<Mention>>>,
+    /// Within a trigger's program: NEW and OLD, reached by a qualified name alone.
+    pub rows: Option<Scope>,
+    /// Is it a trigger of the database `main`, which sees nothing else?
+    pub in_main: bool,
+    /// The outermost scope that a name was found in.
+    reach: Cell<usize>,
 }
 
 /// A place of the text where something is named.
@@ -90,6 +98,9 @@ impl<'a> Binder<'a> {
             views: Vec::new(),
             expanded: 0,
             mentions: None,
+            rows: None,
+            in_main: false,
+            reach: Cell::new(usize::MAX),
         }
     }
 
@@ -133,8 +144,9 @@ impl<'a> Binder<'a> {
     /// The relation of a name, which may carry a schema.
     pub fn relation(&self, name: &ObjectName) -> Bound<&'a Relation> {
         let (schema, table) = split_name(name)?;
-        // A view's names are those of its own schema; a temporary one sees everything.
-        let schema = schema.or_else(|| self.views.last().filter(|v| !v.is_temporary()).map(|_| "main".to_owned()));
+        // The names of a view, or of a trigger, are those of its own schema; a temporary one sees everything.
+        let own = self.views.last().map_or(self.in_main, |v| !v.is_temporary());
+        let schema = schema.or_else(|| own.then(|| "main".to_owned()));
         self.catalog.relation_in(schema.as_deref(), &table.value).ok_or_else(|| {
             let qualified = schema.map_or(String::new(), |s| format!("{s}."));
             ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {qualified}{}", table.value)).at(self.at(table.span))

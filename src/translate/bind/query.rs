@@ -597,7 +597,7 @@ fn order_term(item: &ast::OrderByExpr, expr: Expr, result: Option<usize>) -> Ord
 
 /// A query of nothing but a body.
 pub fn plain_query(body: Body, columns: Vec<ResultColumn>, many: bool) -> Query {
-    Query { recursive: false, ctes: Vec::new(), body, order: Vec::new(), limit: None, offset: None, columns, many }
+    Query { recursive: false, ctes: Vec::new(), body, order: Vec::new(), limit: None, offset: None, columns, many, correlated: false }
 }
 
 /// A SELECT of nothing but its items.

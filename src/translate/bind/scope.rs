@@ -3,8 +3,11 @@
 use super::{Binder, Bound, Mentioned, quote_ident};
 use crate::catalog::{Relation, oid};
 use crate::error::{ClientError, SqlState};
-use crate::translate::tree::{Column, Expr, Kind, Origin, Ty};
-use sqlparser::ast::Ident;
+use crate::translate::tree::{Column, Expr, Kind, Origin, Query, Ty};
+use sqlparser::ast::{self, Ident};
+
+/// The depth of NEW and OLD, which are outside every query.
+pub const OUTSIDE: usize = u16::MAX as usize;
 
 /// One query's names.
 #[derive(Debug, Default)]
@@ -148,20 +151,42 @@ impl Binder<'_> {
                 if let Kind::Column(column) = &mut expr.kind {
                     column.depth = depth;
                 }
+                self.reached(depth);
                 return Ok(Some(expr));
             }
             if table.is_none()
                 && let Some((_, expr)) = scope.aliases.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(&name.value))
             {
+                self.reached(depth);
                 return Ok(Some(expr.clone()));
             }
         }
-        Ok(None)
+        let Some((rows, table)) = self.rows.as_ref().zip(table) else { return Ok(None) };
+        let mut found = rows.find(Some(table), &name.value).unwrap_or_default();
+        if let Some(Expr { kind: Kind::Column(column), .. }) = &mut found {
+            column.depth = OUTSIDE;
+        }
+        Ok(found)
+    }
+
+    /// Notes how far out a name was found.
+    fn reached(&self, depth: usize) {
+        self.reach.set(self.reach.get().min(self.scopes.len() - 1 - depth));
+    }
+
+    /// Binds a subquery of an expression, and sees whether it depends on the row of a query around it.
+    pub fn inner_query(&mut self, query: &ast::Query) -> Bound<Query> {
+        let (before, around) = (self.reach.replace(usize::MAX), self.scopes.len());
+        let bound = self.query(query);
+        let reach = self.reach.get();
+        self.reach.set(before.min(reach));
+        Ok(Query { correlated: reach < around, ..bound? })
     }
 
     fn mention_column(&self, table: Option<&Ident>, name: &Ident, expr: &Expr) {
         let Kind::Column(Column { origin: Some(origin), depth, source, .. }) = expr.kind else { return };
-        let found = self.mentions.as_ref().and_then(|_| self.scopes.iter().rev().nth(depth)?.sources.get(source));
+        let scope = || if depth == OUTSIDE { self.rows.as_ref() } else { self.scopes.iter().rev().nth(depth) };
+        let found = self.mentions.as_ref().and_then(|_| scope()?.sources.get(source));
         // A subquery's column is named by the subquery; `rowid` is nobody's own name.
         let Some(found) = found.filter(|f| f.relation == Some(origin.0)) else { return };
         if !found.aliased

@@ -143,6 +143,11 @@ impl<'a> Altering<'a> {
                     copy.sql = Some(text);
                 }
             }
+            for (trigger, copy) in relation.triggers.iter().zip(&mut copy.triggers) {
+                if let Some(text) = edit("trigger", &trigger.name, relation, &trigger.sql)? {
+                    copy.sql = text;
+                }
+            }
         }
         Ok((relations, steps))
     }
@@ -160,6 +165,9 @@ impl<'a> Altering<'a> {
             }
             for index in &relation.indexes {
                 index.sql.as_deref().map_or(Ok(()), |sql| holds("index", &index.name, relation, sql))?;
+            }
+            for trigger in &relation.triggers {
+                holds("trigger", &trigger.name, relation, &trigger.sql)?;
             }
         }
         Ok(())
@@ -202,6 +210,7 @@ impl<'a> Altering<'a> {
             Some(sql) => {
                 let indexes = relations[self.index].indexes.clone();
                 let mut made = self.reread(sql, &was, " after rename")?;
+                made.triggers.clone_from(&relations[self.index].triggers);
                 for index in made.indexes.iter_mut().filter(|i| i.sql.is_some()) {
                     index.sql = indexes.iter().find(|i| i.name == index.name).and_then(|i| i.sql.clone());
                 }

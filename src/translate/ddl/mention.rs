@@ -3,12 +3,15 @@
 use crate::catalog::{Catalog, Relation};
 use crate::error::ClientError;
 use crate::translate::bind::{Binder, Bound, Mention, Mentioned, Scope, Source, split_name};
-use crate::translate::{Options, parse};
+use crate::translate::{Options, parse, trigger};
 use sqlparser::ast::{ColumnOption, CreateIndex, CreateTable, Expr, ForeignKeyConstraint, Ident, IndexColumn, Statement, TableConstraint};
 use std::cell::RefCell;
 
-/// The mentions of a table's, view's or index's text.
+/// The mentions of a table's, view's, index's or trigger's text.
 pub(super) fn mentions(sql: &str, relation: &Relation, catalog: &Catalog, options: &Options) -> Bound<Vec<Mention>> {
+    if parse::trigger::is_create(sql, &parse::scan::tokens(sql)) {
+        return trigger::mentions(sql, relation, catalog, options);
+    }
     let mut binder = Binder::new(sql, &[], catalog, options);
     binder.mentions = Some(RefCell::default());
     match parse::parse(sql)? {

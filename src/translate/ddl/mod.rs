@@ -15,7 +15,7 @@ mod widen;
 use super::bind::{Binder, Bound, quote_ident, split_name};
 use super::lower::{Lower, literal_text};
 use super::plan::{Statement, Template};
-use super::{Action, Answer};
+use super::{Action, Answer, Options};
 use crate::catalog::{Catalog, Relation, RelationKind, TEMPORARY};
 use crate::error::{ClientError, SqlState};
 use sqlparser::ast;
@@ -24,6 +24,7 @@ pub use create::relation_of;
 pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
 pub use index::{IndexKey, index_keys};
 pub use types::COLUMN_TYPES;
+pub use view::typed as typed_views;
 pub use widen::{may_widen, widen, widening};
 
 /// What a DDL statement does.
@@ -38,8 +39,10 @@ struct Change {
 
 impl Change {
     /// The catalog as it is afterwards.
-    fn catalog(self, before: &Catalog) -> (Vec<String>, Vec<String>, Catalog) {
-        (self.steps, self.touched, before.with_relations(self.relations))
+    fn catalog(self, before: &Catalog, options: &Options) -> (Vec<String>, Vec<String>, Catalog) {
+        let mut after = before.with_relations(self.relations);
+        view::typed(&mut after, options);
+        (self.steps, self.touched, after)
     }
 }
 
@@ -65,12 +68,14 @@ pub fn action<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &m
         Err(error) => return Some(Err(error)),
     };
     let (tag, Some(change)) = made else { return Some(Ok(done(made.0))) };
-    let (mut steps, touched, after) = change.catalog(before);
+    let (mut steps, touched, after) = change.catalog(before, binder.options);
     let temporary = before.shared().eq(after.shared());
     if before.helpers.is_some() && !touched.is_empty() && !temporary {
         view::around(&mut steps, &touched, before, &after, binder.options);
         steps.extend(foreign::wanting(&touched, &after, binder.options));
     }
+    // What a trigger's text means may have changed.
+    steps.extend(super::trigger::steps(before, &after, binder.options));
     Some(Ok(Action::Execute(Box::new(Statement { temporary, ..block(&steps, tag) }))))
 }
 
@@ -78,7 +83,7 @@ pub fn action<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &m
 pub fn applied<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Option<Catalog> {
     let before = binder.catalog;
     let (_, change) = change(statement, binder, lower)?.ok()?;
-    Some(change?.catalog(before).2)
+    Some(change?.catalog(before, binder.options).2)
 }
 
 /// A statement of several steps that stand or fall together.
@@ -93,8 +98,19 @@ fn block(steps: &[String], tag: &'static str) -> Statement {
     }
 }
 
+/// A change of triggers.
+pub fn triggers(change: super::trigger::Change, catalog: &Catalog, options: &Options, tag: &'static str) -> Action {
+    match change {
+        Some(after) => {
+            let temporary = catalog.shared().eq(after.shared());
+            Action::Execute(Box::new(Statement { temporary, ..block(&super::trigger::steps(catalog, &after, options), tag) }))
+        }
+        None => done(tag),
+    }
+}
+
 /// A text between quotes that it cannot contain.
-fn in_quotes(body: &str) -> String {
+pub fn in_quotes(body: &str) -> String {
     let mut quote = String::from("$lw$");
     while body.contains(&quote) {
         quote.insert(quote.len() - 1, 'x');
@@ -173,7 +189,7 @@ fn named_otherwise(name: &str, schema: &str, if_not_exists: bool, at: usize, cat
 }
 
 /// DDL keeps SQLite's own text, for which the registry is needed.
-fn needs_registry(catalog: &Catalog) -> Bound<()> {
+pub fn needs_registry(catalog: &Catalog) -> Bound<()> {
     if catalog.helpers.is_some() {
         return Ok(());
     }

@@ -20,6 +20,7 @@ pub(super) fn remade(old: &Relation, sql: &str, was: &dyn Fn(&str) -> String, ca
     made.schema.clone_from(&old.schema);
     made.sql = Some(sql.to_owned());
     made.may_select = old.may_select;
+    made.triggers.clone_from(&old.triggers);
     let before: Vec<Option<usize>> =
         made.columns.iter().map(|c| old.columns.iter().position(|o| o.name.eq_ignore_ascii_case(&was(&c.name)))).collect();
     for (column, at) in made.columns.iter_mut().zip(&before) {

@@ -87,6 +87,32 @@ pub(super) fn around(steps: &mut Vec<String>, touched: &[String], before: &Catal
     }
 }
 
+/// Gives the columns of the views that have triggers the types that the backend gives them.
+pub fn typed(catalog: &mut Catalog, options: &Options) {
+    for at in 0..catalog.relations.len() {
+        let relation = &catalog.relations[at];
+        if relation.view_text().is_none() || relation.triggers.is_empty() {
+            continue;
+        }
+        let Ok(query) = Binder::new("", &[], catalog, options).view_of(relation) else { continue };
+        let classes = query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class });
+        let classes: Vec<Class> = classes.collect();
+        for (column, class) in catalog.relations[at].columns.iter_mut().zip(classes) {
+            (column.dynamic, column.opaque) = (class == Class::Dynamic, false);
+            (column.type_oid, column.type_name) = match class {
+                Class::Bool => (oid::BOOL, "boolean".to_owned()),
+                Class::Integer => (oid::INT8, "bigint".to_owned()),
+                Class::Real => (oid::FLOAT8, "double precision".to_owned()),
+                Class::Number => (oid::NUMERIC, "numeric".to_owned()),
+                Class::Blob => (oid::BYTEA, "bytea".to_owned()),
+                Class::Dynamic => (oid::JSONB, super::widen::ANY.to_owned()),
+                Class::Native(oid) => (oid, column.type_name.clone()),
+                Class::Null | Class::Param | Class::Text => (oid::TEXT, "text".to_owned()),
+            };
+        }
+    }
+}
+
 /// The names of a view's columns and the backend's text of it; None when it does not hold.
 fn body(relation: &Relation, catalog: &Catalog, options: &Options) -> Option<(Vec<String>, String)> {
     let mut binder = Binder::new("", &[], catalog, options);

@@ -14,7 +14,7 @@ use crate::translate::bind::{Binder, Bound, quote_ident};
 use crate::translate::lower::{Lower, Misfit, literal_text};
 use crate::translate::parse::{self, scan};
 use crate::translate::tree::{Class, Ty};
-use crate::translate::{Action, Options, Plan, Widening};
+use crate::translate::{Action, Options, Plan, Widening, trigger};
 use sqlparser::ast;
 use std::sync::Arc;
 
@@ -159,8 +159,12 @@ pub fn widen(catalog: &Catalog, misfits: &[Misfit], options: &Options, refusal: 
         let default = made.columns.iter().find(|c| c.name == column.name).and_then(|c| c.default.as_ref());
         after.extend(default.map(|d| format!("ALTER TABLE {printed} ALTER COLUMN {name} SET DEFAULT ({d})")));
     }
+    let (gone, again) = trigger::watching(table, &columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>());
+    before.extend(gone);
+    after.extend(again);
     let mut steps: Vec<String> = before.into_iter().chain([format!("ALTER TABLE {printed} {}", changes.join(", "))]).chain(after).collect();
     super::view::around(&mut steps, std::slice::from_ref(&table.name), catalog, &widened, options);
+    steps.extend(trigger::steps(catalog, &widened, options));
     let limit = options.widen.unwrap_or_default();
     let raise = format!("RAISE EXCEPTION USING ERRCODE = '{}', MESSAGE = {}", refusal.state.as_str(), literal_text(&refusal.message));
     let names = columns.iter().map(|c| literal_text(&c.name)).collect::<Vec<_>>().join(", ");

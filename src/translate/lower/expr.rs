@@ -1,10 +1,10 @@
 //! Operators, CASE, CAST, LIKE, calls.
 
-use super::{Frag, Lower, Lowered, fill, literal_text, slot};
+use super::{CHANGES_VARIABLE, Frag, Lower, Lowered, ROWID_VARIABLE, fill, literal_text, slot};
 use crate::catalog::Affinity;
 use crate::error::ClientError;
 use crate::translate::plan::Source;
-use crate::translate::tree::{BinaryOp, Callee, Class, CompareOp, Expr, Kind};
+use crate::translate::tree::{BinaryOp, Callee, Class, CompareOp, Expr, Kind, Raise};
 use crate::value::Value;
 
 impl Lower<'_> {
@@ -44,6 +44,7 @@ impl Lower<'_> {
             },
             Kind::Subquery(query) => self.scalar_query(query),
             Kind::Counter(source) => self.counter(source, e.ty.class),
+            Kind::Raise(kind, message) => self.raise(*kind, message.as_deref()),
             Kind::Literal { .. } | Kind::Param(_) => self.natural(e),
             // What is left are predicates, whose carrier is bool.
             _ => self.predicate(e, false),
@@ -80,6 +81,9 @@ impl Lower<'_> {
                 Ok(fill(&test, &[&inner]))
             }
             Kind::InList(left, list, negated) => self.in_list(left, list, *negated),
+            Kind::InQuery(_, query, _) if self.beforehand.is_some() && !query.correlated => {
+                Err(ClientError::refused("IN (SELECT …) for the rows of a table with triggers"))
+            }
             Kind::InQuery(left, query, negated) => self.in_query(left, query, *negated),
             Kind::Like { text, pattern, escape, negated, sensitive } => {
                 let like = self.like(text, pattern, *escape, *sensitive)?;
@@ -87,8 +91,8 @@ impl Lower<'_> {
             }
             Kind::Glob(text, pattern) => self.glob(text, pattern),
             Kind::Exists(query) => {
-                let query = self.subquery(query)?;
-                Ok(fill("EXISTS ({})", &[&query]))
+                let text = self.subquery(query)?;
+                Ok(self.once(query, fill("EXISTS ({})", &[&text]), "bool"))
             }
             _ => self.operator(e),
         }
@@ -98,10 +102,28 @@ impl Lower<'_> {
         if !self.stored {
             return Ok(slot(source.clone(), super::convert::demand_of(class)));
         }
-        match source {
-            Source::Now(call) => crate::translate::functions::stored_date(self, call),
+        match (source, &mut self.program) {
+            (Source::Now(call), _) => crate::translate::functions::stored_date(self, call),
+            (Source::LastInsertRowid | Source::Changes, Some(program)) => {
+                program.counts = true;
+                let variable = if *source == Source::Changes { CHANGES_VARIABLE } else { ROWID_VARIABLE };
+                self.call("counter", &[&Frag::text(variable)])
+            }
             _ => Err(ClientError::refused("a counter of the connection in a stored expression")),
         }
+    }
+
+    fn raise(&mut self, kind: Raise, message: Option<&Expr>) -> Lowered {
+        let state = match kind {
+            Raise::Ignore => return self.call("raise_error", &[&Frag::text("'LW001', ''")]),
+            Raise::Rollback => "'LW002'",
+            // With nothing done yet there is nothing that FAIL would keep.
+            Raise::Fail if self.program.is_some_and(|p| p.untouched) => "CASE WHEN pg_trigger_depth() > 1 THEN '0A000' ELSE 'LW003' END",
+            Raise::Fail => "'0A000'",
+            Raise::Abort => "'23000'",
+        };
+        let message = message.map_or_else(|| Ok(Frag::text("''")), |m| self.text(m))?;
+        self.call("raise_error", &[&Frag::text(state), &fill("coalesce({}, '')", &[&message])])
     }
 
     fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr, class: Class) -> Lowered {

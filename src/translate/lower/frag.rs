@@ -20,6 +20,11 @@ impl Frag {
         Frag { template: Template::fixed(text) }
     }
 
+    /// A template as a piece.
+    pub fn of(template: Template) -> Self {
+        Frag { template }
+    }
+
     /// A slot.
     pub fn slot(source: Source, demand: Demand) -> Self {
         let mut template = Template::default();
@@ -112,6 +117,14 @@ pub fn quoted(piece: &Frag) -> Frag {
         }
     }
     out.push(")");
+    out
+}
+
+/// A piece between two texts, which may have braces of their own.
+pub fn wrapped(before: &str, piece: &Frag, after: &str) -> Frag {
+    let mut out = Frag::text(before);
+    out.append(piece);
+    out.push(after);
     out
 }
 

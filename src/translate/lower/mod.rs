@@ -9,7 +9,7 @@ mod frag;
 mod query;
 
 pub use convert::literal_text;
-pub use frag::{Frag, fill, quoted};
+pub use frag::{Frag, fill, quoted, wrapped};
 pub use query::out_kind;
 
 use super::tree::{Bare, Expr};
@@ -35,6 +35,10 @@ pub struct Lower<'a> {
     pub misfit: Option<Misfit>,
     /// May a value turn out not to fit its column when the statement runs?
     pub may_misfit: bool,
+    /// The trigger whose program is lowered.
+    pub program: Option<Program>,
+    /// Where a statement is run row by row: the subqueries that are the same for every row are computed beforehand.
+    pub beforehand: Option<Beforehand>,
     groups: Vec<Option<Group>>,
 }
 
@@ -49,6 +53,51 @@ pub struct Misfit {
     pub column: String,
 }
 
+/// What a trigger's program has of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Program {
+    /// Has nothing been changed when this step runs, unless the trigger is itself fired by a trigger?
+    pub untouched: bool,
+    /// Was a counter of the connection read?
+    pub counts: bool,
+    /// Did this step become a loop, which counts for itself?
+    pub loops: bool,
+}
+
+/// Values that are computed before the first row, as SQLite computes a subquery that is not correlated once.
+#[derive(Debug, Default)]
+pub struct Beforehand {
+    /// How a value is reached: the number of the first, or None in a trigger's function.
+    pub first: Option<usize>,
+    /// Each value, and its type.
+    pub values: Vec<(Frag, &'static str)>,
+}
+
+impl Beforehand {
+    /// A value's name among those of the row at hand.
+    pub fn name(at: usize) -> String {
+        format!("\"_s{at}\"")
+    }
+
+    fn add(&mut self, value: Frag, ty: &'static str) -> Frag {
+        let at = self.values.len();
+        self.values.push((value, ty));
+        Frag::text(match self.first {
+            Some(first) => format!("(($1)[{}])::{ty}", first + at),
+            None => format!("{ROW_VARIABLE}.{}", Self::name(at)),
+        })
+    }
+}
+
+/// The record of a trigger's function that holds the row at hand.
+pub const ROW_VARIABLE: &str = "\"_lw_row\"";
+/// The record of a trigger's function that holds what a statement returns.
+pub const GOT_VARIABLE: &str = "\"_lw_got\"";
+/// The variable of a trigger's function that holds last_insert_rowid().
+pub const ROWID_VARIABLE: &str = "_lw_rowid";
+/// The variable of a trigger's function that holds changes().
+pub const CHANGES_VARIABLE: &str = "_lw_changes";
+
 /// An aggregate query whose result expressions are being lowered.
 #[derive(Debug, Clone)]
 struct Group {
@@ -59,7 +108,7 @@ struct Group {
 impl<'a> Lower<'a> {
     /// A lowering for one statement.
     pub fn new(catalog: &'a Catalog, options: &'a Options) -> Self {
-        Lower { catalog, options, stored: false, params: &[], misfit: None, may_misfit: false, groups: Vec::new() }
+        Lower { catalog, options, stored: false, params: &[], misfit: None, may_misfit: false, program: None, beforehand: None, groups: Vec::new() }
     }
 
     /// What is known of a parameter; None when nothing is.

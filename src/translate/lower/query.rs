@@ -37,6 +37,20 @@ impl Lower<'_> {
 
     /// A scalar subquery: its first row.
     pub(super) fn scalar_query(&mut self, query: &Query) -> Lowered {
+        let value = self.first_row(query)?;
+        let ty = query.columns.first().map_or("text", |c| self.type_name(c.ty.class));
+        Ok(self.once(query, value, ty))
+    }
+
+    /// A value that is the same for every row, computed beforehand where rows are done one by one.
+    pub(super) fn once(&mut self, query: &Query, value: Frag, ty: &'static str) -> Frag {
+        match &mut self.beforehand {
+            Some(beforehand) if !query.correlated => beforehand.add(value, ty),
+            _ => value,
+        }
+    }
+
+    fn first_row(&mut self, query: &Query) -> Lowered {
         let inner = self.subquery(query)?;
         if query.many && query.limit.is_none() && query.offset.is_none() {
             return Ok(fill("({} LIMIT 1)", &[&inner]));

@@ -5,6 +5,7 @@ pub mod dialect;
 pub mod fingerprint;
 mod lex;
 pub mod scan;
+pub mod trigger;
 
 pub use conflict::{Declared, Resolution, Upsert, declared, upserts};
 pub use lex::{Exclude, exclusions};

@@ -94,6 +94,21 @@ pub enum Kind {
     Collate(Box<Expr>),
     /// A hidden value of the session: see [`super::Source`].
     Counter(super::Source),
+    /// RAISE() in a trigger's program, with its message.
+    Raise(Raise, Option<Box<Expr>>),
+}
+
+/// What RAISE() does (lang_createtrigger.html §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raise {
+    /// The row is left alone, and the statement goes on with the next one.
+    Ignore,
+    /// An error that undoes the statement.
+    Abort,
+    /// An error that keeps what the statement has done so far.
+    Fail,
+    /// An error that undoes the transaction.
+    Rollback,
 }
 
 /// A column reference.
@@ -323,6 +338,8 @@ pub struct Query {
     pub columns: Vec<ResultColumn>,
     /// Can it yield more than one row?
     pub many: bool,
+    /// A subquery of an expression: does it depend on the row of a query around it?
+    pub correlated: bool,
 }
 
 /// A column of a query's result.
@@ -432,6 +449,7 @@ impl Expr {
             | Kind::NativeCast(e, _)
             | Kind::Collate(e)
             | Kind::NumericAffinity(e) => vec![e],
+            Kind::Raise(_, message) => message.iter().map(|m| &**m).collect(),
             Kind::IsTruth { expr, .. } => vec![expr],
             Kind::Binary(_, a, b) | Kind::Compare(_, a, b) | Kind::Glob(a, b) | Kind::NativeOp(_, a, b) => vec![a, b],
             Kind::Like { text, pattern, .. } => vec![text, pattern],

@@ -1,13 +1,14 @@
 //! INSERT (lang_insert.html), REPLACE, and ON CONFLICT (lang_upsert.html).
 
 use super::keys::{Key, Part, keys, targeted};
-use super::rows::{Row, wrapped};
+use super::rows::Row;
 use super::store::{store, stored};
 use super::{Write, quote_ident};
-use crate::catalog::Column;
+use crate::catalog::{Column, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Source, split_name};
-use crate::translate::lower::{Frag, Lower, fill, literal_text};
+use crate::translate::lower::{Frag, Lower, fill, literal_text, wrapped};
+use crate::translate::parse::trigger::Event;
 use crate::translate::parse::{self, Declared, Resolution, Upsert, scan};
 use crate::translate::plan::{Hidden, Statement};
 use crate::translate::tree::{Class, Expr, Query, Ty};
@@ -42,6 +43,7 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     let listed: Vec<ast::Ident> = insert.columns.iter().map(|c| split_name(c).map(|(_, i)| i.clone())).collect::<Bound<_>>()?;
     let upserts = parse::upserts(binder.sql)?;
     let mut write = Write::new(name, alias, binder, lower)?;
+    write.writable(Event::Insert, &[])?;
     let columns: Vec<usize> = if insert.source.is_none() {
         Vec::new()
     } else if listed.is_empty() {
@@ -122,8 +124,19 @@ impl Insert<'_, '_, '_> {
         out.rolls_back = self.rolls_back(&met, &not_null);
         let mixed = self.or.is_none() && (met.iter().any(|(_, r)| *r != Resolution::Abort) || not_null.iter().any(|(_, r)| *r != Resolution::Abort));
         let plain = self.or.unwrap_or(Resolution::Abort);
+        let is_view = self.write.table.kind != RelationKind::Table;
+        if is_view && !upserts.is_empty() {
+            return Err(ClientError::new(SqlState::WRONG_OBJECT, "cannot UPSERT a view"));
+        }
+        if self.or.is_some() {
+            self.write.not_overridden(Event::Insert, &[])?;
+        }
 
-        let text = if !upserts.is_empty() {
+        let text = if is_view {
+            self.native(rows, None, false, &mut out)?
+        } else if many && self.fires(upserts) {
+            self.one_by_one(rows, upserts, &met, &not_null, &mut out)?
+        } else if !upserts.is_empty() {
             let native = !mixed && matches!(plain, Resolution::Abort | Resolution::Rollback);
             match upserts {
                 [only] if native && (only.update.is_none() || !many) => match self.clause(only)? {
@@ -141,7 +154,7 @@ impl Insert<'_, '_, '_> {
                 Resolution::Fail if many => self.one_by_one(rows, upserts, &met, &not_null, &mut out)?,
                 Resolution::Replace if met.is_empty() => self.native(rows, None, false, &mut out)?,
                 Resolution::Replace => match met.as_slice() {
-                    [(key, _)] if !many && key.is_plain() && !self.write.is_referred_to() => {
+                    [(key, _)] if !many && self.replaces_in_place(key) => {
                         let clause = self.replacing(key);
                         self.native(rows, Some(clause), false, &mut out)?
                     }
@@ -151,7 +164,24 @@ impl Insert<'_, '_, '_> {
             }
         };
         out.template = text.into_template();
+        if is_view {
+            out.tag = Some("INSERT 0 0");
+        }
         Ok(out)
+    }
+
+    /// Does the INSERT, or the UPDATE of an upsert, fire a trigger?
+    fn fires(&self, upserts: &[Upsert]) -> bool {
+        let updates = upserts.iter().filter_map(|u| u.update.as_ref()).any(|(set, _)| {
+            let set = self.write.assigned_names(set).unwrap_or_default();
+            self.write.fires(Event::Update, &set)
+        });
+        updates || self.write.fires(Event::Insert, &[])
+    }
+
+    /// May the row that a REPLACE meets become the new one? Not where somebody would see that it was not deleted.
+    fn replaces_in_place(&self, key: &Key) -> bool {
+        key.is_plain() && !self.write.is_referred_to() && self.write.table.triggers.is_empty()
     }
 
     /// Can a new row have a key that another has? Not where a column of it is left to be NULL, or to be numbered.
@@ -273,7 +303,7 @@ impl Insert<'_, '_, '_> {
                 text.push(" OVERRIDING SYSTEM VALUE");
             }
             text.push(" ");
-            text.append(&if ignores { self.ignorable(&names, &source) } else { source });
+            text.append(&if ignores { self.ignorable(&names, &source)? } else { source });
         }
         text.append(&clause.unwrap_or_default());
         let hidden = self.hidden(upserts);
@@ -289,14 +319,15 @@ impl Insert<'_, '_, '_> {
     }
 
     /// OR IGNORE leaves out rows that break NOT NULL or CHECK, too (lang_conflict.html).
-    fn ignorable(&self, names: &[String], source: &Frag) -> Frag {
+    fn ignorable(&self, names: &[String], source: &Frag) -> Bound<Frag> {
         let not_null = self.not_null();
         let given = not_null.iter().filter(|(c, _)| self.columns.contains(c));
         let mut tests: Vec<String> = given.map(|(c, _)| format!("{} IS NOT NULL", quote_ident(&self.write.table.columns[*c].name))).collect();
         tests.extend(self.write.table.checks.iter().map(|(_, c)| format!("({c}) IS NOT FALSE")));
         if tests.is_empty() {
-            return source.clone();
+            return Ok(source.clone());
         }
+        self.write.not_before(Event::Insert)?;
         // A list of nothing but NULLs has no types of its own. No length is given, for a cast would cut silently what the column refuses.
         let typed = self.columns.iter().map(|c| {
             let column = &self.write.table.columns[*c];
@@ -305,7 +336,7 @@ impl Insert<'_, '_, '_> {
             format!("{name}::{ty} AS {name}")
         });
         let head = format!("SELECT * FROM (SELECT {} FROM (", typed.collect::<Vec<_>>().join(", "));
-        wrapped(&head, source, &format!(") AS \"_r\"({})) AS \"_v\" WHERE {}", names.join(", "), tests.join(" AND ")))
+        Ok(wrapped(&head, source, &format!(") AS \"_r\"({})) AS \"_v\" WHERE {}", names.join(", "), tests.join(" AND "))))
     }
 
     /// REPLACE over one key: the row in the way gets every column anew.
@@ -346,7 +377,10 @@ impl Insert<'_, '_, '_> {
 
     fn update_clause(&mut self, key: usize, update: &(Vec<ast::Assignment>, Option<ast::Expr>)) -> Bound<Frag> {
         let mut out = Frag::text(format!(" ON CONFLICT {} DO UPDATE SET ", self.keys[key].target(self.write.table)));
-        let mut excluded = Source::of_relation(self.write.table, "excluded");
+        let mut excluded = match self.write.binder.catalog.index_of(self.write.table) {
+            Some(at) => Source { aliased: true, ..Source::of_origin(self.write.table, at, "excluded") },
+            None => Source::of_relation(self.write.table, "excluded"),
+        };
         excluded.printed = "excluded".to_owned();
         // A bare column means the table's; the row that was refused is reached by `excluded` alone.
         let outer = super::super::bind::Scope { sources: vec![excluded], ..Default::default() };
@@ -420,10 +454,14 @@ impl Insert<'_, '_, '_> {
         let only_keys = row.skips.is_empty() && row.ignores.is_empty() && row.keeps.is_empty();
         let bulk = match (upserts, clauses.as_slice(), row.removes.as_slice()) {
             ([_], [clause], []) if row.upserts.len() == 1 => Some(clause.clone()),
-            ([], [], [key]) if met.len() == 1 && key.is_plain() && !self.write.is_referred_to() => Some(self.replacing(key)),
+            ([], [], [key]) if met.len() == 1 && self.replaces_in_place(key) => Some(self.replacing(key)),
             _ => None,
         };
-        row.bulk = bulk.filter(|_| many && only_keys).map(|clause| returned(&all, &clause, &is_new, self));
+        let fires = self.fires(upserts);
+        row.bulk = bulk.filter(|_| many && only_keys && !fires).map(|clause| returned(&all, &clause, &is_new, self));
+        if fires {
+            self.write.one_by_one_with_triggers(&mut row, Event::Insert)?;
+        }
         let source = self.source(rows)?;
         let write = returned(&one, &Frag::default(), "true", self);
         self.write.by_row(&source, &row, &write, false, self.returning, out)

@@ -1,16 +1,17 @@
 //! INSERT, UPDATE and DELETE: bound against their table, stored with its columns' affinity, counted for the connection.
 
+mod each;
 mod insert;
 mod keys;
 mod modify;
 mod rows;
 mod store;
 
-use super::bind::{Binder, Bound, Source, quote_ident, quote_relation};
+use super::bind::{Binder, Bound, Mentioned, Source, quote_ident, quote_relation, split_name};
 use super::lower::{Frag, Lower};
 use super::plan::{Columns, Hidden, OutColumn, Statement};
 use super::tree::Expr;
-use crate::catalog::{Relation, RelationKind};
+use crate::catalog::Relation;
 use crate::error::{ClientError, SqlState};
 use sqlparser::ast::{self, SelectItem};
 
@@ -34,14 +35,20 @@ pub fn write<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &mu
 impl<'a, 'b> Write<'a, 'b> {
     fn new(name: &ast::ObjectName, alias: Option<&str>, binder: &'b mut Binder<'a>, lower: &'b mut Lower<'a>) -> Bound<Self> {
         let table = binder.relation(name)?;
-        if table.kind != RelationKind::Table {
-            let message = format!("cannot modify {} because it is a view", table.name);
-            return Err(ClientError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        if binder.rows.is_some() && name.0.len() > 1 {
+            let message = "qualified table names are not allowed on INSERT, UPDATE, and DELETE statements within triggers";
+            return Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
         }
-        let mut source = Source::of_relation(table, alias.unwrap_or(&table.name));
-        if alias.is_none() {
-            source.name.clone_from(&table.name);
-        }
+        // A trigger may store what its own table's columns cannot hold.
+        lower.may_misfit |= !table.triggers.is_empty();
+        let called = alias.unwrap_or(&table.name);
+        let source = match binder.catalog.index_of(table) {
+            Some(at) => {
+                binder.mention(split_name(name)?.1.span, Mentioned::Relation(at));
+                Source { aliased: alias.is_some(), ..Source::of_origin(table, at, called) }
+            }
+            None => Source::of_relation(table, called),
+        };
         binder.scopes.push(super::bind::Scope { sources: vec![source], ..Default::default() });
         Ok(Write { binder, lower, table })
     }
@@ -59,6 +66,9 @@ impl<'a, 'b> Write<'a, 'b> {
     /// A column of the table, by a name that may be one of the rowid's.
     fn column(&self, name: &ast::Ident) -> Bound<usize> {
         if let Some((at, _)) = self.table.column(&name.value) {
+            if let Some(table) = self.binder.catalog.index_of(self.table) {
+                self.binder.mention(name.span, Mentioned::Column((table, at)));
+            }
             return Ok(at);
         }
         if ["rowid", "oid", "_rowid_"].iter().any(|r| r.eq_ignore_ascii_case(&name.value))
@@ -72,10 +82,10 @@ impl<'a, 'b> Write<'a, 'b> {
 
     /// RETURNING: the client's columns, then the hidden ones.
     fn returning(&mut self, items: Option<&[SelectItem]>, hidden: Vec<(Frag, Hidden)>, out: &mut Statement, text: &mut Frag) -> Bound<()> {
-        let cells = self.result_cells(items, hidden, out)?;
-        if cells != Frag::default() {
+        let cells = self.cells(items, hidden, out)?;
+        if !cells.is_empty() {
             text.push(" RETURNING ");
-            text.append(&cells);
+            text.append(&Frag::join(&cells, ", "));
         }
         if !out.hidden.is_empty() {
             out.notes.push("RETURNING was added to learn the rowid; its rows are kept from the client".to_owned());
@@ -84,8 +94,11 @@ impl<'a, 'b> Write<'a, 'b> {
     }
 
     /// The cells of the result: the client's, then the hidden ones.
-    fn result_cells(&mut self, items: Option<&[SelectItem]>, hidden: Vec<(Frag, Hidden)>, out: &mut Statement) -> Bound<Frag> {
+    fn cells(&mut self, items: Option<&[SelectItem]>, hidden: Vec<(Frag, Hidden)>, out: &mut Statement) -> Bound<Vec<Frag>> {
         let mut cells = Vec::new();
+        if self.binder.rows.is_some() {
+            return self.step_cells(items, hidden, out);
+        }
         if let Some(items) = items {
             let texts = super::parse::scan::result_items(self.binder.sql, true);
             let bound = self.binder.items(items, &texts)?;
@@ -110,7 +123,7 @@ impl<'a, 'b> Write<'a, 'b> {
                 out.hidden.push(meaning);
             }
         }
-        Ok(Frag::join(&cells, ", "))
+        Ok(cells)
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::insert::resolution;
 use super::keys::{Key, keys};
-use super::rows::{Row, wrapped};
+use super::rows::Row;
 use super::store::{store, stored};
 use super::{Write, quote_ident};
-use crate::catalog::IndexPart;
+use crate::catalog::{IndexPart, RelationKind};
 use crate::error::{ClientError, SqlState};
-use crate::translate::bind::{Binder, Bound, quote_relation, split_name};
-use crate::translate::lower::{Frag, Lower};
+use crate::translate::bind::{Binder, Bound, OUTSIDE, quote_relation, split_name};
+use crate::translate::lower::{Frag, Lower, wrapped};
+use crate::translate::parse::trigger::Event;
 use crate::translate::parse::{self, Declared, Resolution};
 use crate::translate::plan::Statement;
 use crate::translate::tree::{Class, CompareOp, Expr, Kind, OrderItem, Ty};
@@ -36,9 +37,20 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
         None => None,
         Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => write.binder.from(tables)?,
     };
+    let names = write.assigned_names(&update.assignments)?;
+    write.writable(Event::Update, &names)?;
+    let restriction = write.restriction(update.selection.as_ref(), &update.order_by, update.limit.as_ref())?;
+    let fires = write.fires(Event::Update, &names);
+    let by_triggers = fires && !restriction.single && write.table.kind == RelationKind::Table;
+    if or.is_some() {
+        write.not_overridden(Event::Update, &names)?;
+    }
+    if by_triggers {
+        write.no_fail(Event::Update)?;
+        write.compute_beforehand();
+    }
     let sets = write.assignments(&update.assignments)?;
     let from = from.map(|from| write.lower.from(&from)).transpose()?;
-    let restriction = write.restriction(update.selection.as_ref(), &update.order_by, update.limit.as_ref())?;
     write.binder.scopes[0].sources.truncate(1);
     let mut out = Statement { counts: true, guard: true, ..Statement::default() };
     let returning = update.returning.as_deref();
@@ -68,11 +80,23 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     let by_row = |r: &Resolution| matches!(r, Resolution::Ignore | Resolution::Replace | Resolution::Fail);
     // Uniqueness is looked at row by row, in the order of the rowid.
     let several = !met.is_empty() && !restriction.single;
-    let text = if several || or.as_ref().is_some_and(by_row) || met.iter().any(|(_, r)| by_row(r)) || not_null.iter().any(|(_, r)| by_row(r)) {
+    let resolves = or.as_ref().is_some_and(by_row) || met.iter().any(|(_, r)| by_row(r)) || not_null.iter().any(|(_, r)| by_row(r));
+    let text = if by_triggers {
+        if from.is_some() || resolves {
+            return Err(ClientError::refused("UPDATE … FROM or UPDATE OR … of several rows of a table with triggers"));
+        }
+        let (rows, found) = write.keyed(&restriction)?;
+        let mut text = wrapped(&format!("UPDATE {} SET ", write.target()), &write.set_list(&sets), " WHERE ");
+        text.append(&found);
+        write.each(rows, text, returning, "UPDATE {}", &mut out)?
+    } else if several || resolves {
         let mut row = Row::default();
         write.resolve(&mut row, &not_null, &met, or == Some(Resolution::Ignore));
         if or == Some(Resolution::Fail) {
             row.keeps = vec!["*".to_owned()];
+        }
+        if fires {
+            write.one_by_one_with_triggers(&mut row, Event::Update)?;
         }
         let replaced: Vec<usize> = not_null.iter().filter(|(_, r)| *r == Resolution::Replace).map(|(c, _)| *c).collect();
         let source = write.changed_rows(&sets, from.as_ref(), &restriction, &replaced)?;
@@ -91,6 +115,9 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
         text
     };
     out.template = text.into_template();
+    if write.table.kind != RelationKind::Table {
+        out.tag = Some("UPDATE 0");
+    }
     Ok(out)
 }
 
@@ -103,16 +130,29 @@ pub(super) fn delete<'a>(delete: &ast::Delete, binder: &mut Binder<'a>, lower: &
     let (name, alias) = simple_table(table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
     let mut text = Frag::text(format!("DELETE FROM {}", write.target()));
+    write.writable(Event::Delete, &[])?;
     let restriction = write.restriction(delete.selection.as_ref(), &delete.order_by, delete.limit.as_ref())?;
-    text.append(&write.restricted(&restriction)?);
+    let is_view = write.table.kind != RelationKind::Table;
     let mut out = Statement { counts: true, guard: true, ..Statement::default() };
-    write.returning(delete.returning.as_deref(), Vec::new(), &mut out, &mut text)?;
+    if !is_view && !restriction.single && write.fires(Event::Delete, &[]) {
+        write.no_fail(Event::Delete)?;
+        let (rows, found) = write.keyed(&restriction)?;
+        text.push(" WHERE ");
+        text.append(&found);
+        text = write.each(rows, text, delete.returning.as_deref(), "DELETE {}", &mut out)?;
+    } else {
+        text.append(&write.restricted(&restriction)?);
+        write.returning(delete.returning.as_deref(), Vec::new(), &mut out, &mut text)?;
+    }
     out.template = text.into_template();
+    if is_view {
+        out.tag = Some("DELETE 0");
+    }
     Ok(out)
 }
 
 /// Which rows a statement is about.
-struct Restriction {
+pub(super) struct Restriction {
     filter: Option<Frag>,
     order: Vec<OrderItem>,
     /// None: no LIMIT, or a negative one.
@@ -131,7 +171,7 @@ fn columns_of(sets: &[Set]) -> Vec<usize> {
         .collect()
 }
 
-impl Write<'_, '_> {
+impl<'a> Write<'a, '_> {
     fn restriction(&mut self, filter: Option<&ast::Expr>, order: &[ast::OrderByExpr], limit: Option<&ast::Expr>) -> Bound<Restriction> {
         let mut single = false;
         let filter = match filter {
@@ -161,7 +201,13 @@ impl Write<'_, '_> {
             Kind::Column(c) if c.source == 0 && c.depth == 0 => self.table.columns.iter().position(|own| quote_ident(&own.name) == c.column),
             _ => None,
         };
-        let fixed = |e: &Expr| !e.any(&mut |e| matches!(e.kind, Kind::Column(_) | Kind::Subquery(_) | Kind::Exists(_) | Kind::InQuery(..)));
+        // NEW and OLD are the same for every row of a statement within a trigger.
+        let varies = |e: &Expr| match &e.kind {
+            Kind::Column(c) => c.depth != OUTSIDE,
+            Kind::Subquery(_) | Kind::Exists(_) | Kind::InQuery(..) => true,
+            _ => false,
+        };
+        let fixed = |e: &Expr| !e.any(&mut |e| varies(e));
         let columns: Vec<usize> = terms
             .iter()
             .filter_map(|t| match &t.kind {
@@ -184,7 +230,7 @@ impl Write<'_, '_> {
     }
 
     /// A query of something of each row that the statement is about, the rows locked.
-    fn chosen(&mut self, what: &Frag, from: Option<&Frag>, restriction: &Restriction, in_order: bool) -> Bound<Frag> {
+    pub(super) fn chosen(&mut self, what: &Frag, from: Option<&Frag>, restriction: &Restriction, in_order: bool) -> Bound<Frag> {
         let mut out = wrapped("SELECT ", what, &format!(" FROM {} AS {}", quote_relation(self.table), self.alias()));
         if let Some(from) = from {
             out.push(", ");
@@ -237,6 +283,21 @@ impl Write<'_, '_> {
         Ok(wrapped("SELECT array_agg(\"_n\") AS rows, array_agg(\"_c\") AS places FROM (", &chosen, ") AS \"_s\""))
     }
 
+    /// The names of the columns that SET names.
+    pub(super) fn assigned_names(&self, assignments: &[ast::Assignment]) -> Bound<Vec<&'a str>> {
+        let mut names = Vec::new();
+        for assignment in assignments {
+            let targets = match &assignment.target {
+                AssignmentTarget::ColumnName(name) => std::slice::from_ref(name),
+                AssignmentTarget::Tuple(targets) => targets,
+            };
+            for target in targets {
+                names.push(self.table.columns[self.assigned(target)?].name.as_str());
+            }
+        }
+        Ok(names)
+    }
+
     /// SET: the last assignment to a column counts.
     pub(super) fn assignments(&mut self, assignments: &[ast::Assignment]) -> Bound<Vec<Set>> {
         let mut sets: Vec<Set> = Vec::new();
@@ -265,8 +326,11 @@ impl Write<'_, '_> {
                             }
                         }
                         ast::Expr::Subquery(query) => {
-                            let query = self.binder.query(query)?;
+                            let query = self.binder.inner_query(query)?;
                             width(query.columns.len())?;
+                            if self.lower.beforehand.is_some() && !query.correlated {
+                                return Err(ClientError::refused("a query for several columns of the rows of a table with triggers"));
+                            }
                             let classes: Vec<Class> = query
                                 .columns
                                 .iter()

@@ -4,7 +4,7 @@ use super::keys::Key;
 use super::{Write, quote_ident};
 use crate::catalog::Column;
 use crate::translate::bind::{Bound, quote_relation};
-use crate::translate::lower::{Frag, Lowered, literal_text, quoted};
+use crate::translate::lower::{Frag, Lowered, literal_text, quoted, wrapped};
 use crate::translate::parse::Resolution;
 use crate::translate::plan::{Hidden, Statement};
 use sqlparser::ast::SelectItem;
@@ -81,6 +81,7 @@ impl Write<'_, '_> {
         out: &mut Statement,
     ) -> Bound<Frag> {
         let helper = self.lower.helper("write_rows")?;
+        self.steps_alone(row)?;
         let table = self.row_type();
         let text = |t: Option<&Frag>| t.map_or_else(|| Frag::text("NULL::text"), quoted);
         let fixed = |t: Option<String>| Frag::text(t.map_or_else(|| "NULL::text".to_owned(), |t| literal_text(&t)));
@@ -127,9 +128,9 @@ impl Write<'_, '_> {
             hidden.push((Frag::text(format!("{alias}.\"_inserted\"")), Hidden::Inserted));
         }
         hidden.push((Frag::text(format!("{alias}.\"_failure\"")), Hidden::Failure));
-        let cells = self.result_cells(returning, hidden, out)?;
+        let cells = self.cells(returning, hidden, out)?;
         let mut whole = Frag::text("SELECT ");
-        whole.append(&cells);
+        whole.append(&Frag::join(&cells, ", "));
         whole.append(&from);
         out.tag = Some(if updates { "UPDATE {}" } else { "INSERT 0 {}" });
         Ok(whole)
@@ -156,12 +157,4 @@ impl Write<'_, '_> {
         let sequence = literal_text(sequence);
         Ok(Frag::text(format!("coalesce({bump}({sequence}::regclass, {id}), nextval({sequence}))")))
     }
-}
-
-/// A piece between two texts, which may have braces of their own.
-pub(super) fn wrapped(before: &str, piece: &Frag, after: &str) -> Frag {
-    let mut out = Frag::text(before);
-    out.append(piece);
-    out.push(after);
-    out
 }

@@ -1,0 +1,238 @@
+//! Triggers (lang_createtrigger.html). SQLite's text is what is kept; the backend's trigger and its function are made from it, and
+//! made anew when DDL changes what the text means: a body may name what does not exist until it fires.
+
+mod function;
+pub use function::mentions;
+
+use super::bind::{Bound, quote_ident, quote_relation};
+use super::lower::{Misfit, literal_text};
+use super::parse::scan;
+use super::parse::trigger::{self, Event, Time};
+use super::{Options, ddl};
+use crate::catalog::{Catalog, Relation, RelationKind, Trigger};
+use crate::error::{ClientError, SqlState};
+use function::{checked, definition};
+
+/// What a CREATE or DROP of a trigger comes to: the catalog that is to be, or nothing to do.
+pub type Change = Option<Box<Catalog>>;
+
+/// CREATE TRIGGER.
+pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Option<Misfit>) -> Bound<Change> {
+    let parsed = trigger::parse(sql)?;
+    let at_name = |state, message: String| ClientError::new(state, message).at(parsed.name_at.start);
+    let at_table = |state, message: String| ClientError::new(state, message).at(parsed.table_at.start);
+    if parsed.temporary && parsed.schema.is_some() {
+        return Err(at_name(SqlState::SYNTAX_ERROR, "temporary trigger may not have qualified name".to_owned()));
+    }
+    if parsed.table.to_ascii_lowercase().starts_with("sqlite_") {
+        return Err(at_table(SqlState::INVALID_PARAMETER_VALUE, "cannot create trigger on system table".to_owned()));
+    }
+    let is_temp = |schema: &Option<String>| schema.as_deref().is_some_and(|s| s.eq_ignore_ascii_case("temp"));
+    let temporary = parsed.temporary || is_temp(&parsed.schema);
+    let database = parsed.table_schema.as_deref().or(parsed.schema.as_deref().filter(|_| !temporary));
+    let Some(relation) = catalog.relation_in(database, &parsed.table) else {
+        return Err(at_table(SqlState::UNDEFINED_TABLE, format!("no such table: {}.{}", database.unwrap_or("main"), parsed.table)));
+    };
+    if temporary && !relation.is_temporary() {
+        return Err(ClientError::refused("a temporary trigger on a table that is not temporary").at(parsed.name_at.start));
+    }
+    let own = if relation.is_temporary() { "temp" } else { "main" };
+    if catalog.trigger_in(Some(own), &parsed.name).is_some() {
+        if parsed.if_not_exists {
+            return Ok(None);
+        }
+        return Err(at_name(SqlState::DUPLICATE_OBJECT, format!("trigger {} already exists", parsed.name)));
+    }
+    if parsed.name.to_ascii_lowercase().starts_with("sqlite_") {
+        return Err(at_name(SqlState::INVALID_PARAMETER_VALUE, format!("object name reserved for internal use: {}", parsed.name)));
+    }
+    match (relation.kind, parsed.time) {
+        (RelationKind::Table, Time::InsteadOf) => {
+            return Err(at_table(SqlState::SYNTAX_ERROR, format!("cannot create INSTEAD OF trigger on table: {}", parsed.table)));
+        }
+        (RelationKind::View, Time::Before | Time::After) => {
+            return Err(at_table(SqlState::SYNTAX_ERROR, format!("cannot create {} trigger on view: {}", parsed.time.text(), parsed.table)));
+        }
+        (RelationKind::Other, _) => return Err(ClientError::refused("a trigger on a foreign table or a materialized view").at(parsed.table_at.start)),
+        _ => {}
+    }
+    checked(&parsed, sql)?;
+    let ignores = function::ignores(sql) && parsed.time == Time::After;
+    let after = |t: &Trigger| trigger::parse(&t.sql).is_ok_and(|t| t.time == Time::After && t.event == parsed.event);
+    if ignores && relation.triggers.iter().any(after) {
+        return Err(ClientError::refused("RAISE(IGNORE) in an AFTER trigger that others follow").at(parsed.name_at.start));
+    }
+    let last = catalog.relations.iter().flat_map(|r| &r.triggers).map(|t| t.number).max().unwrap_or(0);
+    let made = Trigger { name: parsed.name.clone(), oid: 0, number: last + 1, sql: parsed.schema_text(sql) };
+    let mut after = catalog.clone();
+    after.version = 0;
+    if let Some(at) = catalog.index_of(relation) {
+        after.relations[at].triggers.insert(0, made);
+    }
+    ddl::typed_views(&mut after, options);
+    // What is missing may be made before the trigger fires; what is refused stays so.
+    let shift = parsed.name_at.start as isize - "CREATE TRIGGER ".len() as isize;
+    if let Some((relation, made)) = after.trigger_in(Some(own), &parsed.name)
+        && let Err(mut error) = function::body(made, relation, &after, options, misfit)
+        && (error.state == SqlState::FEATURE_NOT_SUPPORTED || misfit.is_some())
+    {
+        error.position = error.position.and_then(|p| p.checked_add_signed(shift));
+        return Err(error);
+    }
+    Ok(Some(Box::new(after)))
+}
+
+/// DROP TRIGGER.
+pub fn drop(sql: &str, tokens: &[scan::Token], catalog: &Catalog) -> Bound<Change> {
+    let words: Vec<&scan::Token> = tokens.iter().filter(|t| !t.is_op(sql, ";")).collect();
+    let if_exists = words.get(2).is_some_and(|t| t.is(sql, "IF")) && words.get(3).is_some_and(|t| t.is(sql, "EXISTS"));
+    let (database, name) = match &words[if if_exists { 4 } else { 2 }.min(words.len())..] {
+        [name] => (None, name),
+        [database, dot, name] if dot.is_op(sql, ".") => (Some(scan::unquote(database.text(sql))), name),
+        [] => return Err(ClientError::new(SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len())),
+        [first, rest @ ..] => {
+            let unexpected = rest.first().unwrap_or(first);
+            return Err(ClientError::syntax(unexpected.text(sql)).at(unexpected.at.start));
+        }
+    };
+    let wanted = scan::unquote(name.text(sql));
+    let Some((owner, found)) = catalog.trigger_in(database.as_deref(), &wanted) else {
+        if if_exists {
+            return Ok(None);
+        }
+        let start = words.get(if if_exists { 4 } else { 2 }).map_or(0, |t| t.at.start);
+        let message = format!("no such trigger: {}", &sql[start..name.at.end]);
+        return Err(ClientError::new(SqlState::UNDEFINED_OBJECT, message).at(name.at.start));
+    };
+    let mut after = catalog.clone();
+    after.version = 0;
+    if let Some(at) = catalog.index_of(owner) {
+        after.relations[at].triggers.retain(|t| t != found);
+    }
+    Ok(Some(Box::new(after)))
+}
+
+/// The statements that make the backend's triggers those of another catalog.
+pub fn steps(before: &Catalog, after: &Catalog, options: &Options) -> Vec<String> {
+    let mut steps = Vec::new();
+    let changed = changed_names(before, after);
+    let is_touched = |relation: &Relation, trigger: &Trigger| {
+        let named = |t: &scan::Token| changed.iter().any(|c| scan::unquote(t.text(&trigger.sql)).eq_ignore_ascii_case(c));
+        changed.iter().any(|c| relation.name.eq_ignore_ascii_case(c)) || scan::tokens(&trigger.sql).iter().any(named)
+    };
+    for (relation, trigger) in all(before) {
+        if find(after, relation, trigger).is_some() {
+            continue;
+        }
+        if after.relations.iter().any(|r| r.schema == relation.schema && r.name == relation.name) {
+            steps.push(format!("DROP TRIGGER {} ON {}", quote_ident(&trigger.backend_name()), quote_relation(relation)));
+        }
+        if !relation.is_temporary() {
+            steps.push(format!("DELETE FROM litewire.objects WHERE relid = {}", procedure(relation, trigger)));
+        }
+        steps.push(format!("DROP FUNCTION {}", function_name(relation, trigger)));
+    }
+    for (relation, trigger) in all(after) {
+        let old = find(before, relation, trigger);
+        if old.is_some() && !is_touched(relation, trigger) {
+            continue;
+        }
+        let text = definition(trigger, relation, after, options);
+        match old {
+            None => {
+                steps.push(text);
+                steps.extend(attachment(trigger, relation));
+                steps.extend(registration(trigger, relation));
+            }
+            Some((old_relation, old)) => {
+                if definition(old, old_relation, before, options) != text {
+                    steps.push(text);
+                }
+                if old.sql != trigger.sql || old_relation.name != relation.name {
+                    steps.extend(registration(trigger, relation));
+                }
+            }
+        }
+    }
+    steps
+}
+
+/// What must go before the columns of a table change their type, and what must come after it: the triggers that watch them.
+pub fn watching(relation: &Relation, columns: &[&str]) -> (Vec<String>, Vec<String>) {
+    let watches = |t: &&Trigger| trigger::parse(&t.sql).is_ok_and(|p| p.columns.is_some() && p.watches(columns));
+    let watching: Vec<&Trigger> = relation.triggers.iter().filter(watches).collect();
+    let gone = |t: &&Trigger| format!("DROP TRIGGER {} ON {}", quote_ident(&t.backend_name()), quote_relation(relation));
+    (watching.iter().map(gone).collect(), watching.iter().filter_map(|t| attachment(t, relation)).collect())
+}
+
+/// The relations that two catalogs do not share.
+fn changed_names<'c>(before: &'c Catalog, after: &'c Catalog) -> Vec<&'c str> {
+    let missing = |from: &'c Catalog, other: &Catalog| -> Vec<&'c str> {
+        let same = |r: &Relation| other.relations.iter().any(|o| o == r);
+        from.relations.iter().filter(|r| !same(r)).map(|r| r.name.as_str()).collect()
+    };
+    let mut names = missing(before, after);
+    names.extend(missing(after, before));
+    names
+}
+
+fn all(catalog: &Catalog) -> impl Iterator<Item = (&Relation, &Trigger)> {
+    catalog.relations.iter().flat_map(|r| r.triggers.iter().map(move |t| (r, t)))
+}
+
+/// A trigger in another catalog.
+fn find<'c>(catalog: &'c Catalog, relation: &Relation, trigger: &Trigger) -> Option<(&'c Relation, &'c Trigger)> {
+    all(catalog).find(|(r, t)| r.is_temporary() == relation.is_temporary() && t.number == trigger.number)
+}
+
+fn function_name(relation: &Relation, trigger: &Trigger) -> String {
+    let name = quote_ident(&trigger.backend_name());
+    if relation.schema.is_empty() { format!("{name}()") } else { format!("{}.{name}()", quote_ident(&relation.schema)) }
+}
+
+fn procedure(relation: &Relation, trigger: &Trigger) -> String {
+    format!("{}::regprocedure", literal_text(&function_name(relation, trigger)))
+}
+
+/// The backend's own trigger.
+fn attachment(trigger: &Trigger, relation: &Relation) -> Option<String> {
+    let parsed = trigger::parse(&trigger.sql).ok()?;
+    let (mut list, mut never) = (String::new(), "");
+    if let (Some(columns), Time::Before | Time::After) = (&parsed.columns, parsed.time) {
+        // A name that is no column's is never set.
+        let known: Vec<String> = columns.iter().filter_map(|c| relation.column(c)).map(|(_, c)| quote_ident(&c.name)).collect();
+        if known.is_empty() {
+            never = " WHEN (false)";
+        } else {
+            list = format!(" OF {}", known.join(", "));
+        }
+    }
+    Some(format!(
+        "CREATE TRIGGER {} {} {}{list} ON {} FOR EACH ROW{never} EXECUTE FUNCTION {}",
+        quote_ident(&trigger.backend_name()),
+        parsed.time.text(),
+        parsed.event.text(),
+        quote_relation(relation),
+        function_name(relation, trigger)
+    ))
+}
+
+/// The statement that keeps SQLite's text; that of a temporary trigger is kept by the session.
+fn registration(trigger: &Trigger, relation: &Relation) -> Option<String> {
+    (!relation.is_temporary()).then(|| format!(
+        "INSERT INTO litewire.objects (relid, kind, name, tbl_name, sql) VALUES ({}, 'trigger', {}, {}, {}) ON CONFLICT (relid) DO UPDATE SET kind = excluded.kind, name = excluded.name, tbl_name = excluded.tbl_name, sql = excluded.sql",
+        procedure(relation, trigger),
+        literal_text(&trigger.name),
+        literal_text(&relation.name),
+        literal_text(&trigger.sql)
+    ))
+}
+
+/// NEW where an event has one, and OLD.
+fn rows_of(event: Event) -> &'static [&'static str] {
+    match event {
+        Event::Insert => &["NEW"],
+        Event::Update => &["NEW", "OLD"],
+        Event::Delete => &["OLD"],
+    }
+}

@@ -1,0 +1,283 @@
+//! Writes to tables with triggers. SQLite finishes a row, its triggers included, before it looks at the next one; PostgreSQL
+//! queues AFTER triggers up to the statement's end. So a statement that may change several rows of such a table is run row by row.
+
+use super::Write;
+use super::modify::Restriction;
+use super::rows::Row;
+use crate::catalog::{IndexPart, RelationKind};
+use crate::error::{ClientError, SqlState};
+use crate::translate::bind::{Bound, quote_ident};
+use crate::translate::lower::{Beforehand, Frag, ROW_VARIABLE, literal_text, wrapped};
+use crate::translate::parse::trigger::{self, Event, Time, Trigger};
+use crate::translate::plan::{Columns, Hidden, OutKind, Part, Statement};
+use crate::translate::tree::Class;
+use sqlparser::ast::{self, SelectItem};
+
+/// The rows that a statement is run for, one by one.
+pub(super) struct Rows {
+    /// The query that gives them, all of them before the first is used.
+    pub query: Frag,
+    /// Its columns: the name as printed, and the type.
+    pub columns: Vec<(String, String)>,
+}
+
+impl Write<'_, '_> {
+    /// The triggers of the table that an event fires; `columns` are those that an UPDATE sets.
+    pub(super) fn triggers(&self, event: Event, columns: &[&str]) -> Vec<(Trigger, &str)> {
+        let parsed = self.table.triggers.iter().filter_map(|t| trigger::parse(&t.sql).ok().map(|parsed| (parsed, t.sql.as_str())));
+        parsed.filter(|(t, _)| t.event == event && (event != Event::Update || t.watches(columns))).collect()
+    }
+
+    /// Does the event fire a trigger?
+    pub(super) fn fires(&self, event: Event, columns: &[&str]) -> bool {
+        !self.triggers(event, columns).is_empty()
+    }
+
+    /// A view is changed by its INSTEAD OF triggers alone (lang_createtrigger.html §3).
+    pub(super) fn writable(&self, event: Event, columns: &[&str]) -> Bound<()> {
+        if self.table.kind == RelationKind::Table {
+            return Ok(());
+        }
+        let every = self.table.triggers.iter().filter_map(|t| trigger::parse(&t.sql).ok()).filter(|t| t.event == event);
+        let (fired, idle): (Vec<Trigger>, Vec<Trigger>) = every.partition(|t| event != Event::Update || t.watches(columns));
+        if fired.is_empty() && idle.is_empty() {
+            let message = format!("cannot modify {} because it is a view", self.table.name);
+            return Err(ClientError::new(SqlState::WRONG_OBJECT, message));
+        }
+        if !idle.is_empty() {
+            // The backend has no list of columns for INSTEAD OF.
+            return Err(ClientError::refused("an UPDATE of a view that some of its INSTEAD OF UPDATE OF triggers do not watch"));
+        }
+        Ok(())
+    }
+
+    /// The key by which a row of the table is found again.
+    fn key(&self) -> Vec<usize> {
+        self.table.rowid().map_or_else(|| self.table.primary_key(), |(at, _)| vec![at])
+    }
+
+    /// From here on, what is the same for every row of a statement is computed before the first one.
+    pub(super) fn compute_beforehand(&mut self) {
+        let first = self.binder.rows.is_none().then(|| self.key().len() + 1);
+        self.lower.beforehand = Some(Beforehand { first, values: Vec::new() });
+    }
+
+    /// The rows that a statement is about, by their keys; and the condition that finds one of them again.
+    pub(super) fn keyed(&mut self, restriction: &Restriction) -> Bound<(Rows, Frag)> {
+        let key = self.key();
+        if key.is_empty() {
+            return Err(ClientError::refused("a write to several rows of a table with triggers and without a key"));
+        }
+        let alias = self.alias();
+        let mut columns: Vec<(String, String)> =
+            key.iter().map(|at| (quote_ident(&self.table.columns[*at].name), self.table.columns[*at].type_name.clone())).collect();
+        let list = |prefix: &str| columns.iter().map(|(n, _)| format!("{prefix}{n}")).collect::<Vec<_>>().join(", ");
+        let values = self.lower.beforehand.take().map_or(Vec::new(), |b| b.values);
+        let chosen = self.chosen(&Frag::text(list(&format!("{alias}."))), None, restriction, false)?;
+        let mut query = Frag::text(format!("SELECT {}", list("\"_k\".")));
+        for (at, (value, ty)) in values.iter().enumerate() {
+            query.append(&wrapped(", (", value, &format!(")::{ty} AS {}", Beforehand::name(at))));
+        }
+        // Sorted outside, so that every row is found and locked before the first one changes.
+        query.append(&wrapped(" FROM (", &chosen, &format!(") AS \"_k\" ORDER BY {}", list("\"_k\"."))));
+        let found: Vec<Frag> = columns.iter().enumerate().map(|(i, (n, ty))| wrapped(&format!("{alias}.{n} = "), &self.hole(i, n, ty), "")).collect();
+        columns.extend(values.iter().enumerate().map(|(at, (_, ty))| (Beforehand::name(at), (*ty).to_owned())));
+        Ok((Rows { query, columns }, Frag::join(&found, " AND ")))
+    }
+
+    /// The value of a column of the row at hand.
+    pub(super) fn hole(&self, at: usize, name: &str, ty: &str) -> Frag {
+        if self.binder.rows.is_some() {
+            return Frag::text(format!("{ROW_VARIABLE}.{name}"));
+        }
+        Frag::text(format!("(($1)[{}])::{}", at + 1, if ty.starts_with("character") { "text" } else { ty }))
+    }
+
+    /// The statement for each of the rows.
+    pub(super) fn each(
+        &mut self,
+        rows: Rows,
+        mut statement: Frag,
+        returning: Option<&[SelectItem]>,
+        tag: &'static str,
+        out: &mut Statement,
+    ) -> Bound<Frag> {
+        let cells = self.cells(returning, Vec::new(), out)?;
+        if let Some(program) = &mut self.lower.program {
+            program.loops = true;
+            if program.counts {
+                statement.push(";\nGET DIAGNOSTICS \"_lw_n\" = ROW_COUNT;\n\"_lw_count\" := \"_lw_count\" + \"_lw_n\"");
+            }
+            let mut text = wrapped(&format!("FOR {ROW_VARIABLE} IN "), &rows.query, " LOOP\n");
+            text.append(&wrapped("", &statement, ";\nEND LOOP"));
+            return Ok(text);
+        }
+        if out.columns == Columns::Backend {
+            return Err(ClientError::refused("RETURNING in PostgreSQL's types from a table with triggers"));
+        }
+        let mut args: Vec<Frag> = rows.columns.iter().map(|(n, _)| Frag::text(format!("\"_r\".{n}::text"))).collect();
+        let texts: Vec<Frag> = cells.iter().map(|c| wrapped("(", c, ")::text")).collect();
+        statement.append(&wrapped(" RETURNING ARRAY[", &Frag::join(&texts, ", "), "]::text[]"));
+        let statement = boxed(statement, &mut args);
+        let types: Vec<&str> = match &out.columns {
+            Columns::Shaped(columns) => columns.iter().map(|c| type_of(c.kind)).collect(),
+            _ => Vec::new(),
+        };
+        let cells: Vec<String> = types.iter().enumerate().map(|(i, ty)| format!("(\"_e\".\"v\"[{}])::{ty}", i + 1)).collect();
+        let each = self.lower.helper("each")?;
+        let mut text = wrapped(&format!("SELECT {} FROM (", cells.join(", ")), &rows.query, &format!(") AS \"_r\", {each}({statement}, ARRAY["));
+        text.append(&wrapped("", &Frag::join(&args, ", "), "]::text[]) AS \"_e\"(\"v\")"));
+        out.tag = Some(tag);
+        Ok(text)
+    }
+
+    /// The cells that a step of a trigger's function returns to it, named; nothing when it need not look.
+    pub(super) fn step_cells(&self, returning: Option<&[SelectItem]>, hidden: Vec<(Frag, Hidden)>, out: &mut Statement) -> Bound<Vec<Frag>> {
+        if returning.is_some() {
+            return Err(ClientError::new(SqlState::SYNTAX_ERROR, "cannot use RETURNING in a trigger"));
+        }
+        let counts = self.lower.program.is_some_and(|p| p.counts);
+        let wanted = |h: Hidden| match h {
+            Hidden::Rowid | Hidden::Inserted => counts,
+            Hidden::Ignored => true,
+            Hidden::Failure => false,
+        };
+        let mut cells = Vec::new();
+        for (cell, meaning) in hidden.into_iter().filter(|(_, h)| wanted(*h)) {
+            cells.push(wrapped("", &cell, &format!(" AS \"c{}\"", cells.len())));
+            out.hidden.push(meaning);
+        }
+        Ok(cells)
+    }
+
+    /// What rows that are written by the helper cannot do for triggers is refused; RAISE(FAIL) is told to it.
+    pub(super) fn one_by_one_with_triggers(&self, row: &mut Row, event: Event) -> Bound<()> {
+        if !row.skips.is_empty() || !row.ignores.is_empty() || !row.upserts.is_empty() {
+            self.not_before(event)?;
+        }
+        if !row.removes.is_empty() {
+            self.replaceable()?;
+        }
+        if self.raises_fail(event).is_some() {
+            row.keeps.push("RAISE(FAIL)".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What the helper runs as text sees nothing of NEW and OLD, and its failures are told to a client alone.
+    pub(super) fn steps_alone(&self, row: &Row) -> Bound<()> {
+        let reads = |f: &Frag| f.clone().into_fixed().is_none_or(|t| t.contains("NEW.\"") || t.contains("OLD.\""));
+        if self.binder.rows.is_some() && (!row.keeps.is_empty() || row.upserts.iter().filter_map(|(_, u)| u.as_ref()).any(reads)) {
+            return Err(ClientError::refused("a conflict clause of this kind in a trigger"));
+        }
+        Ok(())
+    }
+
+    /// A row that is left out before the backend sees it would fire no BEFORE trigger, as it does in SQLite.
+    pub(super) fn not_before(&self, event: Event) -> Bound<()> {
+        if self.triggers(event, &[]).iter().any(|(t, _)| t.time == Time::Before) {
+            return Err(ClientError::refused("a conflict clause that leaves out rows of a table with a BEFORE trigger"));
+        }
+        Ok(())
+    }
+
+    /// The policy of the statement that fires a trigger stands over those within it (lang_createtrigger.html §2): refused where
+    /// that could be seen.
+    pub(super) fn not_overridden(&self, event: Event, columns: &[&str]) -> Bound<()> {
+        for (trigger, sql) in self.triggers(event, columns) {
+            for step in trigger.steps {
+                if self.is_constrained(&sql[step]) {
+                    return Err(ClientError::refused(format!("a conflict clause that stands over the trigger {}", trigger.name)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Can a step of a trigger meet a constraint?
+    fn is_constrained(&self, step: &str) -> bool {
+        let (name, columns, updates) = match crate::translate::parse::parse(step) {
+            Ok(ast::Statement::Insert(insert)) => (insert.table.to_string(), insert.columns.iter().map(ToString::to_string).collect(), false),
+            Ok(ast::Statement::Update(update)) => (update.table.relation.to_string(), Vec::new(), true),
+            _ => return false,
+        };
+        let Some(table) = self.binder.catalog.relation(&crate::translate::parse::scan::unquote(&name)) else { return true };
+        let rowid = table.rowid().map(|(at, _)| at);
+        let automatic = |at: usize| {
+            rowid == Some(at)
+                && !updates
+                && (table.columns[at].hidden || !columns.is_empty())
+                && !columns.iter().any(|c: &String| c.eq_ignore_ascii_case(&table.columns[at].name))
+        };
+        let free = |i: &crate::catalog::Index| {
+            !i.unique || matches!(i.parts.as_slice(), [IndexPart::Column(at)] if automatic(*at) || updates && table.columns[*at].hidden)
+        };
+        let required = table.columns.iter().enumerate().any(|(at, c)| c.not_null && rowid != Some(at));
+        !table.triggers.is_empty() || !table.checks.is_empty() || required || !table.indexes.iter().all(free)
+    }
+
+    /// The trigger that may RAISE(FAIL).
+    fn raises_fail(&self, event: Event) -> Option<String> {
+        let fails = |(trigger, sql): &(Trigger, &str)| {
+            let tokens = crate::translate::parse::scan::tokens(sql);
+            tokens.windows(3).any(|w| w[0].is(sql, "RAISE") && w[2].is(sql, "FAIL")).then(|| trigger.name.clone())
+        };
+        self.triggers(event, &[]).iter().find_map(fails)
+    }
+
+    /// RAISE(FAIL) keeps the rows that are done, which an error at the backend does not.
+    pub(super) fn no_fail(&self, event: Event) -> Bound<()> {
+        match self.raises_fail(event) {
+            Some(name) => Err(ClientError::refused(format!("a write to several rows whose trigger {name} may RAISE(FAIL)"))),
+            None => Ok(()),
+        }
+    }
+
+    /// What REPLACE removes is gone before a BEFORE INSERT trigger looks, where SQLite would still show it.
+    pub(super) fn replaceable(&self) -> Bound<()> {
+        let looks = |(t, sql): &(Trigger, &str)| {
+            t.time == Time::Before
+                && crate::translate::parse::scan::tokens(sql)
+                    .iter()
+                    .filter(|token| token.at.start >= t.table_at.end)
+                    .any(|token| crate::translate::parse::scan::unquote(token.text(sql)).eq_ignore_ascii_case(&self.table.name))
+        };
+        if self.triggers(Event::Insert, &[]).iter().any(looks) {
+            return Err(ClientError::refused("REPLACE into a table whose BEFORE INSERT trigger reads it"));
+        }
+        Ok(())
+    }
+}
+
+/// A statement as a string for the helper that runs it, its slots taken from the arguments.
+fn boxed(statement: Frag, args: &mut Vec<Frag>) -> String {
+    let template = statement.into_template();
+    let mut text = String::new();
+    let mut places = vec![None; template.slots.len()];
+    for part in &template.parts {
+        match part {
+            Part::Text(piece) => text.push_str(piece),
+            Part::Slot(at) => {
+                let slot = &template.slots[*at];
+                let ty = slot.demand.type_name();
+                let place = *places[*at].get_or_insert_with(|| {
+                    args.push(wrapped("(", &Frag::slot(slot.source.clone(), slot.demand), ")::text"));
+                    args.len()
+                });
+                text.push_str(&format!("(($1)[{place}])::{ty}"));
+            }
+        }
+    }
+    literal_text(&text)
+}
+
+fn type_of(kind: OutKind) -> &'static str {
+    match kind {
+        OutKind::Integer => Class::Integer.type_name(),
+        OutKind::Real => Class::Real.type_name(),
+        OutKind::Blob => Class::Blob.type_name(),
+        OutKind::Dynamic(crate::translate::plan::Carrier::Any) => Class::Dynamic.type_name(),
+        OutKind::Dynamic(crate::translate::plan::Carrier::Number) => Class::Number.type_name(),
+        OutKind::Text | OutKind::Native(_) => Class::Text.type_name(),
+    }
+}
