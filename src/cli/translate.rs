@@ -91,6 +91,9 @@ impl fmt::Display for Shown<'_> {
         match &self.0.action {
             Action::Execute(statement) => show_statement(f, statement)?,
             Action::Answer(answer) => show_answer(f, answer)?,
+            Action::Counters(counters) => {
+                counters.iter().try_for_each(|(column, value)| writeln!(f, "-- answered by the proxy: {} = {}", column.name, source(value)))?;
+            }
             Action::Setting(setting) => show_setting(f, setting)?,
             Action::Transaction(control) => show_transaction(f, control)?,
             Action::Empty => writeln!(f, "-- nothing to do")?,

@@ -225,7 +225,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             .collect();
         let Action::Execute(_) = &plan.action else {
             let columns = match &plan.action {
-                Action::Answer(answer) => answer.columns.clone(),
+                Action::Answer(_) | Action::Counters(_) => self.result_columns(&plan),
                 _ => None,
             };
             let columns = columns.map(|c| reply::Columns::new(c.into(), &bind.result_formats, prepared.described));
@@ -308,7 +308,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                         Err(params::Misfit) => return Ok(None),
                     }
                 }
-                source => out.push(own_value(&self.slot_value(source, &[], now)?, slot.demand)),
+                source => out.push(own_value(&*self.slot_value(source, &[], now)?, slot.demand)),
             }
         }
         Ok(Some(out))
@@ -402,6 +402,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 Columns::None | Columns::Backend => None,
             },
             Action::Answer(answer) => answer.columns.clone(),
+            Action::Counters(counters) => Some(counters.iter().map(|(column, _)| column.clone()).collect()),
             Action::Setting(setting) if setting.answers => {
                 let value = setting.value.as_deref().or(self.pragmas.get(setting.name).map(String::as_str)).unwrap_or(setting.default);
                 let kind = if value.parse::<i64>().is_ok() { OutKind::Integer } else { OutKind::Text };

@@ -388,7 +388,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let mut reader = frame::Reader::new(body);
         let (Ok(_), Ok(name)) = (reader.cstring(), reader.cstring()) else { return false };
         let plan = self.statements.get(name).and_then(|s| s.plan.as_deref());
-        plan.and_then(statement::of_plan).is_some_and(|s| s.reads_counters)
+        plan.is_some_and(crate::translate::Plan::reads_counters)
     }
 
     fn is_sqlite(&self) -> bool {

@@ -5,6 +5,7 @@ use crate::error::{ClientError, SqlState};
 use crate::translate::{Demand, ParamClass};
 use crate::value::{Value, real_text, unhex};
 use bytes::{BufMut, BytesMut};
+use std::fmt::Write;
 
 /// A bound value: its bytes, its format, and the type that holds for it (declared, else announced).
 #[derive(Debug, Clone, Copy)]
@@ -251,18 +252,23 @@ impl Encoded<'_> {
     }
 }
 
-/// A value as a literal of a simple query, with its type.
-pub fn literal(value: &Value, demand: Demand) -> Result<String, ClientError> {
-    let quoted = |text: &str, ty: &str| format!("'{}'::{ty}", text.replace('\'', "''"));
+/// Appends a value as a literal of a simple query, with its type.
+pub fn literal(out: &mut String, value: &Value, demand: Demand) -> Result<(), ClientError> {
     let ty = demand.type_name();
-    match convert(value.clone(), demand) {
-        Ok(Encoded::Null) => Ok(format!("NULL::{ty}")),
-        Ok(Encoded::Text(text)) => Ok(quoted(&text, ty)),
-        Ok(Encoded::Binary(bytes)) => Ok(format!("'\\x{}'::bytea", crate::value::hex(&bytes))),
-        Ok(Encoded::Same(..)) | Err(Misfit) => {
-            Err(ClientError::refused(format!("the value {} here", value.text().unwrap_or_else(|| real_text(0.0).into()))))
-        }
-    }
+    let written = match (value, demand) {
+        // Nothing to convert, and the commonest.
+        (Value::Integer(n), Demand::Integer) => write!(out, "'{n}'::int8"),
+        _ => match convert(value.clone(), demand) {
+            Ok(Encoded::Null) => write!(out, "NULL::{ty}"),
+            Ok(Encoded::Text(text)) => write!(out, "'{}'::{ty}", text.replace('\'', "''")),
+            Ok(Encoded::Binary(bytes)) => write!(out, "'\\x{}'::bytea", crate::value::hex(&bytes)),
+            Ok(Encoded::Same(..)) | Err(Misfit) => {
+                return Err(ClientError::refused(format!("the value {} here", value.text().unwrap_or_else(|| real_text(0.0).into()))));
+            }
+        },
+    };
+    written.expect("a String takes all");
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::translate::{self, Action, Answer, OutColumn, OutKind, Plan, Setting, 
 use crate::value::Value;
 use crate::wire::{encode, frontend};
 use bytes::BytesMut;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -213,23 +214,22 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let now = now_ms();
         let text = statement.template.printed(|at, out| {
             let slot = &statement.template.slots[at];
-            match self.slot_value(&slot.source, literals, now).and_then(|v| params::literal(&v, slot.demand)) {
-                Ok(text) => out.push_str(&text),
-                Err(error) => failed = Some(error),
+            if let Err(error) = self.slot_value(&slot.source, literals, now).and_then(|v| params::literal(out, &v, slot.demand)) {
+                failed = Some(error);
             }
         });
         failed.map_or(Ok(text), Err)
     }
 
     /// The value of a slot that is not the client's.
-    pub(super) fn slot_value(&self, source: &Source, literals: &[Value], now_ms: i64) -> Result<Value, ClientError> {
-        Ok(match source {
-            Source::Client(n) => literals.get(n - 1).cloned().ok_or_else(|| translate::unbound(*n))?,
+    pub(super) fn slot_value<'v>(&self, source: &Source, literals: &'v [Value], now_ms: i64) -> Result<Cow<'v, Value>, ClientError> {
+        Ok(Cow::Owned(match source {
+            Source::Client(n) => return literals.get(n - 1).map(Cow::Borrowed).ok_or_else(|| translate::unbound(*n)),
             Source::LastInsertRowid => Value::Integer(self.counters.last_insert_rowid),
             Source::Changes => Value::Integer(self.counters.changes),
             Source::TotalChanges => Value::Integer(self.counters.total_changes),
             Source::Now(call) => call.evaluate(now_ms),
-        })
+        }))
     }
 
     /// Transaction control; the tag is the client's.
@@ -281,12 +281,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// The answer of a plan that needs no backend; with its RowDescription where `describe` (a simple query).
     pub(super) fn answer(&mut self, plan: &Plan, formats: &[i16], describe: bool) -> Result<BytesMut, ClientError> {
-        let setting;
+        let made;
         let answer = match &plan.action {
             Action::Answer(answer) => answer,
+            Action::Counters(counters) => {
+                let row = counters.iter().map(|(_, source)| self.slot_value(source, &[], 0).map(Cow::into_owned)).collect::<Result<_, _>>()?;
+                made = Answer { columns: Some(counters.iter().map(|(c, _)| c.clone()).collect()), rows: vec![row], tag: "SELECT {}" };
+                &made
+            }
             Action::Setting(change) => {
-                setting = self.pragma(change);
-                &setting
+                made = self.pragma(change);
+                &made
             }
             _ => {
                 let mut out = BytesMut::new();
@@ -350,9 +355,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// SET and SHOW of Litewire's own settings; true when the statement was one.
     pub(super) fn own_setting(&mut self, sql: &str) -> bool {
         let known = |name: &str| matches!(name, "litewire.dialect" | "litewire.results" | "litewire.dynamic");
-        let trimmed = sql.trim_start();
-        let head = trimmed.as_bytes().get(..4).map(|b| b.to_ascii_uppercase());
-        if !matches!(head.as_deref(), Some(b"SET " | b"SHOW" | b"RESE")) {
+        let head = sql.trim_start().as_bytes().get(..4).unwrap_or_default();
+        if ![b"SET ", b"SHOW", b"RESE"].iter().any(|verb| head.eq_ignore_ascii_case(*verb)) {
             return false;
         }
         let mut out = BytesMut::new();

@@ -189,6 +189,9 @@ fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: 
                 return with_write(query, write, binder, lower);
             }
             let bound = binder.named_query(query, &scan::result_items(binder.sql, false))?;
+            if let Some(counters) = counters_alone(&bound).filter(|_| !lower.options.native_results) {
+                return Ok(Action::Counters(counters));
+            }
             let (text, columns) = lower.output(&bound)?;
             let columns = if lower.options.native_results { Columns::Backend } else { Columns::Shaped(columns.into()) };
             Ok(Action::Execute(Box::new(Statement { template: text.into_template(), columns, guard: true, ..Statement::default() })))
@@ -201,6 +204,17 @@ fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: 
             Err(ClientError::refused(format!("the statement {}", other.to_string().split_whitespace().take(2).collect::<Vec<_>>().join(" "))).at(0))
         }
     }
+}
+
+/// The columns of a query that reads nothing but the session's counters.
+fn counters_alone(query: &tree::Query) -> Option<Vec<(OutColumn, Source)>> {
+    let tree::Query { ctes, body: tree::Body::Select(select), limit: None, offset: None, columns, .. } = query else { return None };
+    let tree::Select { items, from: None, filter: None, having: None, aggregate: false, .. } = &**select else { return None };
+    let counter = |(item, column): (&tree::Expr, &tree::ResultColumn)| match &item.kind {
+        tree::Kind::Counter(source) => Some((OutColumn { name: column.name.clone(), kind: OutKind::Integer }, source.clone())),
+        _ => None,
+    };
+    ctes.is_empty().then(|| items.iter().zip(columns).map(counter).collect()).flatten()
 }
 
 /// WITH in front of an INSERT, UPDATE or DELETE.

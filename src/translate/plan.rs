@@ -22,6 +22,8 @@ pub enum Action {
     Execute(Box<Statement>),
     /// Answer with fixed rows, without a backend.
     Answer(Answer),
+    /// Answer with one row of the session's own values, without a backend (`SELECT last_insert_rowid()`).
+    Counters(Vec<(OutColumn, Source)>),
     /// A PRAGMA that reads or writes state of this connection alone.
     Setting(Setting),
     /// Transaction control.
@@ -270,6 +272,17 @@ pub enum Demand {
     Dynamic,
     /// A native type of the backend: text goes in as that type's text, binary only when the client declared that type.
     Native(u32),
+}
+
+impl Plan {
+    /// Does it read the counters? Then it waits for the replies of its predecessors.
+    pub fn reads_counters(&self) -> bool {
+        match &self.action {
+            Action::Execute(statement) => statement.reads_counters,
+            Action::Counters(_) => true,
+            _ => false,
+        }
+    }
 }
 
 impl Demand {

@@ -186,15 +186,25 @@ fn number(b: &[u8], start: usize) -> (Kind, usize) {
 }
 
 fn operator(b: &[u8]) -> usize {
-    const LONG: [&[u8]; 18] =
-        [b"->>", b"#>>", b"!~*", b"::", b"||", b"->", b"#>", b"<<", b">>", b"<=", b">=", b"<>", b"!=", b"==", b"@>", b"<@", b"!~", b"~*"];
-    LONG.iter()
-        .find(|op| b.starts_with(op))
-        .map_or_else(|| std::str::from_utf8(&b[..b.len().min(4)]).map_or(1, |s| s.chars().next().map_or(1, char::len_utf8)), |op| op.len())
+    let at = |n: usize| b.get(n).copied().unwrap_or(0);
+    match (b[0], at(1)) {
+        (b'-' | b'#', b'>') if at(2) == b'>' => 3,
+        (b'!', b'~') if at(2) == b'*' => 3,
+        (b':', b':') | (b'|', b'|') | (b'=', b'=') | (b'~', b'*') => 2,
+        (b'-' | b'#' | b'<' | b'>' | b'@', b'>') | (b'<', b'<' | b'@' | b'=') | (b'>' | b'!', b'=') | (b'!', b'~') => 2,
+        // Beyond ASCII everything belongs to a word.
+        _ => 1,
+    }
 }
 
 /// The places of the statements, up to their semicolons (SQLite keeps what stands there of DDL); a trigger's body (BEGIN … END) belongs to its statement.
 pub fn statements(sql: &str) -> Vec<Range<usize>> {
+    // The common case, for which no second look at every token is needed.
+    let end = memchr::memchr(b';', sql.as_bytes()).unwrap_or(sql.len());
+    if sql[end..].trim_end().len() <= 1 {
+        let first = next(&sql.as_bytes()[..end], &mut 0);
+        return first.map(|token| token.at.start..end).into_iter().collect();
+    }
     let mut out = Vec::new();
     let mut first = None;
     // Of the statement's first tokens; only a trigger's body holds semicolons.
