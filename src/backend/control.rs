@@ -1,13 +1,19 @@
 use super::{ConnectError, Target, install};
 use crate::error::{ClientError, SqlState};
 use std::future::poll_fn;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio::sync::{Notify, broadcast};
+use tokio_postgres::{AsyncMessage, Client, NoTls, Notification};
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
+/// The shared advisory lock that every control connection holds: who holds it keeps a catalog of this database.
+const PRESENCE: i64 = 0x6c77_6361_7461_6c67;
+/// How long DDL waits until all others have read the catalog again; then they find out as after anybody's DDL.
+const BARRIER: Duration = Duration::from_secs(2);
 
 /// The connection that the proxy itself asks through, one for each pool: catalog, helper schema, notifications. It is made
 /// when it is needed and made again, with growing delays, when it was lost.
@@ -16,7 +22,18 @@ pub struct Control {
     target: Target,
     client: tokio::sync::Mutex<Option<Arc<Client>>>,
     outage: Mutex<Option<Outage>>,
-    changed: Arc<Notify>,
+    notices: Arc<Notices>,
+}
+
+/// What other control connections told.
+#[derive(Debug)]
+struct Notices {
+    /// DDL was done by somebody.
+    changed: Notify,
+    /// Litewires that wait until this one has read the catalog again: what they call their DDL.
+    asked: Mutex<Vec<String>>,
+    /// Who has done so for DDL of this one: its name, and the backend's process number.
+    answers: broadcast::Sender<(String, i32)>,
 }
 
 /// Attempts that failed in a row.
@@ -65,7 +82,7 @@ pub fn detail(error: &tokio_postgres::Error) -> String {
 impl Control {
     /// A control connection to `target`, not made yet.
     pub fn new(target: Target) -> Self {
-        Control { target, client: tokio::sync::Mutex::default(), outage: Mutex::default(), changed: Arc::default() }
+        Control { target, client: tokio::sync::Mutex::default(), outage: Mutex::default(), notices: Arc::default() }
     }
 
     /// The connection, made if there is none. The first thing on a new one is the helper schema's version.
@@ -88,7 +105,44 @@ impl Control {
 
     /// Waits for DDL that a notification tells of.
     pub async fn changed(&self) {
-        self.changed.notified().await;
+        self.notices.changed.notified().await;
+    }
+
+    /// The catalog was read again: whoever waits for that is told.
+    pub async fn acknowledge(&self) -> Result<(), ControlError> {
+        let asked = std::mem::take(&mut *self.notices.asked.lock().expect("no holder panics"));
+        for name in asked {
+            self.client().await?.execute("SELECT pg_catalog.pg_notify('litewire_ack', $1)", &[&name]).await?;
+        }
+        Ok(())
+    }
+
+    /// DDL was committed: waits until every other Litewire on this database has read the catalog again.
+    pub async fn announce(&self) -> Result<(), ControlError> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let client = self.client().await?;
+        let (class, object) = ((PRESENCE >> 32) as u32, PRESENCE as u32);
+        let rows = client.query(OTHERS, &[&class, &object]).await?;
+        let mut others: HashSet<i32> = rows.iter().map(|row| row.get(0)).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let mut answers = self.notices.answers.subscribe();
+        let name = format!("{}.{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
+        client.execute("SELECT pg_catalog.pg_notify('litewire_ddl', $1)", &[&name]).await?;
+        let all = async {
+            while !others.is_empty() {
+                match answers.recv().await {
+                    Ok((of, pid)) if of == name => drop(others.remove(&pid)),
+                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return,
+                }
+            }
+        };
+        if tokio::time::timeout(BARRIER, all).await.is_err() {
+            tracing::warn!(?others, "not every Litewire on this database has read the catalog again in time");
+        }
+        Ok(())
     }
 
     async fn reconnect(&self, slot: &mut Option<Arc<Client>>, delay: Duration) -> Result<Arc<Client>, ControlError> {
@@ -114,11 +168,11 @@ impl Control {
         // `open` has seen to TLS already.
         config.ssl_mode(tokio_postgres::config::SslMode::Disable).application_name("litewire control");
         let (client, mut connection) = config.connect_raw(stream, NoTls).await.map_err(start_up)?;
-        let changed = self.changed.clone();
+        let notices = self.notices.clone();
         tokio::spawn(async move {
             while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
                 match message {
-                    Ok(AsyncMessage::Notification(_)) => changed.notify_one(),
+                    Ok(AsyncMessage::Notification(told)) => notices.take(&told),
                     Ok(_) => {}
                     Err(error) => {
                         tracing::warn!(reason = %detail(&error), "the control connection was lost");
@@ -127,11 +181,37 @@ impl Control {
                 }
             }
         });
-        client.batch_execute("SET TimeZone = 'UTC'; SET client_min_messages = warning; LISTEN litewire_ddl").await?;
+        let listen = "SET TimeZone = 'UTC'; SET client_min_messages = warning; LISTEN litewire_ddl; LISTEN litewire_ack";
+        client.batch_execute(listen).await?;
+        client.execute("SELECT pg_catalog.pg_advisory_lock_shared($1)", &[&PRESENCE]).await?;
         install::ensure(&client).await;
         // Whatever happened while nobody listened.
-        self.changed.notify_one();
+        self.notices.changed.notify_one();
         Ok(client)
+    }
+}
+
+/// The control connections of the others.
+const OTHERS: &str = "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 1 AND granted
+    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND pid <> pg_catalog.pg_backend_pid()";
+
+impl Default for Notices {
+    fn default() -> Self {
+        Notices { changed: Notify::default(), asked: Mutex::default(), answers: broadcast::Sender::new(64) }
+    }
+}
+
+impl Notices {
+    fn take(&self, told: &Notification) {
+        if told.channel() == "litewire_ack" {
+            // Nobody need be waiting.
+            let _ = self.answers.send((told.payload().to_owned(), told.process_id()));
+            return;
+        }
+        if !told.payload().is_empty() {
+            self.asked.lock().expect("no holder panics").push(told.payload().to_owned());
+        }
+        self.changed.notify_one();
     }
 }
 

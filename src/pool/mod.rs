@@ -148,6 +148,12 @@ impl Pool {
         self.keeper.current()
     }
 
+    /// After DDL of a client's was committed: reads the catalog again, and sees that every other Litewire on the database does.
+    pub async fn announce_ddl(&self) -> Result<(), ClientError> {
+        self.keeper.reload().await?;
+        Ok(self.keeper.control().announce().await?)
+    }
+
     /// Reads the catalog again, after DDL or an error that says that it is stale.
     pub async fn reload_catalog(&self) -> Result<Arc<Catalog>, ClientError> {
         Ok(self.keeper.reload().await?)
@@ -185,9 +191,14 @@ async fn watch(pool: Weak<Pool>, keeper: Arc<Keeper>) {
     loop {
         let notified = tokio::time::timeout(POLL, keeper.control().changed()).await.is_ok();
         let Some(pool) = pool.upgrade() else { return };
-        if (pool.used.swap(false, Ordering::Relaxed) || notified)
-            && let Err(error) = keeper.check().await
-        {
+        if !pool.used.swap(false, Ordering::Relaxed) && !notified {
+            continue;
+        }
+        let checked = async {
+            keeper.check().await?;
+            keeper.control().acknowledge().await
+        };
+        if let Err(error) = checked.await {
             tracing::debug!(%error, "the catalog could not be checked");
         }
     }

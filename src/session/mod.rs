@@ -163,6 +163,8 @@ struct Session<IO> {
     misfit: Option<crate::translate::Misfit>,
     /// The batch under way, while it may be sent again as it is.
     batch: Option<widen::Batch>,
+    /// A ReadyForQuery that waits until everybody knows of the client's DDL.
+    announcing: Option<BytesMut>,
     /// A batch is sent again: of its replies the client has some already.
     replaying: bool,
     /// The frame that was taken must be dealt with again, once nothing is expected.
@@ -226,6 +228,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         held_error: None,
         misfit: None,
         batch: None,
+        announcing: None,
         replaying: false,
         again: false,
         flushed: false,
@@ -256,6 +259,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 if self.script.is_some() && self.expect.is_empty() {
                     self.next_statement().await?;
                     continue;
+                }
+                if let Some(ready) = self.announcing.take() {
+                    self.announce(&ready).await;
                 }
                 if self.misfit.is_some() && self.expect.is_empty() {
                     self.after_misfit().await?;
@@ -424,6 +430,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         // A large future for a rare case.
         let shared = if std::mem::take(&mut self.schema.stale) { Box::pin(self.pool.reload_catalog()).await? } else { self.pool.catalog() };
         Ok(self.schema.merge(shared))
+    }
+
+    /// Sees that nobody is behind the client's DDL, and lets it go on.
+    async fn announce(&mut self, ready: &[u8]) {
+        match Box::pin(self.pool.announce_ddl()).await {
+            Ok(()) => self.schema.stale = false,
+            // The DDL stands; who is behind finds out by the poll.
+            Err(error) => tracing::warn!(%error, "DDL could not be announced"),
+        }
+        self.cout.extend_from_slice(ready);
     }
 
     /// A message for the client, in its turn.

@@ -490,17 +490,25 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.turn = None;
             self.portals.clear();
         }
-        match front {
+        let told = match front {
             Some(Expect::Own { tag, ready, .. }) => {
                 if let Some(tag) = tag {
                     encode::complete(&mut self.cout, tag);
                 }
-                if ready {
-                    encode::ready(&mut self.cout, shown);
-                }
+                ready
             }
-            Some(Expect::Query { ready: true, .. } | Expect::Sync) => encode::ready(&mut self.cout, shown),
-            _ => {}
+            Some(Expect::Query { ready, .. }) => ready,
+            Some(Expect::Sync) => true,
+            _ => false,
+        };
+        if !told {
+            return;
+        }
+        // A client that pipelines has gone on already.
+        if status == b'I' && self.expect.is_empty() && std::mem::take(&mut self.schema.announce) {
+            encode::ready(self.announcing.insert(BytesMut::new()), shown);
+        } else {
+            encode::ready(&mut self.cout, shown);
         }
     }
 

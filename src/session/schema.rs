@@ -18,6 +18,8 @@ pub(super) struct Schema {
     pending: Option<(Arc<Catalog>, bool)>,
     /// Others may see another schema than the shared snapshot.
     pub stale: bool,
+    /// DDL was done that others are to know of before the client is told that it may go on.
+    pub announce: bool,
 }
 
 impl Schema {
@@ -58,8 +60,9 @@ impl Schema {
             Some((after, temporary)) => {
                 self.overlay = Some(after);
                 self.stale |= !temporary;
+                self.announce |= !temporary;
             }
-            None => self.stale = true,
+            None => (self.stale, self.announce) = (true, true),
         }
     }
 
@@ -71,6 +74,7 @@ impl Schema {
     /// The transaction is over, be it one of a single statement.
     pub fn settle(&mut self, committed: bool) {
         self.marks.clear();
+        self.announce &= committed;
         if let Some(overlay) = self.overlay.take()
             && committed
             && !(self.temporary.is_empty() && overlay.temporary().next().is_none())
