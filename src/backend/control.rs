@@ -1,7 +1,7 @@
 use super::{ConnectError, Target, install};
 use crate::error::{ClientError, SqlState};
-use std::future::poll_fn;
 use std::collections::HashSet;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

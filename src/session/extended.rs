@@ -192,8 +192,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if prepared.plan.is_some() {
             let catalog = self.catalog().await?;
             if catalog.version != prepared.version {
-                let sql = prepared.sql.clone();
+                let (sql, before) = (prepared.sql.clone(), prepared.plan.clone());
                 self.translate(Arc::make_mut(&mut prepared)).await.map_err(|e| Failed::Client(e, Some(sql)))?;
+                let columns = |plan: &Option<Arc<Plan>>| plan.as_deref().and_then(|plan| self.result_columns(plan));
+                if prepared.described && columns(&before) != columns(&prepared.plan) {
+                    // In PostgreSQL's words: drivers know them, and prepare anew.
+                    return Err(ClientError::new(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type").into());
+                }
                 self.statements.insert(name.to_owned(), prepared.clone());
             }
         }
@@ -284,7 +289,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             if shape.raw { put_formats(b, &bind.result_formats) } else { put_formats(b, &backend_formats(&shape)) }
         });
         self.expect.push_back(Expect::Bind { pass: !self.replaying });
-        self.batch_begins(whole, alone, statement.may_misfit);
+        self.batch_begins(whole, alone, statement.may_misfit, version);
         self.open(bind.portal, Some(plan.clone()), shape, bind.result_formats, &prepared);
         Ok(())
     }

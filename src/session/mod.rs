@@ -263,8 +263,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 if let Some(ready) = self.announcing.take() {
                     self.announce(&ready).await;
                 }
-                if self.misfit.is_some() && self.expect.is_empty() {
-                    self.after_misfit().await?;
+                if self.script.is_none()
+                    && self.expect.is_empty()
+                    && let Some(error) = self.held_error.take()
+                {
+                    self.after_batch_error(error).await?;
                 }
                 // While a statement of a script runs, the client has a say only in a COPY.
                 if self.script.is_some() && !matches!(self.cin.first(), Some(b'd' | b'c' | b'f')) {
@@ -373,7 +376,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         match tag {
             b'd' | b'c' | b'f' | b'X' => false,
             b'Q' => true,
-            _ if self.misfit.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
+            _ if self.held_error.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
             // Within a transaction the guard of a batch depends on how the batch before it ended.
             _ => {
                 self.is_sqlite()

@@ -1,6 +1,7 @@
 //! Both sockets at once: what the client is owed goes out, what the backend says is looked at by its header alone.
 
 use super::expect::Expect;
+use super::widen::STALE;
 use super::{Ended, Session};
 use crate::backend::Link;
 use crate::catalog::Catalog;
@@ -392,7 +393,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if self.is_sqlite() {
             let catalog = self.known();
             reply::shape_error(&mut message, body, &catalog);
-            self.schema.stale |= matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
+            self.schema.stale |= STALE.contains(&state.as_str());
         } else {
             message.extend_from_slice(whole);
         }
@@ -411,7 +412,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         self.held = None;
         self.dropping = false;
-        if self.holds_misfit(body, &message) {
+        if self.holds_error(&state, body, &message) {
             return;
         }
         match self.expect.front_mut() {
@@ -436,7 +437,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             Some(Expect::Query { ready, retry, .. }) => {
-                let retry = *retry && matches!(state.as_str(), "42P01" | "42703" | "42883" | "0A000");
+                let retry = *retry && STALE.contains(&state.as_str());
                 let misfit = self.script.as_ref().filter(|s| s.turns < super::widen::TURNS).and_then(|_| super::widen::misfit_of(body));
                 if retry || misfit.is_some() {
                     self.misfit = misfit;

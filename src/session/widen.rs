@@ -1,5 +1,5 @@
-//! Widening a column, and doing again what it was done for. What is done again is a simple query's statement, or a batch of one
-//! Bind and one Execute of which the client has seen nothing but its BindComplete.
+//! Widening a column, and doing a statement again: after that, or with a catalog that is fresh. What is done again is a simple
+//! query's statement, or a batch of one Bind and one Execute of which the client has seen nothing but its BindComplete.
 
 use super::expect::Expect;
 use super::{Ended, Session};
@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A statement whose columns are widened more often than a table has columns goes round in a circle.
 pub(super) const TURNS: usize = 2000;
+/// Errors that a stale catalog may have caused.
+pub(super) const STALE: [&str; 4] = ["42P01", "42703", "42883", "0A000"];
 /// Larger batches are not kept for another try.
 const BATCH: usize = 1 << 20;
 
@@ -21,6 +23,12 @@ pub(super) struct Batch {
     executes: usize,
     synced: bool,
     turns: usize,
+    /// May widening mend its error?
+    may_misfit: bool,
+    /// The catalog's version that it was translated with.
+    version: u64,
+    /// Has the client its BindComplete?
+    told: bool,
 }
 
 /// The column that an error of a store helper's names.
@@ -64,11 +72,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    /// A Bind was sent: it begins a batch that may be sent again when `may_misfit`, unless something stands before it.
-    pub(super) fn batch_begins(&mut self, whole: &[u8], alone: bool, may_misfit: bool) {
-        let turns = self.batch.take().filter(|_| self.replaying).map_or(0, |b| b.turns);
-        if alone && may_misfit && whole.len() <= BATCH && turns < TURNS {
-            self.batch = Some(Batch { frames: BytesMut::from(whole), executes: 0, synced: false, turns });
+    /// A Bind was sent: it begins a batch that may be sent again, unless something stands before it.
+    pub(super) fn batch_begins(&mut self, whole: &[u8], alone: bool, may_misfit: bool, version: u64) {
+        let last = self.batch.take().unwrap_or_default();
+        let turns = if self.replaying { last.turns } else { 0 };
+        if alone && whole.len() <= BATCH && turns < TURNS {
+            let mut frames = last.frames;
+            frames.clear();
+            frames.extend_from_slice(whole);
+            self.batch = Some(Batch { frames, executes: 0, synced: false, turns, may_misfit, version, told: false });
         }
     }
 
@@ -86,31 +98,49 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         batch.frames.extend_from_slice(whole);
     }
 
-    /// An error of the batch's only Execute that widening may mend is held back; true when it is.
-    pub(super) fn holds_misfit(&mut self, body: &[u8], message: &BytesMut) -> bool {
-        let batch = self.batch.as_ref().is_some_and(|b| b.synced && b.executes == 1);
-        if !batch || !matches!(self.expect.front(), Some(Expect::Execute { .. })) {
+    /// An error of a batch with one Execute that widening, or a fresh catalog, may mend is held back; true when it is.
+    pub(super) fn holds_error(&mut self, state: &str, body: &[u8], message: &BytesMut) -> bool {
+        let Some(batch) = self.batch.as_mut().filter(|b| b.synced && b.executes == 1) else { return false };
+        let misfit = match self.expect.front() {
+            Some(Expect::Execute { .. }) if batch.may_misfit => misfit_of(body),
+            // Before its BindComplete the client knows nothing of the columns that were to come.
+            Some(Expect::Parse { .. } | Expect::Bind { pass: true }) if batch.turns == 0 && STALE.contains(&state) => None,
+            _ => return false,
+        };
+        if misfit.is_none() && matches!(self.expect.front(), Some(Expect::Execute { .. })) {
             return false;
         }
-        let Some(misfit) = misfit_of(body) else { return false };
-        while self.expect.pop_front().is_some_and(|e| !matches!(e, Expect::Sync)) {}
+        batch.told = true;
+        while let Some(expected) = self.expect.pop_front() {
+            match expected {
+                Expect::Sync => break,
+                Expect::Bind { pass: true } => batch.told = false,
+                Expect::Parse { id: Some(id), .. } => {
+                    if let Some(link) = self.link.as_mut() {
+                        link.prepared.remove(id);
+                    }
+                }
+                _ => {}
+            }
+        }
         self.expect.push_front(Expect::Own { tag: None, ready: false, required: false });
-        (self.misfit, self.held_error) = (Some(misfit), Some(message.clone()));
+        (self.misfit, self.held_error) = (misfit, Some(message.clone()));
         true
     }
 
     /// The batch whose error was held back is sent again, or the client gets the error.
-    pub(super) async fn after_misfit(&mut self) -> Result<(), Ended> {
-        let Some(misfit) = self.misfit.take() else { return Ok(()) };
-        let Some(error) = self.held_error.take() else { return Ok(()) };
-        if self.widen_misfit(misfit).await
-            && let Some(batch) = &mut self.batch
-        {
+    pub(super) async fn after_batch_error(&mut self, error: BytesMut) -> Result<(), Ended> {
+        let version = self.batch.as_ref().map_or(0, |b| b.version);
+        let mended = match self.misfit.take() {
+            Some(misfit) => self.widen_misfit(misfit).await,
+            None => self.catalog().await.is_ok_and(|catalog| catalog.version != version),
+        };
+        if mended && let Some(batch) = &mut self.batch {
             batch.turns += 1;
             let mut frames = std::mem::take(&mut batch.frames);
             frames.extend_from_slice(&self.cin);
             self.cin = frames;
-            self.replaying = true;
+            self.replaying = batch.told;
             return Ok(());
         }
         self.batch = None;

@@ -60,6 +60,12 @@ impl Stack {
         self.proxy.child.id()
     }
 
+    /// A second proxy in front of the same cluster, until it is dropped.
+    pub fn beside(&self) -> Proxy {
+        let log = File::create(self.dir.path().join("beside.log")).expect("the log is made");
+        Proxy::start(&self.dir.path().join("litewire.toml"), &without_database(&self.cluster.url(DATABASE, ROLE)), log)
+    }
+
     /// A directory that goes with the stack.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -127,9 +133,11 @@ impl Drop for Stack {
     }
 }
 
-struct Proxy {
+/// A running litewire.
+pub struct Proxy {
     child: Child,
-    address: SocketAddr,
+    /// Where clients connect to.
+    pub address: SocketAddr,
 }
 
 impl Proxy {

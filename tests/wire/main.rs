@@ -296,3 +296,50 @@ fn flush_brings_what_is_there() {
     client.send(&[bind("", "", &[], &[]), execute("", 0), sync()]);
     assert_eq!(client.answer().tags(), "2DCZ");
 }
+
+#[test]
+fn ddl_is_known_to_every_proxy_when_its_client_goes_on() {
+    let one = Stack::shared();
+    let (other, database) = (one.beside(), one.database());
+    let (mut ddl, mut beside) = (connect(&one, &database), connect(&one, &database));
+    let mut away = Wire::connect(other.address, &database, "");
+    ddl.run("CREATE TABLE t(a INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)");
+    away.value("SELECT a FROM t");
+    for n in 0..8 {
+        ddl.run(&format!("ALTER TABLE t ADD COLUMN c{n} INTEGER DEFAULT {n}"));
+        for client in [&mut beside, &mut away] {
+            assert_eq!(client.value(&format!("SELECT c{n} FROM t")), n.to_string());
+            assert_eq!(client.extended(&format!("SELECT typeof(c{n}) FROM t WHERE a = ?"), &[0], &[text("1")]).texts().concat(), ["integer"]);
+        }
+        ddl.run(&format!("BEGIN; ALTER TABLE t RENAME COLUMN c{n} TO d{n}; COMMIT"));
+        assert_eq!(away.value(&format!("SELECT d{n} FROM t")), n.to_string());
+    }
+}
+
+#[test]
+fn what_foreign_ddl_broke_is_tried_again_with_a_fresh_catalog() {
+    let proxy = Stack::shared();
+    let database = proxy.database();
+    let mut client = connect(&proxy, &database);
+    client.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); INSERT INTO t VALUES (1, 'x')");
+    for n in 0..4 {
+        proxy.admin(&database, &format!("ALTER TABLE t RENAME COLUMN {} TO b{n}", if n == 0 { "b".to_owned() } else { format!("b{}", n - 1) }));
+        let answer = client.extended("SELECT * FROM t WHERE a = ?", &[0], &[text("1")]);
+        assert_eq!((answer.error(), answer.texts().concat()), (None, vec!["1".to_owned(), "x".to_owned()]));
+    }
+}
+
+#[test]
+fn a_described_statement_keeps_its_columns_or_fails() {
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
+    client.run("CREATE TABLE t(a INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)");
+    client.send(&[parse("s", "SELECT * FROM t", &[]), describe('S', "s"), sync()]);
+    assert_eq!(client.answer().columns().map(|c| c.len()), Some(1));
+    client.run("ALTER TABLE t ADD COLUMN b TEXT");
+    let again = [bind("", "s", &[], &[]), execute("", 0), sync()].concat();
+    client.send(&[again]);
+    assert_eq!(client.answer().error().map(|(state, _)| state).as_deref(), Some("0A000"));
+    client.send(&[close('S', "s"), parse("s", "SELECT * FROM t", &[]), bind("", "s", &[], &[]), execute("", 0), sync()]);
+    assert_eq!(client.answer().error(), None);
+}
