@@ -211,7 +211,9 @@ fn counters_alone(query: &tree::Query) -> Option<Vec<(OutColumn, Source)>> {
     let tree::Query { ctes, body: tree::Body::Select(select), limit: None, offset: None, columns, .. } = query else { return None };
     let tree::Select { items, from: None, filter: None, having: None, aggregate: false, .. } = &**select else { return None };
     let counter = |(item, column): (&tree::Expr, &tree::ResultColumn)| match &item.kind {
-        tree::Kind::Counter(source) => Some((OutColumn { name: column.name.clone(), kind: OutKind::Integer }, source.clone())),
+        tree::Kind::Counter(source @ (Source::LastInsertRowid | Source::Changes | Source::TotalChanges)) => {
+            Some((OutColumn { name: column.name.clone(), kind: OutKind::Integer }, source.clone()))
+        }
         _ => None,
     };
     ctes.is_empty().then(|| items.iter().zip(columns).map(counter).collect()).flatten()
