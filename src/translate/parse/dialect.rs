@@ -17,7 +17,6 @@ const AND: u8 = 10;
 const NOT: u8 = 15;
 const EQUAL: u8 = 20;
 const LESS: u8 = 21;
-const ESCAPE: u8 = 22;
 const BITS: u8 = 24;
 const PLUS: u8 = 30;
 const TIMES: u8 = 40;
@@ -195,12 +194,17 @@ impl Dialect for Sqlite {
         }
         match keyword(&start) {
             Keyword::IS => Some(is_operator(parser, expr)),
+            Keyword::BETWEEN => Some(between_operator(parser, expr, false)),
             Keyword::LIKE | Keyword::ILIKE | Keyword::GLOB | Keyword::MATCH | Keyword::REGEXP => {
                 parser.next_token();
                 Some(like_operator(parser, expr, keyword(&start), false))
             }
             Keyword::NOT => {
                 let next = keyword(&parser.peek_nth_token_ref(1).token);
+                if next == Keyword::BETWEEN {
+                    parser.next_token();
+                    return Some(between_operator(parser, expr, true));
+                }
                 matches!(next, Keyword::LIKE | Keyword::ILIKE | Keyword::GLOB | Keyword::MATCH | Keyword::REGEXP).then(|| {
                     parser.next_token();
                     parser.next_token();
@@ -412,11 +416,20 @@ fn is_operator(parser: &mut Parser, expr: &Expr) -> Result<Expr, ParserError> {
     Ok(Expr::BinaryOp { left, op, right })
 }
 
+/// BETWEEN: its AND ends the lower bound, which may hold every operator that binds tighter than AND.
+fn between_operator(parser: &mut Parser, expr: &Expr, negated: bool) -> Result<Expr, ParserError> {
+    parser.next_token();
+    let low = Box::new(parser.parse_subexpr(AND)?);
+    parser.expect_keyword_is(Keyword::AND)?;
+    let high = Box::new(parser.parse_subexpr(EQUAL)?);
+    Ok(Expr::Between { expr: Box::new(expr.clone()), negated, low, high })
+}
+
 /// LIKE and its kin, with the optional ESCAPE.
 fn like_operator(parser: &mut Parser, expr: &Expr, keyword: Keyword, negated: bool) -> Result<Expr, ParserError> {
     let left = Box::new(expr.clone());
     let right = Box::new(parser.parse_subexpr(EQUAL)?);
-    let escape = if parser.parse_keyword(Keyword::ESCAPE) { Some(Box::new(parser.parse_subexpr(ESCAPE)?)) } else { None };
+    let escape = if parser.parse_keyword(Keyword::ESCAPE) { Some(Box::new(parser.parse_subexpr(EQUAL)?)) } else { None };
     let made = match keyword {
         Keyword::LIKE => return Ok(Expr::Like { negated, any: false, expr: left, pattern: right, escape_char: escape }),
         Keyword::ILIKE => return Ok(Expr::ILike { negated, any: false, expr: left, pattern: right, escape_char: escape }),
