@@ -375,7 +375,7 @@ impl Binder<'_> {
                     match clause {
                         FunctionArgumentClause::OrderBy(order) => {
                             for item in order {
-                                call.order.push(self.order_item(item, &[])?);
+                                call.order.push(self.order_item(item)?);
                             }
                         }
                         other => return Err(self.refused(other, span)),
@@ -554,7 +554,7 @@ fn binary_nullable(op: BinaryOp, left: &Expr, right: &Expr) -> bool {
 }
 
 /// A number literal: an integer that does not fit is a real (lang_expr.html "Literal Values").
-fn number(text: &str) -> Value {
+pub(super) fn number(text: &str) -> Value {
     let plain: String = text.chars().filter(|c| *c != '_').collect();
     let (negative, digits) = plain.strip_prefix('-').map_or((false, plain.as_str()), |d| (true, d));
     if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {

@@ -1,22 +1,26 @@
 //! Syntax tree to typed tree: names against the catalog, parameters numbered, classes and affinities found.
 
 mod expr;
+mod join;
+mod order;
 mod query;
 mod raise;
 mod scope;
 mod system;
 mod view;
 mod window;
+mod with;
 
 pub use expr::compare;
 pub use query::{plain_query, plain_select, unique};
 pub use scope::{OUTSIDE, Scope, Source};
 pub use view::columns_of_view;
+pub(super) use with::{GIVEN, PATH, ROW};
 
 use super::parse::scan::{self, Kind as TokenKind};
 use super::parse::{self, Exclude};
 use super::tree::Class;
-use super::tree::{Cte, Expr, Kind, Origin, Ty};
+use super::tree::{Expr, Kind, Origin, Ty};
 use super::{Options, ParamClass};
 use crate::catalog::{Affinity, Catalog, Relation};
 use crate::error::{ClientError, SqlState};
@@ -42,8 +46,11 @@ pub struct Binder<'a> {
     excludes: Vec<(usize, Exclude)>,
     /// Scopes, the innermost last.
     pub scopes: Vec<Scope>,
-    ctes: Vec<Cte>,
+    /// Common tables in scope, the nearest last.
+    ctes: Vec<with::Common>,
     aliases: usize,
+    /// The ORDER BY terms of the compound whose SELECTs are bound, with the result column that one of them has matched.
+    terms: Vec<(sqlparser::ast::OrderByExpr, Option<usize>)>,
     /// The WINDOW clause of the query whose expressions are bound.
     pub windows: Vec<sqlparser::ast::NamedWindowDefinition>,
     /// The views whose texts are being bound, the innermost last.
@@ -94,6 +101,7 @@ impl<'a> Binder<'a> {
             scopes: Vec::new(),
             ctes: Vec::new(),
             aliases: 0,
+            terms: Vec::new(),
             windows: Vec::new(),
             views: Vec::new(),
             expanded: 0,

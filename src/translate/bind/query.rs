@@ -1,16 +1,14 @@
 //! Queries: WITH, FROM, SELECT, compounds, ORDER BY, LIMIT.
 
-use super::expr::{compare, logic};
+use super::expr::logic;
 use super::scope::{Scope, Source, SourceColumn};
 use super::{Binder, Bound, Mentioned, quote_ident, quote_relation, split_name};
 use crate::catalog::{Affinity, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions::FunctionKind;
-use crate::translate::tree::{Bare, Body, Callee, Class, CompareOp, Cte, Expr, From, Kind, OrderItem, Query, ResultColumn, Select, Ty};
+use crate::translate::tree::{Bare, Body, Callee, Class, Expr, From, Kind, Query, ResultColumn, Select, Ty};
 use crate::value::Value;
-use sqlparser::ast::{
-    self, Distinct, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, OrderByKind, OrderBySort, SelectItem, SetExpr, SetOperator, SetQuantifier,
-};
+use sqlparser::ast::{self, Distinct, GroupByExpr, LimitClause, OrderByKind, SelectItem, SetExpr, SetOperator, SetQuantifier};
 use sqlparser::ast::{SelectItemQualifiedWildcardKind, Spanned, TableFactor};
 
 impl Binder<'_> {
@@ -21,6 +19,14 @@ impl Binder<'_> {
 
     /// Binds a query; `texts` are the items of its result list as the client wrote them.
     pub fn named_query(&mut self, query: &ast::Query, texts: &[String]) -> Bound<Query> {
+        // The terms of a compound around it are not its own.
+        let terms = std::mem::take(&mut self.terms);
+        let bound = self.whole_query(query, texts);
+        self.terms = terms;
+        bound
+    }
+
+    fn whole_query(&mut self, query: &ast::Query, texts: &[String]) -> Bound<Query> {
         if let Some(lock) = query.locks.first() {
             return Err(self.refused(lock, query.span()));
         }
@@ -41,19 +47,7 @@ impl Binder<'_> {
         Ok(bound)
     }
 
-    /// The common tables of a query, in scope from here on, and whether one refers to itself.
-    pub fn common_tables(&mut self, query: &ast::Query) -> Bound<(Vec<Cte>, bool)> {
-        let (mut ctes, mut recursive) = (Vec::new(), false);
-        for cte in query.with.iter().flat_map(|w| &w.cte_tables) {
-            let (cte, itself) = self.cte(cte, query.with.as_ref().is_some_and(|w| w.recursive))?;
-            recursive |= itself;
-            self.ctes.push(cte.clone());
-            ctes.push(cte);
-        }
-        Ok((ctes, recursive))
-    }
-
-    fn limit(&mut self, query: &ast::Query) -> Bound<(Option<Expr>, Option<Expr>)> {
+    pub(super) fn limit(&mut self, query: &ast::Query) -> Bound<(Option<Expr>, Option<Expr>)> {
         let (limit, offset) = match &query.limit_clause {
             None => match &query.fetch {
                 Some(fetch) => return Err(self.refused(fetch, query.span())),
@@ -65,58 +59,7 @@ impl Binder<'_> {
         Ok((limit.map(|e| self.expr(e)).transpose()?, offset.map(|e| self.expr(e)).transpose()?))
     }
 
-    /// A common table, and whether it refers to itself.
-    fn cte(&mut self, cte: &ast::Cte, recursive: bool) -> Bound<(Cte, bool)> {
-        let name = &cte.alias.name.value;
-        let named = |columns: &[ResultColumn], this: &Self| -> Bound<Vec<String>> {
-            let given = &cte.alias.columns;
-            if !given.is_empty() && given.len() != columns.len() {
-                let message = format!("table {name} has {} values for {} columns", columns.len(), given.len());
-                return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(this.at(cte.alias.name.span)));
-            }
-            let names: Vec<String> = if given.is_empty() {
-                columns.iter().map(|c| c.name.clone()).collect()
-            } else {
-                given.iter().map(|c| c.name.value.clone()).collect()
-            };
-            Ok(unique(&names))
-        };
-        let materialized = cte.materialized.as_ref().map(|m| matches!(m, ast::CteAsMaterialized::Materialized));
-        let make = |query: Query, columns: Vec<String>, types: Vec<Ty>| Cte { name: quote_ident(name), columns, types, materialized, query };
-        let compound = matches!(&*cte.query.body, SetExpr::SetOperation { .. });
-        if !(recursive && compound) {
-            match self.query(&cte.query) {
-                Err(e) if compound && e.message == format!("no such table: {name}") => {}
-                other => {
-                    let query = other?;
-                    let (columns, types) = (named(&query.columns, self)?, query.columns.iter().map(|c| c.ty).collect());
-                    return Ok((make(query, columns, types), false));
-                }
-            }
-        }
-        let SetExpr::SetOperation { left, .. } = &*cte.query.body else { unreachable!("a compound, as tested above") };
-        let anchor = self.set_expr(left, &[], &[])?;
-        let columns = named(&anchor.columns, self)?;
-        let mut types: Vec<Ty> = anchor.columns.iter().map(|c| Ty { nullable: true, ..c.ty }).collect();
-        // The recursive part may widen a column's class; twice is enough for every chain of classes to settle.
-        for _ in 0..3 {
-            self.ctes.push(make(anchor.clone(), columns.clone(), types.clone()));
-            let query = self.query(&cte.query);
-            self.ctes.pop();
-            let query = query?;
-            let found: Vec<Ty> = query.columns.iter().zip(&types).map(|(c, t)| Ty { nullable: true, ..c.ty.unify(*t) }).collect();
-            if found.iter().map(|t| t.class).eq(types.iter().map(|t| t.class)) {
-                if !query.order.is_empty() {
-                    return Err(self.refused("ORDER BY in a recursive common table", cte.alias.name.span));
-                }
-                return Ok((make(query, columns, types), true));
-            }
-            types = found;
-        }
-        Err(self.refused("a recursive common table whose columns change their class", cte.alias.name.span))
-    }
-
-    fn set_expr(&mut self, body: &SetExpr, order: &[ast::OrderByExpr], texts: &[String]) -> Bound<Query> {
+    pub(super) fn set_expr(&mut self, body: &SetExpr, order: &[ast::OrderByExpr], texts: &[String]) -> Bound<Query> {
         match body {
             SetExpr::Select(select) => self.select(select, order, texts),
             SetExpr::Query(query) if order.is_empty() => self.named_query(query, texts),
@@ -139,7 +82,12 @@ impl Binder<'_> {
                 let columns = (0..width).map(column).collect();
                 let many = rows.len() > 1;
                 let mut query = plain_query(Body::Values(rows), columns, many);
-                query.order = self.order_by_columns(order, &query)?;
+                if order.is_empty() {
+                    let results: Vec<_> = query.columns.iter().map(|_| (None, Expr::literal(Value::Null))).collect();
+                    self.match_terms(&results)?;
+                } else {
+                    query.order = self.order_by_columns(order, &query)?;
+                }
                 Ok(query)
             }
             SetExpr::SetOperation { left, op, set_quantifier, right } => {
@@ -148,6 +96,9 @@ impl Binder<'_> {
                     let first = SetExpr::SetOperation { left: left.clone(), op: *op, set_quantifier: *set_quantifier, right: middle.clone() };
                     let whole = SetExpr::SetOperation { left: Box::new(first), op: *last_op, set_quantifier: *last_quantifier, right: last.clone() };
                     return self.set_expr(&whole, order, texts);
+                }
+                if !order.is_empty() {
+                    self.terms = order.iter().map(|item| (item.clone(), None)).collect();
                 }
                 let (left, right) = (self.set_expr(left, &[], texts)?, self.set_expr(right, &[], &[])?);
                 let all = *set_quantifier == SetQuantifier::All;
@@ -164,75 +115,13 @@ impl Binder<'_> {
                 let columns = left.columns.iter().zip(&right.columns).map(|(a, b)| ResultColumn { name: a.name.clone(), ty: a.ty.unify(b.ty) });
                 let columns = columns.collect();
                 let mut query = plain_query(Body::Compound(text, Box::new(left), Box::new(right)), columns, true);
-                query.order = self.order_by_columns(order, &query)?;
+                if !order.is_empty() {
+                    query.order = self.compound_order(&query)?;
+                }
                 Ok(query)
             }
             other => Err(self.refused(other, other.span())),
         }
-    }
-
-    /// ORDER BY of something that has no scope: by ordinal or by the name of a result column.
-    fn order_by_columns(&mut self, order: &[ast::OrderByExpr], query: &Query) -> Bound<Vec<OrderItem>> {
-        let items =
-            query.columns.iter().map(|c| (Some(c.name.clone()), Expr { kind: Kind::Literal { value: Value::Null }, ty: c.ty })).collect::<Vec<_>>();
-        order
-            .iter()
-            .map(|item| {
-                let mut term = item.clone();
-                let mut collation = None;
-                if let ast::Expr::Collate { expr, collation: c } = &item.expr {
-                    collation = crate::catalog::Collation::named(&c.to_string());
-                    term.expr = (**expr).clone();
-                }
-                match self.result_of(&term.expr, &items)? {
-                    Some(at) => {
-                        let mut expr = items[at].1.clone();
-                        if let Some(collation) = collation {
-                            expr.ty.collation = Some((collation, true));
-                        }
-                        Ok(order_term(item, expr, Some(at)))
-                    }
-                    None => {
-                        let message = "ORDER BY term does not match any column in the result set";
-                        Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(item.expr.span())))
-                    }
-                }
-            })
-            .collect()
-    }
-
-    /// The result column that an ORDER BY or GROUP BY term names by ordinal or alias.
-    fn result_of(&self, term: &ast::Expr, items: &[(Option<String>, Expr)]) -> Bound<Option<usize>> {
-        match term {
-            ast::Expr::Value(v) => match &v.value {
-                ast::Value::Number(text, _) => match text.parse::<usize>() {
-                    Ok(n) if (1..=items.len()).contains(&n) => Ok(Some(n - 1)),
-                    Ok(_) => {
-                        let message = format!("ORDER BY term out of range - should be between 1 and {}", items.len());
-                        Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(v.span)))
-                    }
-                    Err(_) => Ok(None),
-                },
-                _ => Ok(None),
-            },
-            ast::Expr::Identifier(name) => {
-                Ok(items.iter().position(|(alias, _)| alias.as_deref().is_some_and(|a| a.eq_ignore_ascii_case(&name.value))))
-            }
-            ast::Expr::Nested(inner) => self.result_of(inner, items),
-            _ => Ok(None),
-        }
-    }
-
-    /// An ORDER BY term in the scope at hand; `items` are the results it may name, none within a call or a window.
-    pub fn order_item(&mut self, item: &ast::OrderByExpr, items: &[(Option<String>, Expr)]) -> Bound<OrderItem> {
-        if !items.is_empty()
-            && let Some(at) = self.result_of(&item.expr, items)?
-        {
-            return Ok(order_term(item, items[at].1.clone(), Some(at)));
-        }
-        let expr = self.expr(&item.expr)?;
-        let result = items.iter().position(|(_, e)| *e == expr);
-        Ok(order_term(item, expr, result))
     }
 
     fn select(&mut self, select: &ast::Select, order: &[ast::OrderByExpr], texts: &[String]) -> Bound<Query> {
@@ -258,7 +147,14 @@ impl Binder<'_> {
         let items = self.items(&select.projection, texts)?;
         self.scope().aggregate_allowed = false;
         self.scope().aliases = items.iter().filter_map(|(alias, _, e)| Some((alias.clone()?, e.clone()))).collect();
-        let filter = select.selection.as_ref().map(|e| self.expr(e)).transpose()?;
+        let mut filter = select.selection.as_ref().map(|e| self.expr(e)).transpose()?;
+        for on in std::mem::take(&mut self.scope().later) {
+            let on = self.expr(&on)?;
+            filter = Some(match filter {
+                Some(filter) => logic(true, vec![filter, on]),
+                None => on,
+            });
+        }
         if let Some(filter) = &filter
             && filter.any(&mut |e| e.is_aggregate())
         {
@@ -275,7 +171,7 @@ impl Binder<'_> {
                 // A column wins over an alias of the same name; ordinals name results.
                 let named = match term {
                     ast::Expr::Identifier(_) => None,
-                    _ => self.result_of(term, &results)?,
+                    _ => self.result_of(term, &results, (group.len(), "GROUP"))?,
                 };
                 group.push(match named {
                     Some(at) => results[at].1.clone(),
@@ -285,7 +181,8 @@ impl Binder<'_> {
         }
         self.scope().aggregate_allowed = true;
         let having = select.having.as_ref().map(|e| self.expr(e)).transpose()?;
-        let order = order.iter().map(|item| self.order_item(item, &results)).collect::<Bound<Vec<_>>>()?;
+        let order = order.iter().enumerate().map(|(n, item)| self.result_term(n, item, &results)).collect::<Bound<Vec<_>>>()?;
+        self.match_terms(&results)?;
         let mut everything = items.iter().map(|(_, _, e)| e).chain(&having).chain(order.iter().map(|o| &o.expr));
         let aggregate = !group.is_empty() || everything.any(|e| e.any(&mut |e| e.is_aggregate()));
         if having.is_some() && !aggregate {
@@ -360,112 +257,7 @@ impl Binder<'_> {
         Ok(out)
     }
 
-    fn star(&mut self, table: Option<&str>, out: &mut Vec<(Option<String>, String, Expr)>, item: &SelectItem) -> Bound<()> {
-        let scope = self.scopes.last().expect("a result list is bound within a scope");
-        let before = out.len();
-        let mut known = false;
-        for (i, source) in scope.sources.iter().enumerate().filter(|(_, s)| table.is_none_or(|t| s.name.eq_ignore_ascii_case(t))) {
-            known = true;
-            for (at, column) in source.columns.iter().enumerate() {
-                let merged = table.is_none() && scope.merged.iter().any(|(n, right)| *right == i && n.eq_ignore_ascii_case(&column.name));
-                if !column.hidden && !column.argument && !merged {
-                    out.push((None, column.name.clone(), source.column(i, at)));
-                }
-            }
-        }
-        match table {
-            Some(table) if !known => Err(ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {table}")).at(self.at(item.span()))),
-            None if out.len() == before => Err(ClientError::new(SqlState::SYNTAX_ERROR, "no tables specified").at(self.at(item.span()))),
-            _ => Ok(()),
-        }
-    }
-
-    /// FROM. SQLite joins strictly from the left, commas included.
-    pub fn from(&mut self, tables: &[ast::TableWithJoins]) -> Bound<Option<From>> {
-        let mut whole: Option<From> = None;
-        for table in tables {
-            let factor = self.factor(&table.relation)?;
-            whole = Some(match whole {
-                Some(left) => From::Join("CROSS JOIN", Box::new(left), Box::new(factor), None),
-                None => factor,
-            });
-            for join in &table.joins {
-                let left = whole.take().expect("a join has a left side");
-                whole = Some(self.join(left, join)?);
-            }
-        }
-        Ok(whole)
-    }
-
-    fn join(&mut self, left: From, join: &ast::Join) -> Bound<From> {
-        let first = self.scope().sources.len();
-        let right = self.factor(&join.relation)?;
-        let (kind, constraint) = match &join.join_operator {
-            JoinOperator::Join(c) | JoinOperator::Inner(c) | JoinOperator::CrossJoin(c) => ("JOIN", c),
-            JoinOperator::Left(c) | JoinOperator::LeftOuter(c) => ("LEFT JOIN", c),
-            JoinOperator::Right(c) | JoinOperator::RightOuter(c) => ("RIGHT JOIN", c),
-            JoinOperator::FullOuter(c) => ("FULL JOIN", c),
-            other => return Err(self.refused(format!("the join {other:?}"), join.span())),
-        };
-        let outer_right = matches!(kind, "RIGHT JOIN" | "FULL JOIN");
-        let on = match constraint {
-            JoinConstraint::None => None,
-            JoinConstraint::On(expr) => Some(self.expr(expr)?),
-            JoinConstraint::UsingAlias(..) => return Err(self.refused("USING with an alias", join.span())),
-            JoinConstraint::Using(_) | JoinConstraint::Natural if outer_right => {
-                return Err(self.refused(format!("{kind} with USING or NATURAL"), join.span()));
-            }
-            JoinConstraint::Using(columns) => {
-                let names = columns.iter().map(|c| Ok(split_name(c)?.1.value.clone())).collect::<Bound<Vec<_>>>()?;
-                self.using(first, &names, join)?
-            }
-            JoinConstraint::Natural => {
-                let scope = self.scope();
-                let visible = |s: &Source| s.columns.iter().filter(|c| !c.hidden).map(|c| c.name.clone()).collect::<Vec<_>>();
-                let earlier: Vec<String> = scope.sources[..first].iter().flat_map(visible).collect();
-                let names: Vec<String> =
-                    scope.sources[first..].iter().flat_map(visible).filter(|n| earlier.iter().any(|e| e.eq_ignore_ascii_case(n))).collect();
-                self.using(first, &names, join)?
-            }
-        };
-        // Whatever a right or full join pads is NULL, and so is the right side of a left join.
-        let padded = match kind {
-            "LEFT JOIN" => first..self.scope().sources.len(),
-            "RIGHT JOIN" => 0..first,
-            "FULL JOIN" => 0..self.scope().sources.len(),
-            _ => 0..0,
-        };
-        for source in &mut self.scope().sources[padded] {
-            source.columns.iter_mut().for_each(|c| c.ty.nullable = true);
-        }
-        Ok(From::Join(kind, Box::new(left), Box::new(right), on))
-    }
-
-    fn using(&mut self, first: usize, names: &[String], join: &ast::Join) -> Bound<Option<Expr>> {
-        let mut all = Vec::new();
-        for name in names {
-            let scope = self.scopes.last().expect("a join is bound within a scope");
-            let find = |range: std::ops::Range<usize>| {
-                range.into_iter().find_map(|i| {
-                    let at = scope.sources[i].columns.iter().position(|c| !c.hidden && c.name.eq_ignore_ascii_case(name))?;
-                    Some((i, scope.sources[i].column(i, at)))
-                })
-            };
-            let (Some((_, left)), Some((right_at, right))) = (find(0..first), find(first..scope.sources.len())) else {
-                let message = format!("cannot join using column {name} - column not present in both tables");
-                return Err(ClientError::new(SqlState::UNDEFINED_COLUMN, message).at(self.at(join.span())));
-            };
-            all.push(compare(CompareOp::Eq, left, right));
-            self.scope().merged.push((name.to_ascii_lowercase(), right_at));
-        }
-        Ok(match all.len() {
-            0 => None,
-            1 => all.pop(),
-            _ => Some(logic(true, all)),
-        })
-    }
-
-    fn factor(&mut self, factor: &TableFactor) -> Bound<From> {
+    pub(super) fn factor(&mut self, factor: &TableFactor) -> Bound<From> {
         match factor {
             TableFactor::Table { name, args: Some(_), .. } => Err(self.refused(format!("the table-valued function {name}"), factor.span())),
             TableFactor::Table { name, alias, .. } => self.table(name, alias.as_ref()),
@@ -478,9 +270,14 @@ impl Binder<'_> {
                 let name = alias.as_ref().map(|a| a.name.value.clone());
                 Ok(self.derived(query, name))
             }
-            TableFactor::NestedJoin { table_with_joins, alias: None } => {
-                let from = self.from(std::slice::from_ref(table_with_joins))?;
-                Ok(from.expect("a nested join has a table"))
+            TableFactor::NestedJoin { table_with_joins, alias: None } => self.joined(table_with_joins),
+            TableFactor::NestedJoin { table_with_joins, alias: Some(alias) } => {
+                let neighbours = self.scopes.pop();
+                self.scopes.push(Scope::default());
+                let query = self.joined(table_with_joins).and_then(|from| self.all_columns(from, factor));
+                self.scopes.pop();
+                self.scopes.extend(neighbours);
+                Ok(self.derived(query?, Some(alias.name.value.clone())))
             }
             other => Err(self.refused(other, other.span())),
         }
@@ -503,16 +300,8 @@ impl Binder<'_> {
         let (schema, table) = split_name(name)?;
         let called = alias.map_or(&table.value, |a| &a.name.value).clone();
         if schema.is_none()
-            && let Some(cte) = self.ctes.iter().rev().find(|c| c.name.eq_ignore_ascii_case(&quote_ident(&table.value)))
+            && let Some(from) = self.common(&table.value, &called)?
         {
-            let column = |(at, (name, ty)): (usize, (&String, &Ty))| SourceColumn {
-                origin: super::view::origin(&cte.query, at),
-                ..derived_column(name, name, *ty)
-            };
-            let columns = cte.columns.iter().zip(&cte.types).enumerate().map(column).collect();
-            let printed = quote_ident(&called);
-            let from = From::Table(cte.name.clone(), printed.clone());
-            self.scope().sources.push(Source { name: called, printed, columns, ..Source::default() });
             return Ok(from);
         }
         if let Some(from) = self.system_table(schema.as_deref(), &table.value, &called) {
@@ -565,7 +354,7 @@ fn is_name(expr: &ast::Expr) -> bool {
     }
 }
 
-fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
+pub(super) fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
     // A subquery's column keeps its expression's affinity; an expression has BLOB affinity, which converts nothing.
     let class = if matches!(ty.class, Class::Param | Class::Null) { Class::Text } else { ty.class };
     let ty = Ty { affinity: ty.affinity.or(Some(Affinity::Blob)), class, ..ty };
@@ -589,10 +378,6 @@ pub fn unique(names: &[String]) -> Vec<String> {
         out.push(candidate);
     }
     out
-}
-
-fn order_term(item: &ast::OrderByExpr, expr: Expr, result: Option<usize>) -> OrderItem {
-    OrderItem { expr, result, descending: item.options.sort == Some(OrderBySort::Desc), nulls_first: item.options.nulls_first }
 }
 
 /// A query of nothing but a body.

@@ -3,7 +3,8 @@
 use super::{Binder, Bound, Mentioned, quote_ident};
 use crate::catalog::{Relation, oid};
 use crate::error::{ClientError, SqlState};
-use crate::translate::tree::{Column, Expr, Kind, Origin, Query, Ty};
+use crate::translate::functions;
+use crate::translate::tree::{Call, Callee, Column, Expr, Kind, Origin, Query, Ty};
 use sqlparser::ast::{self, Ident};
 
 /// The depth of NEW and OLD, which are outside every query.
@@ -14,12 +15,36 @@ pub const OUTSIDE: usize = u16::MAX as usize;
 pub struct Scope {
     /// The tables of FROM, in order.
     pub sources: Vec<Source>,
-    /// Columns that USING or NATURAL merged: lower-cased name, and the right table whose copy `*` leaves out.
-    pub merged: Vec<(String, usize)>,
+    /// Columns that USING or NATURAL merged.
+    pub merged: Vec<Merged>,
     /// Aliases of the result list, for WHERE, GROUP BY, HAVING and ORDER BY.
     pub aliases: Vec<(String, Expr)>,
-    /// Tables from here on are hidden (a join's ON sees only what stands to its left).
+    /// Constraints of inner joins that name tables further right: they belong to WHERE.
+    pub later: Vec<sqlparser::ast::Expr>,
+    /// May an aggregate stand here?
     pub aggregate_allowed: bool,
+}
+
+/// A column that USING or NATURAL merged.
+#[derive(Debug)]
+pub struct Merged {
+    /// Its name, lower case.
+    pub name: String,
+    /// The right table, whose copy `*` leaves out.
+    pub right: usize,
+    /// Which of the two a bare name means.
+    pub merge: Merge,
+}
+
+/// What the bare name of a merged column means: the one that the join never pads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merge {
+    /// An inner or left join: the left one.
+    Left,
+    /// A right join: the right one.
+    Right,
+    /// A full join: the first that is not NULL.
+    Both,
 }
 
 /// A table in scope.
@@ -121,23 +146,46 @@ impl Source {
 
 impl Scope {
     fn find(&self, table: Option<&str>, name: &str) -> Result<Option<Expr>, ()> {
-        let mut found = None;
-        for (at, source) in self.sources.iter().enumerate() {
+        self.find_in(0..self.sources.len(), table, name)
+    }
+
+    /// What a name means among some of the tables; an error where it is ambiguous.
+    pub fn find_in(&self, among: std::ops::Range<usize>, table: Option<&str>, name: &str) -> Result<Option<Expr>, ()> {
+        let mut found: Option<Expr> = None;
+        for at in among {
+            let source = &self.sources[at];
             if table.is_some_and(|t| !source.name.eq_ignore_ascii_case(t)) {
                 continue;
             }
-            if table.is_none() && self.merged.iter().any(|(n, right)| *right == at && n.eq_ignore_ascii_case(name)) {
-                continue;
-            }
-            if let Some(column) = source.find(name) {
-                if found.is_some() {
-                    return Err(());
-                }
-                found = Some(source.column(at, column));
-            }
+            let Some(column) = source.find(name) else { continue };
+            let column = source.column(at, column);
+            let merged = self.merged.iter().find(|m| table.is_none() && m.right == at && m.name.eq_ignore_ascii_case(name));
+            found = Some(match (merged.map(|m| m.merge), found.take()) {
+                (_, None) | (Some(Merge::Right), _) => column,
+                (Some(Merge::Left), Some(left)) => left,
+                (Some(Merge::Both), Some(left)) => coalesce(left, column),
+                (None, Some(_)) => return Err(()),
+            });
         }
         Ok(found)
     }
+}
+
+/// Marks a column, or those merged into one, as of a query further out.
+fn deepen(expr: &mut Expr, depth: usize) {
+    match &mut expr.kind {
+        Kind::Column(column) => column.depth = depth,
+        Kind::Call(call) => call.args.iter_mut().for_each(|e| deepen(e, depth)),
+        _ => {}
+    }
+}
+
+fn coalesce(left: Expr, right: Expr) -> Expr {
+    let function = functions::find("coalesce").expect("coalesce() is registered");
+    let args = vec![left, right];
+    let ty = (function.result)(&args);
+    let call = Call { function: Callee::Known(function), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None };
+    Expr { kind: Kind::Call(Box::new(call)), ty }
 }
 
 impl Binder<'_> {
@@ -148,9 +196,7 @@ impl Binder<'_> {
                 ClientError::new(SqlState::AMBIGUOUS_COLUMN, format!("ambiguous column name: {}", name.value)).at(self.at(name.span))
             })?;
             if let Some(mut expr) = found {
-                if let Kind::Column(column) = &mut expr.kind {
-                    column.depth = depth;
-                }
+                deepen(&mut expr, depth);
                 self.reached(depth);
                 return Ok(Some(expr));
             }

@@ -45,7 +45,7 @@ impl Binder<'_> {
             window.partition.push(self.expr(expr)?);
         }
         for item in &spec.order_by {
-            window.order.push(self.order_item(item, &[])?);
+            window.order.push(self.order_item(item)?);
         }
         if let Some(frame) = &spec.window_frame {
             let exclude = self.excludes.iter().find(|(at, _)| *at == owner).map(|(_, exclude)| *exclude);

@@ -136,29 +136,15 @@ impl Lower<'_> {
         Ok(out)
     }
 
-    /// ORDER BY terms; with `ordinals`, results are named by their number (DISTINCT and compounds allow no more).
+    /// ORDER BY terms; with `ordinals`, results are named by their number (compounds allow no more).
     pub fn order_by(&mut self, order: &[OrderItem], ordinals: bool) -> Lowered {
         let mut terms = Vec::new();
-        for item in order {
-            if item.expr.constant().is_some() && item.result.is_none() {
-                continue;
-            }
+        for item in order.iter().filter(|item| !is_constant_term(item)) {
             let term = match item.result {
                 Some(at) if ordinals => Frag::text((at + 1).to_string()),
-                None if ordinals => {
-                    return Err(ClientError::refused("ORDER BY an expression that is no result column, with DISTINCT or a compound SELECT"));
-                }
                 _ => self.order_key(&item.expr)?,
             };
-            // A plain direction on what cannot be NULL lets a plain index serve.
-            let nulls = match item.nulls_first {
-                Some(true) => " NULLS FIRST",
-                Some(false) => " NULLS LAST",
-                None if !item.expr.ty.nullable => "",
-                None if item.descending => " NULLS LAST",
-                None => " NULLS FIRST",
-            };
-            terms.push(fill(&format!("{{}}{}{nulls}", if item.descending { " DESC" } else { "" }), &[&term]));
+            terms.push(directed(item, &term));
         }
         Ok(Frag::join(&terms, ", "))
     }
@@ -184,4 +170,26 @@ impl Lower<'_> {
             Collation::Binary => fill("({} COLLATE \"C\")", &[&key]),
         })
     }
+}
+
+/// Does a term order nothing?
+pub(super) fn is_constant_term(item: &OrderItem) -> bool {
+    item.result.is_none() && item.expr.constant().is_some()
+}
+
+/// A term's key with its direction and the place of its NULLs. A plain direction on what cannot be NULL lets a plain index serve.
+pub(super) fn directed(item: &OrderItem, key: &Frag) -> Frag {
+    let nulls = match item.nulls_first {
+        Some(true) => " NULLS FIRST",
+        Some(false) => " NULLS LAST",
+        None if !item.expr.ty.nullable => "",
+        None if item.descending => " NULLS LAST",
+        None => " NULLS FIRST",
+    };
+    // A constant in a place of its own is an ordinal or an error to PostgreSQL.
+    let key = match key.clone().into_fixed().as_deref() {
+        Some(constant @ ("true" | "false")) => Frag::text(format!("{constant}::bool")),
+        _ => key.clone(),
+    };
+    fill(&format!("{{}}{}{nulls}", if item.descending { " DESC" } else { "" }), &[&key])
 }

@@ -1,10 +1,11 @@
 //! Queries, and the casts that give a result its wire type.
 
+use super::aggregate::{directed, is_constant_term};
 use super::{Frag, Lower, Lowered, fill};
 use crate::error::{ClientError, SqlState};
-use crate::translate::bind::quote_ident;
+use crate::translate::bind::{GIVEN, PATH, ROW, quote_ident};
 use crate::translate::plan::{Carrier, OutColumn, OutKind};
-use crate::translate::tree::{Body, Class, Cte, Expr, From, Kind, Query, Select, Ty, folds};
+use crate::translate::tree::{Body, Class, Cte, Expr, From, Kind, OrderItem, Query, Recursion, Select, Ty, folds};
 use crate::value::Value;
 
 /// How the items of a result list are printed.
@@ -14,6 +15,8 @@ enum Items<'a> {
     Natural,
     /// Each in the carrier of a class.
     Carried(&'a [Class]),
+    /// The same, text in one collation: the parts of a recursive table must agree.
+    Recursive(&'a [Class]),
     /// Each in its wire type.
     Output,
 }
@@ -73,7 +76,7 @@ impl Lower<'_> {
                 }
             }
         }
-        out.append(&self.limit(query)?);
+        out.append(&self.limit(query.limit.as_ref(), query.offset.as_ref())?);
         Ok(out)
     }
 
@@ -87,14 +90,29 @@ impl Lower<'_> {
                 _ => ", ",
             });
             let classes: Vec<Class> = cte.types.iter().map(|t| plain_class(t.class)).collect();
-            let body = self.query_as(&cte.query, &classes)?;
-            let columns: Vec<String> = cte.columns.iter().map(|c| quote_ident(c)).collect();
+            let columns = cte.columns.iter().map(|c| quote_ident(c)).collect::<Vec<_>>().join(", ");
             let materialized = match cte.materialized {
                 None => "",
                 Some(true) => " MATERIALIZED",
                 Some(false) => " NOT MATERIALIZED",
             };
-            out.append(&fill(&format!("{}({}) AS{materialized} ({{}})", cte.name, columns.join(", ")), &[&body]));
+            match &cte.recursion {
+                None => {
+                    let body = self.query_as(&cte.query, &classes)?;
+                    out.append(&fill(&format!("{}({columns}) AS{materialized} ({{}})", cte.name), &[&body]));
+                }
+                Some(recursion) => {
+                    let body = self.recursive(&cte.query, recursion, &classes)?;
+                    let path = if recursion.depth_first { format!(", {PATH}") } else { String::new() };
+                    out.append(&fill(&format!("{}({columns}{path}) AS ({{}})", recursion.name), &[&body]));
+                    if recursion.bounded {
+                        let order = if recursion.depth_first { format!(" ORDER BY {PATH}") } else { String::new() };
+                        let limit = self.limit(recursion.limit.as_ref(), recursion.offset.as_ref())?;
+                        let whole = format!(", {}({columns}) AS{materialized} (SELECT {columns} FROM {}{order}{{}})", cte.name, recursion.name);
+                        out.append(&fill(&whole, &[&limit]));
+                    }
+                }
+            }
         }
         if !ctes.is_empty() {
             out.push(" ");
@@ -102,16 +120,36 @@ impl Lower<'_> {
         Ok(out)
     }
 
+    /// The query of a recursive table: its first rows, and what each step gives.
+    fn recursive(&mut self, query: &Query, recursion: &Recursion, classes: &[Class]) -> Lowered {
+        let Body::Compound(op, first, step) = &query.body else { return self.query_as(query, classes) };
+        let mut out = self.with(&query.ctes, query.recursive)?;
+        let (mut first, mut step) = (self.query(first, Items::Recursive(classes))?, self.query(step, Items::Recursive(classes))?);
+        if recursion.depth_first {
+            // The numbers of a row's forebears, and its own among the rows of its step, order the rows as a tree is walked.
+            first = fill(&format!("SELECT {GIVEN}.*, ARRAY[row_number() OVER ()] FROM ({{}}) AS {GIVEN}"), &[&first]);
+        }
+        if recursion.by_row {
+            let path = if recursion.depth_first { format!(", {ROW}.{PATH} || row_number() OVER ()") } else { String::new() };
+            let all = format!("SELECT {GIVEN}.*{path} FROM {} AS {ROW} CROSS JOIN LATERAL ({{}}) AS {GIVEN}", recursion.name);
+            step = fill(&all, &[&step]);
+        }
+        out.append(&fill(&format!("({{}}) {op} ({{}})"), &[&first, &step]));
+        Ok(out)
+    }
+
     /// VALUES and compounds, whose columns all arms share.
     fn body(&mut self, query: &Query, body: &Body, items: Items) -> Lowered {
         let classes: Vec<Class> = match items {
-            Items::Carried(classes) => classes.to_vec(),
+            Items::Carried(classes) | Items::Recursive(classes) => classes.to_vec(),
             _ => query.columns.iter().map(|c| plain_class(c.ty.class)).collect(),
         };
         let inner = match body {
             Body::Values(rows) => {
                 let row = |this: &mut Self, row: &Vec<Expr>| -> Lowered {
-                    let cells = row.iter().zip(&classes).map(|(e, c)| this.carried(e, *c)).collect::<Result<Vec<_>, _>>()?;
+                    let recursive = matches!(items, Items::Recursive(_));
+                    let cell = |(e, c): (&Expr, &Class)| if recursive { this.collated(e, *c) } else { this.carried(e, *c) };
+                    let cells = row.iter().zip(&classes).map(cell).collect::<Result<Vec<_>, _>>()?;
                     Ok(fill("({})", &[&Frag::join(&cells, ", ")]))
                 };
                 let rows = rows.iter().map(|r| row(self, r)).collect::<Result<Vec<_>, _>>()?;
@@ -121,7 +159,8 @@ impl Lower<'_> {
                 if *op != "UNION ALL" && query.columns.iter().any(|c| folds(c.ty)) {
                     return Err(ClientError::refused(format!("{op} of columns under NOCASE or RTRIM")));
                 }
-                let (left, right) = (self.arm(left, &classes)?, self.arm(right, &classes)?);
+                let items = if let Items::Recursive(_) = items { Items::Recursive(&classes) } else { Items::Carried(&classes) };
+                let (left, right) = (self.arm(left, items)?, self.arm(right, items)?);
                 fill(&format!("{{}} {op} {{}}"), &[&left, &right])
             }
             Body::Select(_) => unreachable!("a SELECT is printed with its scope"),
@@ -136,8 +175,8 @@ impl Lower<'_> {
     }
 
     /// An arm of a compound. Parentheses keep SQLite's reading: all compounds are left-associative and of one level.
-    fn arm(&mut self, query: &Query, classes: &[Class]) -> Lowered {
-        let inner = self.query_as(query, classes)?;
+    fn arm(&mut self, query: &Query, items: Items) -> Lowered {
+        let inner = self.query(query, items)?;
         Ok(fill("({})", &[&inner]))
     }
 
@@ -147,14 +186,28 @@ impl Lower<'_> {
             if select.distinct {
                 refuse_folding(&select.items, "DISTINCT")?;
             }
-            let mut out = Frag::text(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
+            // DISTINCT takes the first of the rows that are alike, and that one's keys order the result.
+            let keys: Vec<&OrderItem> = query.order.iter().filter(|item| select.distinct && !is_constant_term(item)).collect();
+            let keyed = keys.iter().any(|item| item.result.is_none());
+            let width = select.items.len();
+            let mut out = match (select.distinct, keyed) {
+                (false, _) => Frag::text("SELECT "),
+                (true, false) => Frag::text("SELECT DISTINCT "),
+                (true, true) => Frag::text(format!("SELECT DISTINCT ON ({}) ", ordinals(width))),
+            };
             let mut cells = Vec::new();
             for (i, item) in select.items.iter().enumerate() {
                 cells.push(match items {
                     Items::Natural => this.carried(item, plain_class(query.columns[i].ty.class))?,
                     Items::Carried(classes) => this.carried(item, classes[i])?,
+                    Items::Recursive(classes) => this.collated(item, classes[i])?,
                     Items::Output => this.output_cell(item)?,
                 });
+            }
+            if keyed {
+                for item in &keys {
+                    cells.push(this.order_key(&item.expr)?);
+                }
             }
             out.append(&Frag::join(&cells, ", "));
             if let Some(from) = &select.from {
@@ -173,6 +226,16 @@ impl Lower<'_> {
                 let having = this.truth(having, true)?;
                 out.append(&fill(" HAVING {}", &[&having]));
             }
+            if keyed {
+                let rowids =
+                    if select.aggregate { Vec::new() } else { select.bare.rowids.iter().map(|r| this.natural(r)).collect::<Result<Vec<_>, _>>()? };
+                let scan = Frag::join(&[vec![Frag::text(ordinals(width))], rowids].concat(), ", ");
+                out.append(&fill(" ORDER BY {}", &[&scan]));
+                let names: Vec<String> = (1..=width + keys.len()).map(|n| format!("\"d{n}\"")).collect();
+                let order: Vec<Frag> = keys.iter().zip(&names[width..]).map(|(item, name)| directed(item, &Frag::text(name.clone()))).collect();
+                let whole = format!("SELECT {} FROM ({{}}) AS \"_d\"({}) ORDER BY {{}}", names[..width].join(", "), names.join(", "));
+                return Ok(fill(&whole, &[&out, &Frag::join(&order, ", ")]));
+            }
             if !query.order.is_empty() {
                 let order = this.order_by(&query.order, select.distinct)?;
                 if order != Frag::default() {
@@ -181,6 +244,12 @@ impl Lower<'_> {
             }
             Ok(out)
         })
+    }
+
+    /// A cell of a recursive table.
+    fn collated(&mut self, e: &Expr, class: Class) -> Lowered {
+        let cell = self.carried(e, class)?;
+        Ok(if class == Class::Text { fill("({}) COLLATE \"C\"", &[&cell]) } else { cell })
     }
 
     fn group_key(&mut self, key: &Expr) -> Lowered {
@@ -218,9 +287,9 @@ impl Lower<'_> {
     }
 
     /// LIMIT and OFFSET (lang_select.html §5): a negative limit is none, a negative offset is 0.
-    fn limit(&mut self, query: &Query) -> Lowered {
+    fn limit(&mut self, limit: Option<&Expr>, offset: Option<&Expr>) -> Lowered {
         let mut out = Frag::default();
-        for (limit, word) in [(&query.limit, " LIMIT "), (&query.offset, " OFFSET ")] {
+        for (limit, word) in [(limit, " LIMIT "), (offset, " OFFSET ")] {
             let Some(e) = limit else { continue };
             match e.constant() {
                 Some(value) => match value.clone().apply(crate::catalog::Affinity::Integer) {
@@ -287,6 +356,11 @@ impl Lower<'_> {
             other => self.text_of(inner, other),
         }
     }
+}
+
+/// The ordinals of so many result columns.
+fn ordinals(width: usize) -> String {
+    (1..=width).map(|n| n.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// What compares whole values knows no collation: it would keep apart what SQLite takes for the same.

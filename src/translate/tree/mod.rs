@@ -364,6 +364,25 @@ pub struct Cte {
     pub materialized: Option<bool>,
     /// Its query.
     pub query: Query,
+    /// It refers to itself: its query is a compound of the first rows and of what each step gives.
+    pub recursion: Option<Recursion>,
+}
+
+/// How a common table that refers to itself is run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recursion {
+    /// The name that it refers to itself by, as printed.
+    pub name: String,
+    /// That is a table of its own, which the common table takes rows from.
+    pub bounded: bool,
+    /// LIMIT, which ends the recursion.
+    pub limit: Option<Expr>,
+    /// OFFSET.
+    pub offset: Option<Expr>,
+    /// The rows of a step are given to its query one at a time.
+    pub by_row: bool,
+    /// Each row's own rows come before its siblings.
+    pub depth_first: bool,
 }
 
 /// The body of a query.

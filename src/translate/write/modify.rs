@@ -182,7 +182,7 @@ impl<'a> Write<'a, '_> {
                 Some(self.lower.truth(&filter, true)?)
             }
         };
-        let order = order.iter().map(|o| self.binder.order_item(o, &[])).collect::<Bound<Vec<_>>>()?;
+        let order = order.iter().map(|o| self.binder.order_item(o)).collect::<Bound<Vec<_>>>()?;
         let bound = limit.map(|limit| self.binder.expr(limit)).transpose()?;
         let limit = match &bound {
             Some(limit) if !matches!(limit.constant(), Some(Value::Integer(n)) if *n < 0) => Some(self.lower.integer(limit)?),
