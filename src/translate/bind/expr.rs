@@ -33,6 +33,10 @@ impl Binder<'_> {
             E::IsNotTrue(e) => self.is_truth(e, true, true),
             E::IsFalse(e) => self.is_truth(e, false, false),
             E::IsNotFalse(e) => self.is_truth(e, false, true),
+            E::Between { expr: e, negated, low, high } if super::row::is_row(e) => {
+                let both = logic(true, vec![self.comparison(CompareOp::Ge, e, low, expr)?, self.comparison(CompareOp::Le, e, high, expr)?]);
+                Ok(if *negated { not(both) } else { both })
+            }
             E::Between { expr: e, negated, low, high } => {
                 let (e, low, high) = (self.expr(e)?, self.expr(low)?, self.expr(high)?);
                 let from = compare(CompareOp::Ge, e.clone(), low);
@@ -64,6 +68,7 @@ impl Binder<'_> {
                 Ok(if *negated { not(exists) } else { exists })
             }
             E::Subquery(query) => self.scalar(query),
+            E::Tuple(_) => Err(ClientError::new(SqlState::SYNTAX_ERROR, "row value misused").at(self.at(expr.span()))),
             E::Function(function) => self.function(function),
             E::Substring { expr: e, substring_from, substring_for, .. } => {
                 let args: Vec<&ast::Expr> = std::iter::once(&**e).chain(substring_from.as_deref()).chain(substring_for.as_deref()).collect();
@@ -88,6 +93,10 @@ impl Binder<'_> {
     fn value(&mut self, value: &ast::ValueWithSpan) -> Bound<Expr> {
         use ast::Value as V;
         Ok(Expr::literal(match &value.value {
+            V::Number(text, _) if is_long_hex(text) => {
+                let message = format!("hex literal too big: {text}");
+                return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(value.span)));
+            }
             V::Number(text, _) => number(text),
             V::SingleQuotedString(text) | V::DoubleQuotedString(text) | V::EscapedStringLiteral(text) | V::NationalStringLiteral(text) => {
                 Value::Text(text.clone())
@@ -108,8 +117,14 @@ impl Binder<'_> {
         if op == UnaryOperator::Minus
             && let ast::Expr::Value(v) = operand
             && let ast::Value::Number(text, _) = &v.value
+            && !is_long_hex(text)
         {
-            return Ok(Expr::literal(number(&format!("-{text}"))));
+            let value = number(&format!("-{text}"));
+            if value == Value::Integer(i64::MIN) && is_hex(text) {
+                let message = format!("hex literal too big: -{text}");
+                return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(v.span)));
+            }
+            return Ok(Expr::literal(value));
         }
         let expr = self.expr(operand)?;
         match op {
@@ -188,8 +203,12 @@ impl Binder<'_> {
                 return Ok(Expr { kind, ty: Ty::plain(class) });
             }
             BinaryOperator::Match | BinaryOperator::Regexp => {
-                let name = if *op == BinaryOperator::Match { "MATCH" } else { "REGEXP" };
-                return Err(self.refused(format!("the operator {name}"), right.span()));
+                // Only a virtual table or the application gives them a meaning.
+                let message = match op {
+                    BinaryOperator::Match => "unable to use function MATCH in the requested context",
+                    _ => "no such function: REGEXP",
+                };
+                return Err(ClientError::new(SqlState::UNDEFINED_FUNCTION, message).at(self.at(right.span())));
             }
             other => return Err(self.refused(format!("the operator {other}"), whole.span())),
         };
@@ -206,13 +225,8 @@ impl Binder<'_> {
     }
 
     fn comparison(&mut self, op: CompareOp, left: &ast::Expr, right: &ast::Expr, whole: &ast::Expr) -> Bound<Expr> {
-        if let (ast::Expr::Tuple(a), ast::Expr::Tuple(b)) = (left, right) {
-            if a.len() != b.len() {
-                return Err(ClientError::new(SqlState::SYNTAX_ERROR, "row value misused").at(self.at(whole.span())));
-            }
-            let a = a.iter().map(|e| self.expr(e)).collect::<Bound<Vec<_>>>()?;
-            let b = b.iter().map(|e| self.expr(e)).collect::<Bound<Vec<_>>>()?;
-            return Ok(Expr { kind: Kind::CompareRows(op, a, b), ty: Ty::plain(Class::Bool) });
+        if let Some(rows) = self.row_comparison(op, left, right, whole)? {
+            return Ok(rows);
         }
         if let CompareOp::Is | CompareOp::IsNot = op
             && let ast::Expr::Value(v) = right
@@ -238,19 +252,24 @@ impl Binder<'_> {
     }
 
     fn in_target(&mut self, expr: &ast::Expr, target: &ast::InTarget, negated: bool) -> Bound<Expr> {
-        let left: Vec<Expr> = match expr {
-            ast::Expr::Tuple(items) => items.iter().map(|e| self.expr(e)).collect::<Bound<_>>()?,
-            other => vec![self.expr(other)?],
+        let row = |this: &mut Self| match super::row::inner(expr) {
+            ast::Expr::Tuple(items) => this.row(items),
+            other => Ok(vec![this.expr(other)?]),
         };
         let ty = Ty { nullable: true, ..Ty::plain(Class::Bool) };
         match target {
+            ast::InTarget::List(list) if super::row::is_row(expr) => {
+                let equal = list.iter().map(|item| self.comparison(CompareOp::Eq, expr, item, expr)).collect::<Bound<Vec<_>>>()?;
+                let any = if equal.is_empty() { Expr::literal(Value::Integer(0)) } else { logic(false, equal) };
+                Ok(if negated { not(any) } else { any })
+            }
             ast::InTarget::List(list) => {
                 let list = list.iter().map(|e| self.expr(e)).collect::<Bound<Vec<_>>>()?;
-                let [left] = <[Expr; 1]>::try_from(left).map_err(|_| self.refused("a row value on the left of IN (list)", expr.span()))?;
-                Ok(Expr { kind: Kind::InList(Box::new(left), list, negated), ty })
+                let left = Box::new(self.expr(expr)?);
+                Ok(Expr { kind: Kind::InList(left, list, negated), ty })
             }
             ast::InTarget::Subquery(query) => {
-                let query = self.inner_query(query)?;
+                let (left, query) = (row(self)?, self.inner_query(query)?);
                 if query.columns.len() != left.len() {
                     let message = format!("sub-select returns {} columns - expected {}", query.columns.len(), left.len());
                     return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(expr.span())));
@@ -258,7 +277,7 @@ impl Binder<'_> {
                 Ok(Expr { kind: Kind::InQuery(left, Box::new(query), negated), ty })
             }
             ast::InTarget::Table { name, args: None } => {
-                let query = self.table_query(name)?;
+                let (left, query) = (row(self)?, self.table_query(name)?);
                 if query.columns.len() != left.len() {
                     let message = format!("sub-select returns {} columns - expected {}", query.columns.len(), left.len());
                     return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(expr.span())));
@@ -290,13 +309,14 @@ impl Binder<'_> {
     }
 
     fn case(&mut self, operand: Option<&ast::Expr>, arms: &[ast::CaseWhen], other: Option<&ast::Expr>) -> Bound<Expr> {
-        let operand = operand.map(|e| self.expr(e)).transpose()?;
+        let row = operand.filter(|e| super::row::is_row(e));
+        let operand = operand.filter(|_| row.is_none()).map(|e| self.expr(e)).transpose()?;
         let mut bound = Vec::new();
         for arm in arms {
-            let condition = self.expr(&arm.condition)?;
-            let condition = match &operand {
-                Some(operand) => compare(CompareOp::Eq, operand.clone(), condition),
-                None => condition,
+            let condition = match (row, &operand) {
+                (Some(row), _) => self.comparison(CompareOp::Eq, row, &arm.condition, &arm.condition)?,
+                (None, Some(operand)) => compare(CompareOp::Eq, operand.clone(), self.expr(&arm.condition)?),
+                (None, None) => self.expr(&arm.condition)?,
             };
             bound.push((condition, self.expr(&arm.result)?));
         }
@@ -439,6 +459,7 @@ impl Binder<'_> {
             return Err(self.refused(format!("the function {name}() ({why})"), span));
         }
         call.function = Callee::Known(function);
+        check_call(function, &call).map_err(|message| ClientError::new(SqlState::GROUPING_ERROR, message).at(self.at(span)))?;
         let aggregate = function.is_aggregate(count) && call.over.is_none();
         if aggregate && !self.scopes.last().is_some_and(|s| s.aggregate_allowed) {
             return Err(ClientError::new(SqlState::GROUPING_ERROR, format!("misuse of aggregate: {name}()")).at(self.at(span)));
@@ -451,6 +472,26 @@ impl Binder<'_> {
         let native = NativeName::new(name).ok_or_else(|| self.refused(format!("the function {name}"), span))?;
         call.function = Callee::Native(native);
         Ok(Expr { kind: Kind::Call(Box::new(call)), ty: Ty::plain(functions::native_function_class(name)) })
+    }
+}
+
+/// SQLite's rules for what may stand in and behind a call (`resolveExprStep`).
+fn check_call(function: &functions::Function, call: &Call) -> Result<(), String> {
+    let name = function.name;
+    let aggregate = function.is_aggregate(call.args.len());
+    let window = function.kind == FunctionKind::Window;
+    match () {
+        () if name == "likelihood" && !matches!(call.args[1].constant(), Some(Value::Real(p)) if (0.0..=1.0).contains(p)) => {
+            Err("second argument to likelihood() must be a constant between 0.0 and 1.0".to_owned())
+        }
+        () if call.over.is_some() && !aggregate && !window => Err(format!("{name}() may not be used as a window function")),
+        () if call.over.is_some() && call.distinct => Err("DISTINCT is not supported for window functions".to_owned()),
+        () if call.over.is_none() && window => Err(format!("misuse of window function {name}()")),
+        () if call.filter.is_some() && window => Err("FILTER clause may only be used with aggregate window functions".to_owned()),
+        () if call.filter.is_some() && !aggregate => Err(format!("FILTER may not be used with non-aggregate {name}()")),
+        () if !call.order.is_empty() && !aggregate => Err(format!("ORDER BY may not be used with non-aggregate {name}()")),
+        () if call.distinct && aggregate && call.args.len() != 1 => Err("DISTINCT aggregates must have exactly one argument".to_owned()),
+        () => Ok(()),
     }
 }
 
@@ -562,6 +603,15 @@ pub(super) fn number(text: &str) -> Value {
         return Value::Integer(if negative { n.wrapping_neg() } else { n });
     }
     plain.parse().map_or_else(|_| Value::Real(plain.parse().unwrap_or(0.0)), Value::Integer)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.starts_with("0x") || text.starts_with("0X")
+}
+
+/// A hexadecimal literal of more than 64 bits.
+fn is_long_hex(text: &str) -> bool {
+    is_hex(text) && text[2..].bytes().filter(|b| *b != b'_').skip_while(|b| *b == b'0').count() > 16
 }
 
 fn unhex(hex: &str) -> Option<Vec<u8>> {

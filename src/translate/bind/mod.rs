@@ -5,6 +5,7 @@ mod join;
 mod order;
 mod query;
 mod raise;
+mod row;
 mod scope;
 mod system;
 mod view;

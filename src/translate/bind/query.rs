@@ -181,10 +181,14 @@ impl Binder<'_> {
         }
         self.scope().aggregate_allowed = true;
         let having = select.having.as_ref().map(|e| self.expr(e)).transpose()?;
+        let terms = order;
         let order = order.iter().enumerate().map(|(n, item)| self.result_term(n, item, &results)).collect::<Bound<Vec<_>>>()?;
         self.match_terms(&results)?;
-        let mut everything = items.iter().map(|(_, _, e)| e).chain(&having).chain(order.iter().map(|o| &o.expr));
-        let aggregate = !group.is_empty() || everything.any(|e| e.any(&mut |e| e.is_aggregate()));
+        let aggregates = |e: &Expr| e.any(&mut |e| e.is_aggregate());
+        let aggregate = !group.is_empty() || items.iter().map(|(_, _, e)| e).chain(&having).any(aggregates);
+        if let Some(at) = order.iter().position(|o| !aggregate && aggregates(&o.expr)) {
+            return Err(ClientError::new(SqlState::GROUPING_ERROR, "misuse of aggregate").at(self.at(terms[at].expr.span())));
+        }
         if having.is_some() && !aggregate {
             return Err(ClientError::new(SqlState::GROUPING_ERROR, "HAVING clause on a non-aggregate query").at(self.at(select.span())));
         }

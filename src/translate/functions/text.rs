@@ -38,7 +38,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     scalar("concat_ws", (2, 255), text, |l, c, _| Ok(fill("concat_ws({})", &[&texts(l, &c.args)?]))),
     scalar("printf", (1, 255), text, printf),
     scalar("format", (1, 255), text, printf),
-    scalar("like", (2, 2), super::math::truth, |l, c, _| like(l, c)),
+    scalar("like", (2, 3), super::math::truth, |l, c, _| like(l, c)),
     scalar("sqlite_version", (0, 0), not_null_text, |_, _, _| Ok(Frag::text("'3.54.1'::text"))),
     refused("load_extension", "the backend loads no SQLite extensions"),
     refused("soundex", "it is no part of a standard SQLite"),
@@ -233,7 +233,11 @@ fn iif(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
 
 fn like(lower: &mut Lower, call: &Call) -> Lowered {
     let (pattern, subject) = (lower.text(&call.args[0])?, lower.text(&call.args[1])?);
-    Ok(fill("({} ILIKE {} ESCAPE '')", &[&subject, &pattern]))
+    let escape = match call.args.get(2) {
+        None => Frag::text("''"),
+        Some(escape) => lower.text(escape)?,
+    };
+    Ok(fill("({} ILIKE {} ESCAPE {})", &[&subject, &pattern, &escape]))
 }
 
 fn printf(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {

@@ -43,7 +43,7 @@ fn numbered(lower: &mut Lower, call: &Call, name: &str) -> Lowered {
 
 fn ntile(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     let count = lower.integer(&call.args[0])?;
-    let out = close(lower, call, fill("ntile({}::int", &[&count]))?;
+    let out = close(lower, call, fill("ntile(least({}, 2147483647)::int", &[&count]))?;
     Ok(fill("{}::int8", &[&out]))
 }
 
@@ -51,7 +51,8 @@ fn shifted(lower: &mut Lower, call: &Call, e: &Expr, name: &str) -> Lowered {
     let class = if matches!(e.ty.class, Class::Null | Class::Param) { Class::Text } else { e.ty.class };
     let mut args = vec![lower.carried(&call.args[0], class)?];
     if let Some(offset) = call.args.get(1) {
-        args.push(fill("({})::int", &[&lower.integer(offset)?]));
+        // PostgreSQL counts rows in int4; nobody has more.
+        args.push(fill("least(greatest({}, -2147483647), 2147483647)::int", &[&lower.integer(offset)?]));
     }
     if let Some(other) = call.args.get(2) {
         args.push(lower.carried(other, class)?);

@@ -230,13 +230,29 @@ impl Lower<'_> {
         let mut sides = (Vec::new(), Vec::new());
         for (a, b) in left.iter().zip(right) {
             let class = a.ty.class.unify(b.ty.class);
-            if !(class == a.ty.class || class == b.ty.class) {
-                return Err(ClientError::refused("a row comparison of columns of different classes"));
+            if !(class == a.ty.class || class == b.ty.class) || class == Class::Dynamic {
+                return self.columns_in_turn(op, left, right);
             }
             sides.0.push(self.carried(a, class)?);
             sides.1.push(self.carried(b, class)?);
         }
         Ok(fill(&format!("(({{}}) {} ({{}}))", op.text()), &[&Frag::join(&sides.0, ", "), &Frag::join(&sides.1, ", ")]))
+    }
+
+    /// Rows whose columns are of different classes, compared one column after the other.
+    fn columns_in_turn(&mut self, op: CompareOp, left: &[Expr], right: &[Expr]) -> Lowered {
+        let ([a, rest_a @ ..], [b, rest_b @ ..]) = (left, right) else { return Ok(Frag::text("true")) };
+        if rest_a.is_empty() {
+            return self.comparison(op, a, b);
+        }
+        let strict = match op {
+            CompareOp::Le => CompareOp::Lt,
+            CompareOp::Ge => CompareOp::Gt,
+            other => other,
+        };
+        let (first, equal) = (self.comparison(strict, a, b)?, self.comparison(CompareOp::Eq, a, b)?);
+        let rest = self.columns_in_turn(op, rest_a, rest_b)?;
+        Ok(fill("({} OR ({} AND {}))", &[&first, &equal, &rest]))
     }
 
     fn in_query(&mut self, left: &[Expr], query: &crate::translate::tree::Query, negated: bool) -> Lowered {
