@@ -28,7 +28,7 @@ impl Lower<'_> {
     /// What an expression is among the results of an aggregate query: a key as it is, a bare column as the group's chosen row has it.
     pub(super) fn grouped(&mut self, e: &Expr) -> Result<Option<Frag>, ClientError> {
         let depth = if let Kind::Column(column) = &e.kind { column.depth } else { 0 };
-        let Some(at) = self.groups.len().checked_sub(depth + 1) else { return Ok(None) };
+        let Some(at) = self.groups.len().checked_sub(depth.saturating_add(1)) else { return Ok(None) };
         let Some(group) = self.groups[at].clone() else { return Ok(None) };
         let mut local = e.clone();
         if let Kind::Column(column) = &mut local.kind {

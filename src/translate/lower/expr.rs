@@ -4,7 +4,7 @@ use super::{CHANGES_VARIABLE, Frag, Lower, Lowered, ROWID_VARIABLE, fill, litera
 use crate::catalog::Affinity;
 use crate::error::ClientError;
 use crate::translate::plan::Source;
-use crate::translate::tree::{BinaryOp, Callee, Class, CompareOp, Expr, Kind, Raise};
+use crate::translate::tree::{BinaryOp, Callee, Class, Column, CompareOp, Expr, Kind, Query, Raise, ResultColumn, Ty};
 use crate::value::Value;
 
 impl Lower<'_> {
@@ -255,33 +255,43 @@ impl Lower<'_> {
         Ok(fill("({} OR ({} AND {}))", &[&first, &equal, &rest]))
     }
 
-    fn in_query(&mut self, left: &[Expr], query: &crate::translate::tree::Query, negated: bool) -> Lowered {
-        if left.iter().any(Expr::folds) || query.columns.iter().any(|c| crate::translate::tree::folds(c.ty)) {
-            return Err(ClientError::refused("IN (SELECT …) under NOCASE or RTRIM"));
-        }
-        let mut pieces = Vec::new();
-        let mut wants = Vec::new();
-        for (e, column) in left.iter().zip(&query.columns) {
-            let (of_left, of_right) = (e.ty.class, column.ty.class);
-            let numeric = |t: &crate::translate::tree::Ty| t.affinity.is_some_and(Affinity::is_numeric);
-            let class = match (of_left, of_right) {
-                (a, b) if a == b => a,
-                (Class::Param, b) => b,
-                (a, Class::Param | Class::Null) => a,
-                (Class::Bool | Class::Integer, Class::Bool | Class::Integer) => Class::Integer,
-                (a, b) if a.is_number() && b.is_number() => Class::Number,
-                (Class::Text | Class::Native(_), Class::Text | Class::Native(_)) => Class::Text,
-                _ if numeric(&e.ty) || numeric(&column.ty) || e.ty.affinity == Some(Affinity::Text) => {
-                    return Err(ClientError::refused("IN (SELECT …) between a number and a text column"));
-                }
-                _ => Class::Dynamic,
-            };
-            pieces.push(self.carried(e, class)?);
-            wants.push(class);
-        }
-        let sub = self.query_as(query, &wants)?;
+    fn in_query(&mut self, left: &[Expr], query: &Query, negated: bool) -> Lowered {
+        let classes = left.iter().zip(&query.columns).map(|(e, column)| in_class(e, column)).collect::<Option<Vec<_>>>();
+        let Some(classes) = classes else { return self.in_compared(left, query, negated) };
+        let mut pieces = left.iter().zip(&classes).map(|(e, class)| self.carried(e, *class)).collect::<Result<Vec<_>, _>>()?;
+        let sub = self.query_as(query, &classes)?;
         let left = if pieces.len() == 1 { pieces.remove(0) } else { fill("({})", &[&Frag::join(&pieces, ", ")]) };
         Ok(fill(if negated { "({} NOT IN ({}))" } else { "({} IN ({}))" }, &[&left, &sub]))
+    }
+
+    /// IN (SELECT …) by comparing with each row, where PostgreSQL's own would compare otherwise (affinity, NOCASE).
+    fn in_compared(&mut self, left: &[Expr], query: &Query, negated: bool) -> Lowered {
+        let aggregates = |e: &Expr| e.any(&mut |e| matches!(&e.kind, Kind::Call(call) if e.is_aggregate() || call.over.is_some()));
+        if left.iter().any(aggregates) {
+            return Err(ClientError::refused("IN (SELECT …) of an aggregate that is compared with another class"));
+        }
+        let names: Vec<String> = (1..=left.len()).map(|n| format!("\"c{n}\"")).collect();
+        let mut equal = Vec::new();
+        for ((e, column), name) in left.iter().zip(&query.columns).zip(&names) {
+            let kind = Kind::Column(Column {
+                table: "\"_i\"".to_owned(),
+                column: name.clone(),
+                name: column.name.clone(),
+                // Of no query around it: none of their groups knows it.
+                depth: usize::MAX,
+                source: 0,
+                byte_order: self.catalog.byte_order,
+                oid: crate::catalog::oid::TEXT,
+                origin: None,
+            });
+            let class = super::query::plain_class(column.ty.class);
+            equal.push(self.comparison(CompareOp::Eq, e, &Expr { kind, ty: Ty { class, nullable: true, ..column.ty } })?);
+        }
+        let equal = Frag::join(&equal, " AND ");
+        let sub = self.subquery(query)?;
+        let test = "(SELECT CASE WHEN bool_or({}) THEN true WHEN bool_or(({}) IS NULL) THEN NULL ELSE false END FROM ({}) AS \"_i\"";
+        let all = fill(&format!("{test}({}))", names.join(", ")), &[&equal, &equal, &sub]);
+        Ok(if negated { fill("(NOT {})", &[&all]) } else { all })
     }
 
     fn like(&mut self, text: &Expr, pattern: &Expr, escape: Option<char>, sensitive: bool) -> Lowered {
@@ -349,4 +359,23 @@ fn symbol(op: BinaryOp) -> &'static str {
         BinaryOp::Divide => "/",
         _ => "%",
     }
+}
+
+/// The class in which PostgreSQL's IN compares as SQLite does; None where it does not.
+fn in_class(e: &Expr, column: &ResultColumn) -> Option<Class> {
+    if e.folds() || crate::translate::tree::folds(column.ty) {
+        return None;
+    }
+    let applied = |ty: &Ty| ty.affinity.is_some_and(|a| a.is_numeric() || a == Affinity::Text);
+    Some(match (e.ty.class, column.ty.class) {
+        (Class::Dynamic, Class::Dynamic) if applied(&e.ty) != applied(&column.ty) => return None,
+        (a, b) if a == b => a,
+        (Class::Param, b) => b,
+        (a, Class::Param | Class::Null) => a,
+        (Class::Bool | Class::Integer, Class::Bool | Class::Integer) => Class::Integer,
+        (a, b) if a.is_number() && b.is_number() => Class::Number,
+        (Class::Text | Class::Native(_), Class::Text | Class::Native(_)) => Class::Text,
+        _ if applied(&e.ty) || applied(&column.ty) => return None,
+        _ => Class::Dynamic,
+    })
 }
