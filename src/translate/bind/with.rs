@@ -4,9 +4,9 @@ use super::query::{derived_column, unique};
 use super::scope::{Source, SourceColumn};
 use super::{Binder, Bound, plain_query, plain_select, quote_ident};
 use crate::error::{ClientError, SqlState};
-use crate::translate::tree::{BinaryOp, Body, Cte, Expr, From, Kind, Origin, Query, Recursion, ResultColumn, Ty};
+use crate::translate::tree::{BinaryOp, Body, Cte, Expr, From, Kind, OrderItem, Origin, Query, Recursion, ResultColumn, Ty};
 use crate::value::Value;
-use sqlparser::ast::{self, JoinOperator, OrderBySort, SetExpr, SetOperator, SetQuantifier, TableFactor};
+use sqlparser::ast::{self, JoinOperator, SetExpr, SetOperator, SetQuantifier, TableFactor};
 
 /// A common table in scope.
 #[derive(Debug, Clone)]
@@ -106,7 +106,11 @@ impl Binder<'_> {
                 (known.clone(), *by_row)
             }
         };
-        let printed = quote_ident(called);
+        let mut printed = quote_ident(called);
+        // Twice the same name in one FROM: SQLite minds only when a column of it is named.
+        if self.scope().sources.iter().any(|s| s.printed.eq_ignore_ascii_case(&printed)) {
+            printed = self.alias();
+        }
         let column = |((name, ty), origin): ((&String, &Ty), &Option<Origin>)| SourceColumn { origin: *origin, ..derived_column(name, name, *ty) };
         let columns = known.columns.iter().zip(&known.types).zip(&known.origins).map(column).collect();
         self.scope().sources.push(Source { name: called.to_owned(), printed: printed.clone(), columns, ..Source::default() });
@@ -154,15 +158,20 @@ impl Binder<'_> {
     /// A recursive common table: its first rows, then what each row gives (lang_with.html §3).
     fn recursive_table(&mut self, cte: &ast::Cte, at: usize, first: &[Arm], rest: &[Arm]) -> Bound<Cte> {
         let name = &cte.alias.name.value;
+        self.terms = match &cte.query.order_by {
+            None => Vec::new(),
+            Some(ast::OrderBy { kind: ast::OrderByKind::Expressions(items), .. }) => items.iter().map(|item| (item.clone(), None)).collect(),
+            Some(other) => return Err(self.refused(other, cte.alias.name.span)),
+        };
         let anchor = self.set_expr(&compound(first), &[], &[])?;
         let columns = self.common_columns(cte, &anchor.columns)?;
         let mut types: Vec<Ty> = anchor.columns.iter().map(|c| Ty { nullable: true, ..c.ty }).collect();
         let (limit, offset) = self.limit(&cte.query)?;
-        let order = self.queue_order(cte, &anchor)?;
-        let bounded = limit.is_some() || offset.is_some() || order.is_some();
+        let ordered = !self.terms.is_empty();
+        let bounded = limit.is_some() || offset.is_some() || ordered;
         let printed = if bounded { quote_ident(&format!("_r_{name}")) } else { quote_ident(name) };
         // PostgreSQL takes one reference, in a plain join; else the row at hand goes to each part by itself.
-        let by_row = rest.len() > 1 || order.is_some() || rest.iter().any(|arm| has_outer_join(arm.body));
+        let by_row = rest.len() > 1 || ordered || rest.iter().any(|arm| has_outer_join(arm.body));
         // The recursive part may widen a column's class; twice is enough for every chain of classes to settle.
         for _ in 0..3 {
             let origins = (0..columns.len()).map(|at| super::view::origin(&anchor, at)).collect();
@@ -194,10 +203,12 @@ impl Binder<'_> {
                 types = found;
                 continue;
             }
-            let depth_first = match order {
-                None => false,
-                Some((column, descending)) if climbs(&anchor, &given, &columns, column) => descending,
-                Some(_) => return Err(self.refused("ORDER BY in a recursive common table", cte.alias.name.span)),
+            let order = self.compound_order(&plain_query(Body::Values(Vec::new()), anchor.columns.clone(), true))?;
+            // Which column orders the rows that wait, and whether the largest comes first.
+            let depth_first = match order.as_slice() {
+                [] => false,
+                [OrderItem { result: Some(column), descending, nulls_first: None, .. }] if climbs(&anchor, &given, &columns, *column) => *descending,
+                _ => return Err(self.refused("ORDER BY in a recursive common table", cte.alias.name.span)),
             };
             let distinct = rest.last().is_some_and(|arm| !matches!(arm.op, Some((_, SetQuantifier::All))));
             if depth_first && (distinct || limit.is_some() || offset.is_some()) {
@@ -210,21 +221,6 @@ impl Binder<'_> {
             return Ok(Cte { name: quote_ident(name), columns, types, materialized: None, query, recursion });
         }
         Err(self.refused("a recursive common table whose columns change their class", cte.alias.name.span))
-    }
-
-    /// ORDER BY of a recursive table: which column orders the rows that wait, and whether the largest comes first.
-    fn queue_order(&mut self, cte: &ast::Cte, anchor: &Query) -> Bound<Option<(usize, bool)>> {
-        let items = match &cte.query.order_by {
-            None => return Ok(None),
-            Some(ast::OrderBy { kind: ast::OrderByKind::Expressions(items), .. }) => items,
-            Some(other) => return Err(self.refused(other, cte.alias.name.span)),
-        };
-        let results: Vec<_> = anchor.columns.iter().map(|c| (Some(c.name.clone()), Expr::literal(Value::Null))).collect();
-        let [item] = items.as_slice() else { return Err(self.refused("ORDER BY in a recursive common table", cte.alias.name.span)) };
-        match self.result_of(&item.expr, &results, (0, "ORDER"))? {
-            Some(at) => Ok(Some((at, item.options.sort == Some(OrderBySort::Desc)))),
-            None => Err(self.refused("ORDER BY in a recursive common table", cte.alias.name.span)),
-        }
     }
 }
 

@@ -88,13 +88,32 @@ fn real_aggregate(lower: &mut Lower, of: &Call, name: &str, zero: bool) -> Lower
     Ok(if zero { fill("coalesce({}, 0)", &[&out]) } else { out })
 }
 
+/// group_concat(DISTINCT …): each text where it stands first. PostgreSQL's DISTINCT would sort them.
+fn distinct_concat(lower: &mut Lower, of: &Call, order: Option<Frag>) -> Lowered {
+    let piece = lower.ungrouped(|l| l.text(&of.args[0]))?;
+    let mut all = match &order {
+        Some(order) => fill("array_agg({} ORDER BY {}", &[&piece, order]),
+        None => fill("array_agg({}", &[&piece]),
+    };
+    lower.call_tail(&mut all, of)?;
+    let first = fill("SELECT v, min(n) AS n FROM unnest({}) WITH ORDINALITY AS u(v, n) WHERE v IS NOT NULL GROUP BY v", &[&all]);
+    Ok(fill("(SELECT string_agg(v, ',' ORDER BY n) FROM ({}) AS d)", &[&first]))
+}
+
 fn concat(lower: &mut Lower, of: &Call, _: &Expr) -> Lowered {
+    let order = if of.order.is_empty() && of.over.is_none() { lower.scan_order()? } else { None };
+    if of.distinct && of.over.is_none() && !of.args[0].folds() {
+        return distinct_concat(lower, of, order);
+    }
     call(lower, of, "string_agg", |l| {
         let piece = l.text(&of.args[0])?;
         let separator = match of.args.get(1) {
             Some(separator) => l.text(separator)?,
             None => Frag::text("','"),
         };
-        Ok(fill("{}, {}", &[&piece, &separator]))
+        Ok(match order {
+            Some(order) => fill("{}, {} ORDER BY {}", &[&piece, &separator, &order]),
+            None => fill("{}, {}", &[&piece, &separator]),
+        })
     })
 }

@@ -68,6 +68,14 @@ impl Lower<'_> {
         out
     }
 
+    /// The order in which SQLite sees the rows of a group of one table, for an aggregate whose result shows it.
+    pub fn scan_order(&mut self) -> Result<Option<Frag>, ClientError> {
+        let Some(Some(group)) = self.groups.last() else { return Ok(None) };
+        let [rowid] = group.bare.rowids.as_slice() else { return Ok(None) };
+        let rowid = rowid.clone();
+        self.ungrouped(|this| this.natural(&rowid)).map(Some)
+    }
+
     /// Closes a call: ORDER BY within it, FILTER, OVER.
     pub fn call_tail(&mut self, out: &mut Frag, call: &Call) -> Result<(), ClientError> {
         if !call.order.is_empty() {
@@ -92,7 +100,15 @@ impl Lower<'_> {
             let keys = window.partition.iter().map(|e| self.natural(e)).collect::<Result<Vec<_>, _>>()?;
             parts.push(fill("PARTITION BY {}", &[&Frag::join(&keys, ", ")]));
         }
-        let order = self.order_by(&window.order, false)?;
+        let mut order = self.order_by(&window.order, false)?;
+        // PostgreSQL measures a RANGE in the class of its key.
+        if let (Some(frame), [item]) = (&window.frame, window.order.as_slice())
+            && item.expr.ty.class == Class::Integer
+            && frame.has_real_distance()
+        {
+            let key = self.carried(&item.expr, Class::Real)?;
+            order = directed(item, &key);
+        }
         if order != Frag::default() {
             parts.push(fill("ORDER BY {}", &[&order]));
         } else if window.frame.as_ref().is_some_and(|f| f.units == WindowFrameUnits::Groups) {
@@ -107,6 +123,7 @@ impl Lower<'_> {
 
     /// A frame; a RANGE's distances are of the class of the `key` that the rows are ordered by.
     fn frame(&mut self, frame: &Frame, key: Option<Class>) -> Lowered {
+        let key = if key == Some(Class::Integer) && frame.has_real_distance() { Some(Class::Real) } else { key };
         let mut bound = |bound: &FrameBound| -> Lowered {
             let mut distance = |e: &Option<Expr>| match e {
                 None => Ok(Frag::text("UNBOUNDED")),

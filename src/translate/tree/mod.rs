@@ -295,6 +295,14 @@ pub struct Frame {
     pub exclude: Option<Exclude>,
 }
 
+impl Frame {
+    /// Is a distance of it no whole number?
+    pub fn has_real_distance(&self) -> bool {
+        let real = |bound: &FrameBound| matches!(bound, FrameBound::Preceding(Some(e)) | FrameBound::Following(Some(e)) if e.ty.class == Class::Real);
+        self.units == WindowFrameUnits::Range && (real(&self.start) || self.end.as_ref().is_some_and(real))
+    }
+}
+
 /// A bound of a frame; without a distance it is UNBOUNDED.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FrameBound {
