@@ -125,7 +125,9 @@ impl Binder<'_> {
         let name = &cte.alias.name.value;
         let materialized = cte.materialized.as_ref().map(|m| matches!(m, ast::CteAsMaterialized::Materialized));
         let arms = arms(&cte.query.body);
-        let recursive = arms.iter().skip(1).rev().take_while(|arm| arm.is_union() && refers(arm.body, name)).count();
+        // The parts at the end that are joined by one operator and name the table.
+        let last = arms.last().and_then(|arm| arm.op);
+        let recursive = arms.iter().skip(1).rev().take_while(|arm| arm.is_union() && arm.op == last && refers(arm.body, name)).count();
         if recursive > 0 {
             let (first, rest) = arms.split_at(arms.len() - recursive);
             let outer = self.ctes.len();
