@@ -57,7 +57,7 @@ pub struct Options {
 /// Types of PostgreSQL for columns, by table and column in lower case. A name is one of [`COLUMN_TYPES`].
 pub type ColumnTypes = std::collections::BTreeMap<(String, String), String>;
 
-pub use ddl::COLUMN_TYPES;
+pub use ddl::{COLUMN_TYPES, check_named};
 
 /// Verbs of PostgreSQL's own: the text is forwarded as it came.
 const NATIVE_VERBS: [&str; 30] = [
