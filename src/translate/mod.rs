@@ -45,6 +45,8 @@ pub struct Options {
     pub foreign_keys: bool,
     /// The session itself has said so: DROP TABLE and ALTER TABLE mind what refers to a table.
     pub foreign_keys_checked: bool,
+    /// PRAGMA legacy_alter_table: views and triggers do not follow the renaming of a table.
+    pub legacy_alter_table: bool,
     /// PRAGMA foreign_keys = ON makes the recorded foreign keys of all tables real (`[dialect] foreign_keys = "first-pragma"`).
     pub foreign_keys_by_pragma: bool,
     /// `[dialect] misfit = "widen"`: a column that cannot hold a value becomes dynamic, where that is safe and the table has no

@@ -106,7 +106,12 @@ impl<'a> Altering<'a> {
     fn follow(&self, target: Mentioned, old: &str, new: &str, quoted: bool) -> Bound<(Vec<Relation>, Vec<String>)> {
         let (mut relations, mut steps) = (self.catalog.relations.clone(), Vec::new());
         let fix_quotes = matches!(target, Mentioned::Column(_));
+        // Before SQLite 3.25 a view's or trigger's text stayed as it was.
+        let legacy = self.options.legacy_alter_table && !fix_quotes;
         let edit = |kind: &str, name: &str, relation: &Relation, sql: &str| -> Bound<Option<String>> {
+            if legacy && (kind == "view" || kind == "trigger" && !std::ptr::eq(relation, self.table)) {
+                return Ok(None);
+            }
             let found = match mentions(sql, relation, self.catalog, self.options) {
                 Ok(found) => found,
                 Err(e) if e.state == SqlState::FEATURE_NOT_SUPPORTED => {
@@ -161,6 +166,9 @@ impl<'a> Altering<'a> {
     /// What else the schema holds must hold afterwards.
     fn check(&self, relations: &[Relation], when: &str) -> Bound<()> {
         let after = self.catalog.with_relations(relations.iter().cloned());
+        if self.options.legacy_alter_table {
+            return Ok(());
+        }
         let holds = |kind: &str, name: &str, relation: &Relation, sql: &str| match mentions(sql, relation, &after, self.options) {
             Err(e) if e.state != SqlState::FEATURE_NOT_SUPPORTED => Err(broken(kind, name, when, e)),
             _ => Ok(()),
