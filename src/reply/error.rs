@@ -55,7 +55,11 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
             }
         }
         "23502" => format!("NOT NULL constraint failed: {}.{}", table?, get(b'c')?),
-        "23514" => format!("CHECK constraint failed: {}", get(b'n')?),
+        "23514" => {
+            let name = get(b'n')?;
+            let sql = table.and_then(|t| catalog.relation(t)).and_then(|r| r.sql.as_deref());
+            format!("CHECK constraint failed: {}", sql.and_then(|sql| crate::translate::check_named(sql, name)).unwrap_or_else(|| name.to_owned()))
+        }
         "23503" => "FOREIGN KEY constraint failed".to_owned(),
         // A store helper's: it names the column.
         "22P02" => {

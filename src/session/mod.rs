@@ -420,6 +420,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 ForeignKeys::FirstPragma => on("foreign_keys") || self.pool.catalog().meta.get("foreign_keys").is_some_and(|v| v == "1"),
             },
             widen: self.options.misfit_widen_limit,
+            legacy_alter_table: on("legacy_alter_table"),
             foreign_keys_checked: self.options.foreign_keys == ForeignKeys::On || on("foreign_keys"),
             foreign_keys_by_pragma: self.options.foreign_keys == ForeignKeys::FirstPragma,
         }

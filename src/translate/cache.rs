@@ -145,6 +145,7 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
         foreign_keys,
         foreign_keys_by_pragma,
         foreign_keys_checked,
+        legacy_alter_table,
         widen,
         ref column_types,
     } = *options;
@@ -156,11 +157,12 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
         foreign_keys,
         foreign_keys_by_pragma,
         foreign_keys_checked,
+        legacy_alter_table,
         widen.is_some(),
     ];
     let mut key = Vec::with_capacity(8 + 1 + 8 + 5 * params.len() + sql.len());
     key.extend_from_slice(&version.to_le_bytes());
-    key.push(flags.iter().fold(0, |bits, &flag| bits << 1 | u8::from(flag)));
+    key.extend_from_slice(&flags.iter().fold(0, |bits, &flag| bits << 1 | u16::from(flag)).to_le_bytes());
     for ((table, column), name) in column_types.iter().flat_map(|types| types.iter()) {
         for part in [table, column, name] {
             key.extend_from_slice(&part.len().to_le_bytes());

@@ -45,6 +45,8 @@ pub struct Options {
     pub foreign_keys: bool,
     /// The session itself has said so: DROP TABLE and ALTER TABLE mind what refers to a table.
     pub foreign_keys_checked: bool,
+    /// PRAGMA legacy_alter_table: views and triggers do not follow the renaming of a table.
+    pub legacy_alter_table: bool,
     /// PRAGMA foreign_keys = ON makes the recorded foreign keys of all tables real (`[dialect] foreign_keys = "first-pragma"`).
     pub foreign_keys_by_pragma: bool,
     /// `[dialect] misfit = "widen"`: a column that cannot hold a value becomes dynamic, where that is safe and the table has no
@@ -57,7 +59,7 @@ pub struct Options {
 /// Types of PostgreSQL for columns, by table and column in lower case. A name is one of [`COLUMN_TYPES`].
 pub type ColumnTypes = std::collections::BTreeMap<(String, String), String>;
 
-pub use ddl::COLUMN_TYPES;
+pub use ddl::{COLUMN_TYPES, check_named};
 
 /// Verbs of PostgreSQL's own: the text is forwarded as it came.
 const NATIVE_VERBS: [&str; 30] = [

@@ -8,7 +8,7 @@ use crate::error::ClientError;
 use crate::value::Value;
 
 /// PRAGMAs that keep a value for the connection: name, default, does setting answer with a row, is it a boolean.
-const SETTINGS: [(&str, &str, bool, bool); 18] = [
+const SETTINGS: [(&str, &str, bool, bool); 19] = [
     ("foreign_keys", "0", false, true),
     ("busy_timeout", "0", true, false),
     ("journal_mode", "wal", true, false),
@@ -22,6 +22,7 @@ const SETTINGS: [(&str, &str, bool, bool); 18] = [
     ("wal_autocheckpoint", "1000", true, false),
     ("case_sensitive_like", "0", false, true),
     ("recursive_triggers", "0", false, true),
+    ("legacy_alter_table", "0", false, true),
     ("defer_foreign_keys", "0", false, true),
     ("read_uncommitted", "0", false, true),
     ("secure_delete", "0", true, true),

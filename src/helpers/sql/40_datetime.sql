@@ -101,6 +101,9 @@ BEGIN
     jd := nowms + 210866760000000;
     valid := true;
   ELSIF lower(t) IN ('subsec','subsecond') THEN
+    IF nowms IS NULL THEN
+      RAISE EXCEPTION 'non-deterministic use of a date/time function';
+    END IF;
     jd := nowms + 210866760000000;
     valid := true;
     ss := true;

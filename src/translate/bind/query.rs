@@ -112,7 +112,7 @@ impl Binder<'_> {
                     let message = format!("SELECTs to the left and right of {text} do not have the same number of result columns");
                     return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(body.span())));
                 }
-                let columns = left.columns.iter().zip(&right.columns).map(|(a, b)| ResultColumn { name: a.name.clone(), ty: a.ty.unify(b.ty) });
+                let columns = left.columns.iter().zip(&right.columns).map(|(a, b)| ResultColumn { name: a.name.clone(), ty: a.ty.compound(b.ty) });
                 let columns = columns.collect();
                 let mut query = plain_query(Body::Compound(text, Box::new(left), Box::new(right)), columns, true);
                 if !order.is_empty() {

@@ -5,7 +5,7 @@ use super::create::{Making, register_column};
 use super::mention::mentions;
 use super::remade::remade;
 use super::types::{added_type, column};
-use super::{Change, needs_registry, own_table, qualified, text};
+use super::{Change, needs_registry, own_table, qualified, short_enough, text};
 use crate::catalog::{Catalog, Collation, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Options;
@@ -58,6 +58,7 @@ pub(super) fn alter<'a>(alter: &ast::AlterTable, binder: &mut Binder<'a>, lower:
     match operation {
         AlterTableOperation::RenameTable { table_name: RenameTableNameKind::To(name) | RenameTableNameKind::As(name) } => {
             let (_, new) = split_name(name)?;
+            short_enough(new, binder)?;
             altering.rename(new, binder.at(new.span))
         }
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => altering.rename_column(old_column_name, new_column_name, binder),
@@ -105,7 +106,12 @@ impl<'a> Altering<'a> {
     fn follow(&self, target: Mentioned, old: &str, new: &str, quoted: bool) -> Bound<(Vec<Relation>, Vec<String>)> {
         let (mut relations, mut steps) = (self.catalog.relations.clone(), Vec::new());
         let fix_quotes = matches!(target, Mentioned::Column(_));
+        // Before SQLite 3.25 a view's or trigger's text stayed as it was.
+        let legacy = self.options.legacy_alter_table && !fix_quotes;
         let edit = |kind: &str, name: &str, relation: &Relation, sql: &str| -> Bound<Option<String>> {
+            if legacy && (kind == "view" || kind == "trigger" && !std::ptr::eq(relation, self.table)) {
+                return Ok(None);
+            }
             let found = match mentions(sql, relation, self.catalog, self.options) {
                 Ok(found) => found,
                 Err(e) if e.state == SqlState::FEATURE_NOT_SUPPORTED => {
@@ -118,6 +124,11 @@ impl<'a> Altering<'a> {
                 }
                 Err(e) => return Err(broken(kind, name, "", e)),
             };
+            // A string in an index is no column's name once names are looked at closely.
+            if let Some(text) = found.iter().find(|m| fix_quotes && kind == "index" && m.what == Mentioned::Text) {
+                let when = if std::ptr::eq(relation, self.table) { "" } else { " after rename" };
+                return Err(broken(kind, name, when, no_such_column(sql, text.at)));
+            }
             let text = text::replaced(sql, &|token| match found.iter().find(|m| m.at == token.at.start)?.what {
                 Mentioned::Text => (fix_quotes && token.kind == Kind::Quoted).then(|| text::requoted(sql, token)),
                 what if what == target => Some(text::name_for(sql, token, new, quoted)),
@@ -155,6 +166,9 @@ impl<'a> Altering<'a> {
     /// What else the schema holds must hold afterwards.
     fn check(&self, relations: &[Relation], when: &str) -> Bound<()> {
         let after = self.catalog.with_relations(relations.iter().cloned());
+        if self.options.legacy_alter_table {
+            return Ok(());
+        }
         let holds = |kind: &str, name: &str, relation: &Relation, sql: &str| match mentions(sql, relation, &after, self.options) {
             Err(e) if e.state != SqlState::FEATURE_NOT_SUPPORTED => Err(broken(kind, name, when, e)),
             _ => Ok(()),
@@ -202,6 +216,7 @@ impl<'a> Altering<'a> {
 
     fn rename_column(&self, old: &Ident, new: &Ident, binder: &Binder) -> Bound<Change> {
         let at = self.column(old, true, binder.at(old.span))?;
+        short_enough(new, binder)?;
         let (table, class) = (self.table, &self.class);
         let (old, name) = (&table.columns[at].name, &new.value);
         let (mut relations, mut steps) = self.follow(Mentioned::Column((self.index, at)), old, name, new.quote_style.is_some())?;
@@ -236,6 +251,7 @@ impl<'a> Altering<'a> {
     fn add_column(&self, def: &ast::ColumnDef, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Change> {
         let (table, printed) = (self.table, &self.printed);
         let fail = |message: &str| Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
+        short_enough(&def.name, binder)?;
         if table.column(&def.name.value).is_some() {
             let message = format!("duplicate column name: {}", def.name.value);
             return Err(ClientError::new(SqlState::DUPLICATE_COLUMN, message).at(binder.at(def.name.span)));
@@ -273,10 +289,18 @@ impl<'a> Altering<'a> {
         let mut source = Source::of_relation(&relation, &table.name);
         source.printed = String::new();
         binder.scopes.push(Scope { sources: vec![source], ..Scope::default() });
-        let mut making = Making { relation, parts: Vec::new() };
+        let mut making = Making::of(relation);
         let done = making.column(at, def, binder, lower);
+        let generated_as = def.options.iter().find_map(|o| match &o.option {
+            ColumnOption::Generated { generation_expr: Some(e), .. } => Some(binder.expr(e)),
+            _ => None,
+        });
         binder.scopes.pop();
         done?;
+        if let Some(bound) = generated_as {
+            let stored = making.generated_as(at, &bound?, lower)?;
+            making.parts[0].push_str(&format!(" GENERATED ALWAYS AS ({stored}) STORED"));
+        }
         let mut steps = Vec::new();
         if let (Some(message), true) = (forbidden, self.catalog.helpers.is_some()) {
             steps.push(format!("PERFORM litewire.raise_error('42611', {}) FROM {printed}", literal_text(message)));
@@ -376,7 +400,7 @@ impl<'a> Altering<'a> {
         let mut source = Source::of_relation(self.table, &self.table.name);
         source.printed = String::new();
         binder.scopes.push(Scope { sources: vec![source], ..Scope::default() });
-        let mut making = Making { relation: self.table.clone(), parts: Vec::new() };
+        let mut making = Making::of(self.table.clone());
         let done = making.check(check, binder, lower);
         binder.scopes.pop();
         done?;
@@ -414,6 +438,11 @@ impl<'a> Altering<'a> {
         }
         Ok(Change { steps, relations: self.with(relation), touched: vec![self.table.name.clone()] })
     }
+}
+
+fn no_such_column(sql: &str, at: usize) -> ClientError {
+    let name = scan::next(sql.as_bytes(), &mut { at }).map_or(String::new(), |t| scan::unquote(t.text(sql)));
+    ClientError::new(SqlState::UNDEFINED_COLUMN, format!("no such column: {name}"))
 }
 
 fn is_null(e: &ast::Expr) -> bool {

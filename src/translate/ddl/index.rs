@@ -1,11 +1,11 @@
 //! CREATE INDEX (lang_createindex.html).
 
-use super::{Change, own_table, qualified, register, stored_expression, text};
+use super::{Change, own_table, pure, qualified, register, stored_expression, text};
 use crate::catalog::{Index, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
 use crate::translate::lower::Lower;
-use crate::translate::tree::OrderItem;
+use crate::translate::tree::{Expr, Kind, OrderItem};
 use sqlparser::ast;
 
 /// CREATE INDEX. Its parts put NULLs first, as SQLite's order has them.
@@ -13,6 +13,7 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     let catalog = binder.catalog;
     let Some(name) = &create.name else { return Err(ClientError::refused("an index without a name")) };
     let (_, ident) = split_name(name)?;
+    super::short_enough(ident, binder)?;
     let at = binder.at(ident.span);
     let duplicate = |message: String| Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(at));
     if ident.value.to_ascii_lowercase().starts_with("sqlite_") {
@@ -137,26 +138,42 @@ fn parts(create: &ast::CreateIndex, table: &Relation, binder: &mut Binder, lower
 fn parts_in_scope(create: &ast::CreateIndex, binder: &mut Binder, lower: &mut Lower) -> Bound<(Vec<Part>, Option<String>)> {
     let mut parts = Vec::new();
     for column in &create.columns {
-        let bound = binder.expr(&column.column.expr)?;
-        lower.stored = true;
-        let key = lower.order_by(&[OrderItem { expr: bound, result: None, descending: false, nulls_first: Some(true) }], false);
-        lower.stored = false;
+        let bound = index_key(&column.column.expr, binder)?;
+        pure(&bound, "index expressions")?;
+        let plain = if let Kind::Collate(inner) = &bound.kind { inner } else { &bound };
+        let column_name = if let Kind::Column(column) = &plain.kind { Some(column.name.clone()) } else { None };
+        (lower.stored, lower.pure) = (true, true);
+        let key = if bound.constant().is_some() {
+            // Nothing orders by a constant.
+            lower.text(&bound)
+        } else {
+            lower.order_by(&[OrderItem { expr: bound, result: None, descending: false, nulls_first: Some(true) }], false)
+        };
+        (lower.stored, lower.pure) = (false, false);
         let key = key?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))?;
         let key = key.trim_end_matches(" NULLS FIRST");
-        let column_name = match &column.column.expr {
-            ast::Expr::Identifier(name) => Some(name),
-            ast::Expr::Collate { expr, .. } => match &**expr {
-                ast::Expr::Identifier(name) => Some(name),
-                _ => None,
-            },
-            _ => None,
-        };
         let bare = column_name.is_some() && key.starts_with('"');
         let key = if bare { key.to_owned() } else { format!("({key})") };
         let descending = column.column.options.sort == Some(ast::OrderBySort::Desc);
         let text = format!("{key}{}", if descending { " DESC NULLS LAST" } else { " NULLS FIRST" });
-        parts.push(Part { text, key, column: column_name.filter(|_| bare).map(|n| n.value.clone()), descending });
+        parts.push(Part { text, key, column: column_name.filter(|_| bare), descending });
     }
-    let predicate = create.predicate.as_ref().map(|e| stored_expression(e, binder, lower, true)).transpose()?;
+    let predicate = create.predicate.as_ref().map(|e| stored_expression(e, "partial index WHERE clauses", binder, lower)).transpose()?;
     Ok((parts, predicate))
+}
+
+/// A part's expression; a string that is a column's name is that column (quirks.html §8).
+fn index_key(e: &ast::Expr, binder: &mut Binder) -> Bound<Expr> {
+    let mut named = e.clone();
+    let inner = match &mut named {
+        ast::Expr::Collate { expr, .. } => expr,
+        other => other,
+    };
+    if let ast::Expr::Value(v) = &*inner
+        && let ast::Value::SingleQuotedString(name) = &v.value
+        && binder.resolve(None, &ast::Ident::new(name))?.is_some()
+    {
+        *inner = ast::Expr::Identifier(ast::Ident::with_span(v.span, name));
+    }
+    binder.expr(&named)
 }

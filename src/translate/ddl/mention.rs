@@ -74,6 +74,8 @@ fn table(create: &CreateTable, relation: &Relation, binder: &mut Binder) -> Boun
         for option in &column.options {
             match &option.option {
                 ColumnOption::Check(check) => drop(binder.expr(&check.expr)?),
+                ColumnOption::Default(Expr::Identifier(word)) if word.quote_style == Some('"') => binder.mention(word.span, Mentioned::Text),
+                ColumnOption::Default(Expr::Identifier(_)) => {}
                 ColumnOption::Default(e) | ColumnOption::Generated { generation_expr: Some(e), .. } => drop(binder.expr(e)?),
                 ColumnOption::ForeignKey(key) => foreign(key, own, binder)?,
                 _ => {}

@@ -15,6 +15,7 @@ mod widen;
 use super::bind::{Binder, Bound, quote_ident, split_name};
 use super::lower::{Lower, literal_text};
 use super::plan::{Statement, Template};
+use super::tree::{Callee, Expr, Kind};
 use super::{Action, Answer, Options};
 use crate::catalog::{Catalog, Relation, RelationKind, TEMPORARY};
 use crate::error::{ClientError, SqlState};
@@ -23,6 +24,7 @@ use sqlparser::ast;
 pub use create::relation_of;
 pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
 pub use index::{IndexKey, index_keys};
+pub use text::check_named;
 pub use types::COLUMN_TYPES;
 pub use view::typed as typed_views;
 pub use widen::{may_widen, widen, widening};
@@ -171,8 +173,19 @@ fn own_table(name: &str) -> Option<&'static str> {
     }
 }
 
+/// PostgreSQL cuts names, which would make two of them one.
+fn short_enough(name: &ast::Ident, binder: &Binder) -> Bound<()> {
+    const LONGEST: usize = 63;
+    if name.value.len() > LONGEST {
+        return Err(ClientError::refused(format!("a name of more than {LONGEST} bytes")).at(binder.at(name.span)));
+    }
+    Ok(())
+}
+
 /// Tables, views and indexes share one set of names. True where IF NOT EXISTS makes a statement do nothing.
-fn named_otherwise(name: &str, schema: &str, if_not_exists: bool, at: usize, catalog: &Catalog) -> Bound<bool> {
+fn named_otherwise(ident: &ast::Ident, schema: &str, if_not_exists: bool, binder: &Binder) -> Bound<bool> {
+    short_enough(ident, binder)?;
+    let (name, at, catalog) = (&ident.value, binder.at(ident.span), binder.catalog);
     let database = Some(database(schema));
     if name.to_ascii_lowercase().starts_with("sqlite_") {
         let message = format!("object name reserved for internal use: {name}");
@@ -197,11 +210,35 @@ pub fn needs_registry(catalog: &Catalog) -> Bound<()> {
         .hint("Run `litewire helpers --print | psql …` as a role that may create a schema."))
 }
 
-/// A constant or constant expression kept at the backend.
-fn stored_expression(e: &ast::Expr, binder: &mut Binder, lower: &mut Lower, truth: bool) -> Bound<String> {
+/// A predicate kept at the backend that must not depend on anything but its row; `place` is what SQLite calls it.
+fn stored_expression(e: &ast::Expr, place: &str, binder: &mut Binder, lower: &mut Lower) -> Bound<String> {
     let bound = binder.expr(e)?;
-    lower.stored = true;
-    let piece = if truth { lower.truth(&bound, false) } else { lower.natural(&bound) };
-    lower.stored = false;
+    pure(&bound, place)?;
+    (lower.stored, lower.pure) = (true, true);
+    let piece = lower.truth(&bound, false);
+    (lower.stored, lower.pure) = (false, false);
     piece?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))
+}
+
+/// What SQLite refuses in an expression that is kept in the schema.
+fn pure(bound: &Expr, place: &str) -> Bound<()> {
+    let mut found = None;
+    bound.any(&mut |e| {
+        found = match &e.kind {
+            Kind::Subquery(_) | Kind::Exists(_) | Kind::InQuery(..) => Some(format!("subqueries prohibited in {place}")),
+            Kind::Param(_) => Some(format!("parameters prohibited in {place}")),
+            Kind::Counter(source) if !matches!(source, super::Source::Now(_)) => Some(format!("non-deterministic functions prohibited in {place}")),
+            Kind::Call(call) => match call.function {
+                Callee::Known(f) if call.over.is_some() => Some(format!("misuse of window function {}()", f.name)),
+                Callee::Known(f) if f.is_aggregate(call.args.len()) => Some(format!("misuse of aggregate function {}()", f.name)),
+                Callee::Known(f) if !f.is_deterministic() && place != "CHECK constraints" => {
+                    Some(format!("non-deterministic functions prohibited in {place}"))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        found.is_some()
+    });
+    found.map_or(Ok(()), |message| Err(ClientError::new(SqlState::SYNTAX_ERROR, message)))
 }

@@ -206,3 +206,43 @@ pub(super) fn names_column(sql: &str, at: usize, word: &str) -> bool {
         depth == 0 && t.is(sql, word)
     })
 }
+
+/// The texts of the CHECKs of a statement, in order, as SQLite names them when they fail: an expression that begins with a quoted
+/// name is taken for that name.
+pub(super) fn checks(sql: &str) -> Vec<String> {
+    let tokens = scan::tokens(sql);
+    let mut out = Vec::new();
+    for at in 0..tokens.len().saturating_sub(1) {
+        if !tokens[at].is(sql, "CHECK") || !tokens[at + 1].is_op(sql, "(") {
+            continue;
+        }
+        let mut depth = 0;
+        let end = tokens[at + 1..].iter().find(|t| {
+            depth += i32::from(t.is_op(sql, "(")) - i32::from(t.is_op(sql, ")"));
+            depth == 0
+        });
+        let text = end.map_or("", |t| sql[tokens[at + 1].at.end..t.at.start].trim());
+        let quoted = scan::next(text.as_bytes(), &mut 0).filter(|t| t.at.start == 0 && matches!(t.kind, scan::Kind::Quoted | scan::Kind::String));
+        out.push(quoted.map_or_else(|| text.to_owned(), |t| scan::unquote(t.text(text))));
+    }
+    out
+}
+
+/// A CHECK's name at the backend: what SQLite calls it, or as much of that as a name may hold, and its number.
+pub(super) fn check_name(name: &str, number: usize) -> String {
+    const LONGEST: usize = 63;
+    if name.len() <= LONGEST && !name.is_empty() {
+        return name.to_owned();
+    }
+    let tail = format!("~{number}");
+    let mut cut = LONGEST - tail.len();
+    while !name.is_char_boundary(cut.min(name.len())) {
+        cut -= 1;
+    }
+    format!("{}{tail}", &name[..cut.min(name.len())])
+}
+
+/// SQLite's name of a CHECK that has a name of the backend's.
+pub fn check_named(sql: &str, name: &str) -> Option<String> {
+    checks(sql).into_iter().enumerate().find(|(number, text)| check_name(text, *number) == name).map(|(_, text)| text)
+}

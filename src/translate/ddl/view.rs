@@ -21,7 +21,7 @@ pub(super) fn view(create: &ast::CreateView, binder: &mut Binder) -> Bound<Optio
     if create.materialized {
         return Err(ClientError::refused("CREATE MATERIALIZED VIEW").at(binder.at(ident.span)));
     }
-    if named_otherwise(&ident.value, &schema, create.if_not_exists, binder.at(ident.span), catalog)? {
+    if named_otherwise(ident, &schema, create.if_not_exists, binder)? {
         return Ok(None);
     }
     if binder.parameters() > 0 {

@@ -43,7 +43,7 @@ fn lower(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
         Ok(fill("ARRAY[{}]::text[]", &[&Frag::join(&args, ", ")]))
     };
     // A dynamic argument may be 'now': the statement's time goes along.
-    let now = lower.call("now_ms", &[])?;
+    let now = if lower.pure { Frag::text("NULL::int8") } else { lower.call("now_ms", &[])? };
     let utc = Frag::text("'UTC'");
     match function {
         DateFunction::StrfTime => {
@@ -134,6 +134,7 @@ pub fn stored_date(lower: &mut Lower, call: &DateCall) -> Lowered {
     let plain = |format: &str| Frag::text(format!("to_char(statement_timestamp() AT TIME ZONE 'UTC', '{format}')"));
     let bare = call.args.is_empty() || matches!(call.args.as_slice(), [Value::Text(now)] if now.eq_ignore_ascii_case("now"));
     match call.function {
+        _ if lower.pure => {}
         DateFunction::DateTime if bare => return Ok(plain("YYYY-MM-DD HH24:MI:SS")),
         DateFunction::Date if bare => return Ok(plain("YYYY-MM-DD")),
         DateFunction::Time if bare => return Ok(plain("HH24:MI:SS")),

@@ -69,6 +69,11 @@ impl PartialEq for Function {
 }
 
 impl Function {
+    /// Does it give the same for the same arguments?
+    pub fn is_deterministic(&self) -> bool {
+        !matches!(self.name, "random" | "randomblob" | "last_insert_rowid" | "changes" | "total_changes")
+    }
+
     /// Does it take that many arguments?
     pub fn takes(&self, count: usize) -> bool {
         (usize::from(self.args.0)..=usize::from(self.args.1)).contains(&count)

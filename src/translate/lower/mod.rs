@@ -29,6 +29,8 @@ pub struct Lower<'a> {
     pub options: &'a Options,
     /// Is the text kept at the backend (a DEFAULT, a CHECK, a view)? Then 'now' is the backend's clock, and no slot may appear.
     pub stored: bool,
+    /// Must it depend on nothing but its row (an index, a CHECK, a generated column)? Then no clock may be read.
+    pub pure: bool,
     /// What is known of the client's parameters.
     pub params: &'a [ParamClass],
     /// The column that a value was found not to fit, when that is why the lowering failed.
@@ -108,7 +110,18 @@ struct Group {
 impl<'a> Lower<'a> {
     /// A lowering for one statement.
     pub fn new(catalog: &'a Catalog, options: &'a Options) -> Self {
-        Lower { catalog, options, stored: false, params: &[], misfit: None, may_misfit: false, program: None, beforehand: None, groups: Vec::new() }
+        Lower {
+            catalog,
+            options,
+            stored: false,
+            pure: false,
+            params: &[],
+            misfit: None,
+            may_misfit: false,
+            program: None,
+            beforehand: None,
+            groups: Vec::new(),
+        }
     }
 
     /// What is known of a parameter; None when nothing is.

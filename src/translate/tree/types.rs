@@ -130,6 +130,22 @@ impl Ty {
         Ty { class, affinity: Some(column.affinity), collation: Some((column.collation, false)), nullable: !column.not_null }
     }
 
+    /// One type for a column of a compound's two sides (`sqlite3SubqueryColumnTypes`): the first affinity there is, unless the other
+    /// side may give values that it would change.
+    pub fn compound(self, other: Ty) -> Ty {
+        let text = |t: Ty| match t.class {
+            Class::Dynamic => !t.affinity.is_some_and(Affinity::is_numeric),
+            class => matches!(class, Class::Text | Class::Native(_)),
+        };
+        let number = |t: Ty| if t.class == Class::Dynamic { t.affinity != Some(Affinity::Text) } else { t.class.is_number() };
+        let affinity = self.affinity.or(other.affinity).map(|affinity| match affinity {
+            Affinity::Text if number(self) || number(other) => Affinity::Blob,
+            a if a.is_numeric() && (text(self) || text(other)) => Affinity::Blob,
+            a => a,
+        });
+        Ty { affinity, ..self.unify(other) }
+    }
+
     /// One type for two arms.
     pub fn unify(self, other: Ty) -> Ty {
         let affinity = if self.affinity == other.affinity { self.affinity } else { None };
