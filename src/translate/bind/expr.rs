@@ -3,7 +3,7 @@
 use super::{Binder, Bound, split_name};
 use crate::catalog::{Affinity, Collation, affinity_of_declared};
 use crate::error::{ClientError, SqlState};
-use crate::translate::functions::{self, FunctionKind};
+use crate::translate::functions::{self, Function, FunctionKind};
 use crate::translate::tree::{BinaryOp, Call, Callee, Class, CompareOp, Expr, Kind, NativeName, Ty};
 use crate::value::Value;
 use crate::value::datetime::{DateCall, DateFunction};
@@ -458,11 +458,13 @@ impl Binder<'_> {
         if let FunctionKind::Refused(why) = function.kind {
             return Err(self.refused(format!("the function {name}() ({why})"), span));
         }
+        if let Some(message) = misused(function, &call) {
+            return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(span)));
+        }
         call.function = Callee::Known(function);
-        check_call(function, &call).map_err(|message| ClientError::new(SqlState::GROUPING_ERROR, message).at(self.at(span)))?;
         let aggregate = function.is_aggregate(count) && call.over.is_none();
         if aggregate && !self.scopes.last().is_some_and(|s| s.aggregate_allowed) {
-            return Err(ClientError::new(SqlState::GROUPING_ERROR, format!("misuse of aggregate: {name}()")).at(self.at(span)));
+            return Err(ClientError::new(SqlState::GROUPING_ERROR, format!("misuse of aggregate function {name}()")).at(self.at(span)));
         }
         let ty = (function.result)(&call.args);
         Ok(Expr { kind: Kind::Call(Box::new(call)), ty })
@@ -475,23 +477,23 @@ impl Binder<'_> {
     }
 }
 
-/// SQLite's rules for what may stand in and behind a call (`resolveExprStep`).
-fn check_call(function: &functions::Function, call: &Call) -> Result<(), String> {
+/// What SQLite has against the clauses around a call of a function.
+fn misused(function: &Function, call: &Call) -> Option<String> {
     let name = function.name;
     let aggregate = function.is_aggregate(call.args.len());
     let window = function.kind == FunctionKind::Window;
     match () {
-        () if name == "likelihood" && !matches!(call.args[1].constant(), Some(Value::Real(p)) if (0.0..=1.0).contains(p)) => {
-            Err("second argument to likelihood() must be a constant between 0.0 and 1.0".to_owned())
+        () if call.over.is_some() && !aggregate && !window => Some(format!("{name}() may not be used as a window function")),
+        () if call.over.is_none() && window => Some(format!("misuse of window function {name}()")),
+        () if call.over.is_some() && call.distinct => Some("DISTINCT is not supported for window functions".to_owned()),
+        () if window && call.filter.is_some() => Some("FILTER clause may only be used with aggregate window functions".to_owned()),
+        () if !call.order.is_empty() && (!aggregate || call.over.is_some()) => Some(format!("ORDER BY may not be used with non-aggregate {name}()")),
+        () if !aggregate && !window && call.filter.is_some() => Some(format!("FILTER may not be used with non-aggregate {name}()")),
+        () if aggregate && call.distinct && call.args.len() != 1 => Some("DISTINCT aggregates must have exactly one argument".to_owned()),
+        () if name == "likelihood" && !matches!(call.args.get(1).and_then(Expr::constant), Some(Value::Real(p)) if (0.0..=1.0).contains(p)) => {
+            Some("second argument to likelihood() must be a constant between 0.0 and 1.0".to_owned())
         }
-        () if call.over.is_some() && !aggregate && !window => Err(format!("{name}() may not be used as a window function")),
-        () if call.over.is_some() && call.distinct => Err("DISTINCT is not supported for window functions".to_owned()),
-        () if call.over.is_none() && window => Err(format!("misuse of window function {name}()")),
-        () if call.filter.is_some() && window => Err("FILTER clause may only be used with aggregate window functions".to_owned()),
-        () if call.filter.is_some() && !aggregate => Err(format!("FILTER may not be used with non-aggregate {name}()")),
-        () if !call.order.is_empty() && !aggregate => Err(format!("ORDER BY may not be used with non-aggregate {name}()")),
-        () if call.distinct && aggregate && call.args.len() != 1 => Err("DISTINCT aggregates must have exactly one argument".to_owned()),
-        () => Ok(()),
+        () => None,
     }
 }
 

@@ -8,11 +8,12 @@ mod raise;
 mod row;
 mod scope;
 mod system;
+mod table_function;
 mod view;
 mod window;
 mod with;
 
-pub use expr::compare;
+pub use expr::{compare, logic};
 pub use query::{plain_query, plain_select, unique};
 pub use scope::{OUTSIDE, Scope, Source};
 pub use view::columns_of_view;

@@ -283,6 +283,7 @@ impl Lower<'_> {
                 byte_order: self.catalog.byte_order,
                 oid: crate::catalog::oid::TEXT,
                 origin: None,
+                element: false,
             });
             let class = super::query::plain_class(column.ty.class);
             equal.push(self.comparison(CompareOp::Eq, e, &Expr { kind, ty: Ty { class, nullable: true, ..column.ty } })?);
