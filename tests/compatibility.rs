@@ -21,7 +21,7 @@ const REFUSED: &[(&str, &str)] = &[
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 3 ORDER BY 1) SELECT x FROM c",
     ),
     ("Text with a NUL character", "SELECT 'a\0b'"),
-    ("Lists of PRAGMAs, functions and options", "PRAGMA pragma_list"),
+    ("Lists of modules", "PRAGMA module_list"),
 ];
 
 const SCHEMA: &str =
@@ -74,9 +74,11 @@ fn function_list() -> String {
 }
 
 fn pragma_list() -> String {
-    let mut names: Vec<&str> = pragma::settings().collect();
-    names.sort_unstable();
-    names.iter().map(|name| format!("- `{name}`\n")).collect()
+    let mut list = String::from("| PRAGMA | |\n|---|---|\n");
+    for name in pragma::names() {
+        writeln!(list, "| `{name}` | {} |", pragma::done(name)).expect("a string takes all");
+    }
+    list
 }
 
 /// What is refused, each with the message that a translation really gives.

@@ -288,7 +288,7 @@ fn announce(mut action: Action, count: usize, known: &[ParamClass]) -> Plan {
                     }
                 }
                 Source::LastInsertRowid | Source::Changes | Source::TotalChanges => statement.reads_counters = true,
-                Source::Now(_) => {}
+                Source::Now(_) | Source::Pragma(..) => {}
             }
         }
     }

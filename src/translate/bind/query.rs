@@ -467,6 +467,9 @@ impl Binder<'_> {
 
     fn factor(&mut self, factor: &TableFactor) -> Bound<From> {
         match factor {
+            TableFactor::Table { name, args: Some(args), alias, .. } if super::system::is_pragma(name) => {
+                self.pragma_function(name, args, alias.as_ref(), factor.span())
+            }
             TableFactor::Table { name, args: Some(args), alias, .. } => self.table_function(name, args, alias.as_ref()),
             TableFactor::Table { name, alias, .. } => self.table(name, alias.as_ref()),
             TableFactor::Derived { subquery, alias, .. } => {
@@ -515,7 +518,7 @@ impl Binder<'_> {
             self.scope().sources.push(Source { name: called, printed, columns, ..Source::default() });
             return Ok(from);
         }
-        if let Some(from) = self.system_table(schema.as_deref(), &table.value, &called) {
+        if let Some(from) = self.system_table(schema.as_deref(), table, &called)? {
             return Ok(from);
         }
         let relation = self.relation(name)?;

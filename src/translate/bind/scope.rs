@@ -118,7 +118,8 @@ impl Source {
     }
 
     fn find(&self, name: &str) -> Option<usize> {
-        let named = self.columns.iter().position(|c| !c.hidden && c.name.eq_ignore_ascii_case(name));
+        let named = self.columns.iter().position(|c| !c.hidden && !c.argument && c.name.eq_ignore_ascii_case(name));
+        let named = named.or_else(|| self.columns.iter().position(|c| c.argument && c.name.eq_ignore_ascii_case(name)));
         named.or_else(|| ["rowid", "oid", "_rowid_"].iter().any(|r| r.eq_ignore_ascii_case(name)).then_some(self.rowid).flatten())
     }
 }

@@ -54,12 +54,16 @@ const I: Class = Class::Integer;
 const T: Class = Class::Text;
 const INFO: [(&str, Class); 7] = [("cid", I), ("name", T), ("type", T), ("notnull", I), ("dflt_value", T), ("pk", I), ("hidden", I)];
 const PARTS: [(&str, Class); 6] = [("seqno", I), ("cid", I), ("name", T), ("desc", I), ("coll", T), ("key", I)];
-const FOREIGN: [(&str, Class); 8] =
-    [("id", I), ("seq", I), ("table", T), ("from", T), ("to", T), ("on_update", T), ("on_delete", T), ("match", T)];
+const FOREIGN: [(&str, Class); 8] = [("id", I), ("seq", I), ("table", T), ("from", T), ("to", T), ("on_update", T), ("on_delete", T), ("match", T)];
 const FUNCTIONS: [(&str, Class); 6] = [("name", T), ("builtin", I), ("type", T), ("enc", T), ("narg", I), ("flags", I)];
 
 static LISTINGS: [Listing; 14] = [
-    Listing { name: "table_info", columns: INFO.first_chunk::<6>().expect("seven columns").as_slice(), argument: Argument::Required, rows: table_info },
+    Listing {
+        name: "table_info",
+        columns: INFO.first_chunk::<6>().expect("seven columns").as_slice(),
+        argument: Argument::Required,
+        rows: table_info,
+    },
     Listing { name: "table_xinfo", columns: &INFO, argument: Argument::Required, rows: table_xinfo },
     Listing {
         name: "table_list",
@@ -73,7 +77,12 @@ static LISTINGS: [Listing; 14] = [
         argument: Argument::Required,
         rows: index_list,
     },
-    Listing { name: "index_info", columns: PARTS.first_chunk::<3>().expect("six columns").as_slice(), argument: Argument::Required, rows: index_info },
+    Listing {
+        name: "index_info",
+        columns: PARTS.first_chunk::<3>().expect("six columns").as_slice(),
+        argument: Argument::Required,
+        rows: index_info,
+    },
     Listing { name: "index_xinfo", columns: &PARTS, argument: Argument::Required, rows: index_xinfo },
     Listing { name: "foreign_key_list", columns: &FOREIGN, argument: Argument::Required, rows: foreign_key_list },
     Listing { name: "database_list", columns: &[("seq", I), ("name", T), ("file", T)], argument: Argument::None, rows: database_list },
@@ -123,9 +132,12 @@ impl<'a> Asked<'a> {
     fn index(&self) -> Option<(&'a Relation, &'a Index)> {
         let name = self.argument?;
         let those = |r: &&Relation| self.database.is_none_or(|d| r.is_in(d));
-        let named = self.catalog.relations.iter().filter(those).find_map(|r| {
-            indexes(r).into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, i)| (r, i))
-        });
+        let named = self
+            .catalog
+            .relations
+            .iter()
+            .filter(those)
+            .find_map(|r| indexes(r).into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, i)| (r, i)));
         let key = || self.table().filter(|t| t.without_rowid).and_then(|t| Some((t, t.indexes.iter().find(|i| i.primary)?)));
         named.or_else(key)
     }
@@ -214,7 +226,8 @@ impl Said {
         let defaults = ddl::default_texts(sql);
         let mut columns: Vec<SaidColumn> = Vec::new();
         for (at, def) in create.columns.iter().enumerate() {
-            let mut said = SaidColumn { name: def.name.value.clone(), not_null: false, default: defaults.get(at).cloned().flatten(), key: 0, hidden: 0 };
+            let mut said =
+                SaidColumn { name: def.name.value.clone(), not_null: false, default: defaults.get(at).cloned().flatten(), key: 0, hidden: 0 };
             for option in &def.options {
                 match &option.option {
                     ColumnOption::NotNull => said.not_null = true,
@@ -395,7 +408,8 @@ pub fn foreign_key_check(asked: Asked) -> Result<Option<String>, ClientError> {
             if let Some(parent) = asked.catalog.relation_in(Some(table.database()), &key.target) {
                 let of_key = || parent.primary_key().iter().map(|k| parent.columns[*k].name.clone()).collect();
                 let target: Vec<String> = if key.target_columns.is_empty() { of_key() } else { key.target_columns.clone() };
-                let mismatch = || ClientError::new(SqlState::SYNTAX_ERROR, format!("foreign key mismatch - \"{}\" referencing \"{}\"", table.name, key.target));
+                let mismatch =
+                    || ClientError::new(SqlState::SYNTAX_ERROR, format!("foreign key mismatch - \"{}\" referencing \"{}\"", table.name, key.target));
                 if target.len() != key.columns.len() || target.iter().any(|c| parent.column(c).is_none()) {
                     return Err(mismatch());
                 }
@@ -451,7 +465,7 @@ fn function_list(_: Asked) -> Result<Rows, ClientError> {
 }
 
 fn compile_options(_: Asked) -> Result<Rows, ClientError> {
-    let options = ["DEFAULT_FOREIGN_KEYS=0", "ENABLE_MATH_FUNCTIONS", "ENABLE_UPDATE_DELETE_LIMIT", "OMIT_LOAD_EXTENSION", "THREADSAFE=1"];
+    let options = ["ENABLE_MATH_FUNCTIONS", "ENABLE_UPDATE_DELETE_LIMIT", "OMIT_LOAD_EXTENSION", "THREADSAFE=1"];
     Ok(options.into_iter().map(|option| vec![text(option)]).collect())
 }
 

@@ -35,16 +35,28 @@ const SILENT: [&str; 13] = [
 const VALUES: [&str; 8] =
     ["application_id", "data_version", "encoding", "freelist_count", "page_count", "schema_version", "user_version", "wal_checkpoint"];
 
-/// The PRAGMAs that are kept for the connection; COMPATIBILITY.md lists them.
-pub fn settings() -> impl Iterator<Item = &'static str> {
-    setting::all().map(|s| s.name)
-}
-
 /// Every PRAGMA that is answered, by name.
 pub fn names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = settings().chain(listing::all().map(|l| l.name)).chain(SILENT).chain(VALUES).chain(["foreign_key_check"]).collect();
+    let mut names: Vec<&str> =
+        setting::all().map(|s| s.name).chain(listing::all().map(|l| l.name)).chain(SILENT).chain(VALUES).chain(["foreign_key_check"]).collect();
     names.sort_unstable();
     names
+}
+
+/// What is done with a PRAGMA, in a few words; COMPATIBILITY.md lists it.
+pub fn done(name: &str) -> &'static str {
+    match name {
+        "foreign_keys" => "kept for the connection; makes the database's foreign keys real (`[dialect] foreign_keys`)",
+        "busy_timeout" => "kept for the connection; how long a lock is waited for",
+        "case_sensitive_like" | "query_only" => "kept for the connection; has its effect",
+        "count_changes" | "full_column_names" | "ignore_check_constraints" | "short_column_names" => "its default alone; another value is refused",
+        "user_version" | "application_id" => "kept in the database",
+        "page_count" => "the database's size",
+        _ if listing::find(name).is_some() || name == "foreign_key_check" => "answered from the schema and the tables",
+        _ if setting::find(name).is_some() => "kept for the connection, without effect",
+        _ if SILENT.contains(&name) => "without effect",
+        _ => "answered with what holds here",
+    }
 }
 
 /// Translates a PRAGMA.

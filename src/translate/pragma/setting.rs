@@ -73,7 +73,7 @@ static SETTINGS: [Setting; 37] = [
     setting("legacy_alter_table", "0", Kind::Boolean),
     answering("locking_mode", "normal", Kind::Named(MODES)),
     answering("max_page_count", "4294967294", Kind::Limit(0, 4_294_967_294)),
-    Setting { function: false, ..answering("mmap_size", "0", Kind::Number(0, i64::MAX)) },
+    Setting { function: false, ..setting("mmap_size", "0", Kind::Number(0, i64::MAX)) },
     setting("page_size", "4096", Kind::Fixed),
     setting("query_only", "0", Kind::Boolean),
     setting("read_uncommitted", "0", Kind::Boolean),
