@@ -10,7 +10,6 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/COMPATIBILITY.md");
 const REFUSED: &[(&str, &str)] = &[
     ("Temporary triggers", "CREATE TEMP TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END"),
     ("Virtual tables", "CREATE VIRTUAL TABLE v USING fts5(x)"),
-    ("Tables made from a query", "CREATE TABLE x AS SELECT 1"),
     ("Other database files", "ATTACH 'other.db' AS other"),
     ("Query plans", "EXPLAIN QUERY PLAN SELECT 1"),
     ("An ESCAPE that is no literal", "SELECT b LIKE 'x' ESCAPE b FROM t"),

@@ -12,7 +12,7 @@ mod window;
 pub use expr::{compare, logic};
 pub use query::{plain_query, plain_select, unique};
 pub use scope::{OUTSIDE, Scope, Source};
-pub use view::columns_of_view;
+pub use view::{columns_of_view, distinct};
 
 use super::parse::scan::{self, Kind as TokenKind};
 use super::parse::{self, Exclude};

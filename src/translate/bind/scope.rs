@@ -1,9 +1,9 @@
 //! What names mean within a query: the tables of FROM with their columns, and the queries around it.
 
 use super::{Binder, Bound, Mentioned, quote_ident};
-use crate::catalog::{Relation, oid};
+use crate::catalog::{Affinity, Relation, oid};
 use crate::error::{ClientError, SqlState};
-use crate::translate::tree::{Column, Expr, Kind, Origin, Query, Ty};
+use crate::translate::tree::{Class, Column, Expr, Kind, Origin, Query, Ty};
 use sqlparser::ast::{self, Ident};
 
 /// The depth of NEW and OLD, which are outside every query.
@@ -97,6 +97,21 @@ impl Source {
         }
         source.relation = Some(index);
         source
+    }
+
+    /// A table of columns without a declared type.
+    pub fn of_columns(name: &str, columns: &[(&str, Class)]) -> Self {
+        let column = |(name, class): &(&str, Class)| SourceColumn {
+            name: (*name).to_owned(),
+            printed: quote_ident(name),
+            ty: Ty { nullable: true, affinity: Some(Affinity::Blob), ..Ty::plain(*class) },
+            oid: 0,
+            byte_order: true,
+            hidden: false,
+            argument: false,
+            origin: None,
+        };
+        Source { name: name.to_owned(), printed: quote_ident(name), columns: columns.iter().map(column).collect(), ..Source::default() }
     }
 
     /// A column as an expression.

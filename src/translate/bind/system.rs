@@ -1,4 +1,4 @@
-//! Tables that are SQLite's own: the schema tables (schematab.html), and PRAGMAs as table-valued functions
+//! Tables that are SQLite's own: the schema tables (schematab.html), `sqlite_sequence` (autoinc.html), and PRAGMAs as table-valued functions
 //! (pragma.html#pragfunc).
 
 use super::expr::{compare, logic};
@@ -27,6 +27,16 @@ impl Binder<'_> {
                 source.rowid = source.columns.len().checked_sub(1);
                 source.columns.iter_mut().skip(introspect::SCHEMA.len()).for_each(|c| c.hidden = true);
             }
+            return Ok(Some(from));
+        }
+        if name.value.eq_ignore_ascii_case("sqlite_sequence") {
+            let counted = introspect::counted(self.catalog, database);
+            if counted.is_empty() {
+                return Ok(None);
+            }
+            let source = introspect::sequence_source(called);
+            let from = From::Table(format!("({})", introspect::sequence_rows(&counted, true)), source.printed.clone());
+            self.scope().sources.push(source);
             return Ok(Some(from));
         }
         match pragma_of(&name.value) {

@@ -7,6 +7,7 @@ mod foreign;
 mod index;
 mod mention;
 mod remade;
+mod select;
 mod text;
 mod types;
 mod view;
@@ -163,7 +164,7 @@ fn qualified(schema: &str, name: &str) -> String {
 }
 
 /// The table of SQLite's own that a name means.
-fn own_table(name: &str) -> Option<&'static str> {
+pub fn own_table(name: &str) -> Option<&'static str> {
     match name.to_ascii_lowercase().as_str() {
         "sqlite_master" | "sqlite_schema" => Some("sqlite_master"),
         "sqlite_temp_master" | "sqlite_temp_schema" => Some("sqlite_temp_master"),
