@@ -4,7 +4,7 @@ use super::bind::{Source, plain_query, plain_select, quote_ident, quote_relation
 use super::lower::literal_text;
 use super::parse::scan;
 use super::tree::{Body, Class, Expr, Query, ResultColumn, Ty};
-use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, RelationKind, oid};
+use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, RelationKind, affinity_of_declared, oid};
 use crate::value::Value;
 
 /// An object of the schema.
@@ -136,7 +136,9 @@ pub fn sqlite_schema(catalog: &Catalog, database: &str) -> Query {
     }
     let class = |declared| if declared == "INT" { Class::Integer } else { Class::Text };
     let columns: Vec<_> = SCHEMA.iter().map(|(name, declared)| (*name, class(*declared))).chain([("rowid", Class::Integer)]).collect();
-    constants(&columns, rows)
+    let mut query = constants(&columns, rows);
+    query.columns.iter_mut().zip(SCHEMA).for_each(|(column, (_, declared))| column.ty.affinity = Some(affinity_of_declared(declared)));
+    query
 }
 
 /// A query of constant rows.

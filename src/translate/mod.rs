@@ -9,6 +9,7 @@ mod ddl;
 pub mod functions;
 mod introspect;
 mod lower;
+mod maintenance;
 pub mod parse;
 pub mod plan;
 pub mod pragma;
@@ -146,12 +147,7 @@ fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Option
         "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
             return plain(Action::Transaction(transaction::control(sql, &tokens)?));
         }
-        "VACUUM" | "ANALYZE" => {
-            let statement = Statement { template: Template::fixed(verb.clone()), counts: false, guard: verb == "ANALYZE", ..Statement::default() };
-            return plain(Action::Execute(Box::new(statement)));
-        }
-        // Indexes here are never stale.
-        "REINDEX" => return plain(Action::Answer(Answer { columns: None, rows: Vec::new(), tag: "REINDEX" })),
+        "VACUUM" | "ANALYZE" | "REINDEX" => return plain(maintenance::maintenance(sql, &tokens, catalog)?),
         "ATTACH" | "DETACH" | "EXPLAIN" => return Err(ClientError::refused(&verb).at(first.at.start)),
         "CREATE" if parse::trigger::is_create(sql, &tokens) => {
             ddl::needs_registry(catalog)?;

@@ -16,6 +16,9 @@ use sqlparser::ast;
 pub(super) fn table_as<'a>(name: &str, schema: &str, query: &ast::Query, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Change> {
     let query = binder.named_query(query, &scan::result_items(binder.sql, false))?;
     let names = distinct(query.columns.iter().map(|c| c.name.clone()));
+    if names.iter().any(String::is_empty) {
+        return Err(ClientError::refused("a column without a name"));
+    }
     let affinities: Vec<Affinity> = (0..names.len()).map(|at| affinity(&query, at)).collect();
     let sql = text(name, &names, &affinities);
     let ast::Statement::CreateTable(mut create) = parse::parse(&sql)? else { return Err(ClientError::refused("CREATE TABLE … AS SELECT")) };

@@ -245,8 +245,8 @@ impl Said {
             let mut number = 0;
             for part in &key.columns {
                 let (name, _) = part_of(&part.column.expr);
+                number += 1;
                 if let Some(column) = columns.iter_mut().find(|c| name.is_some_and(|n| n.eq_ignore_ascii_case(&c.name)) && c.key == 0) {
-                    number += 1;
                     column.key = number;
                 }
             }

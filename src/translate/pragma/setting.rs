@@ -48,6 +48,7 @@ const fn answering(name: &'static str, default: &'static str, kind: Kind) -> Set
     Setting { name, default, answers: true, function: true, kind }
 }
 
+const JOURNALS: &[&str] = &["delete", "truncate", "persist", "memory", "wal", "off"];
 const MODES: &[&str] = &["normal", "exclusive"];
 
 static SETTINGS: [Setting; 37] = [
@@ -68,7 +69,7 @@ static SETTINGS: [Setting; 37] = [
     setting("fullfsync", "0", Kind::Boolean),
     answering("hard_heap_limit", "0", Kind::Limit(0, i64::MAX)),
     setting("ignore_check_constraints", "0", Kind::Only),
-    answering("journal_mode", "wal", Kind::Fixed),
+    answering("journal_mode", "wal", Kind::Named(JOURNALS)),
     answering("journal_size_limit", "-1", Kind::Number(-1, i64::MAX)),
     setting("legacy_alter_table", "0", Kind::Boolean),
     answering("locking_mode", "normal", Kind::Named(MODES)),
