@@ -11,7 +11,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("Temporary triggers", "CREATE TEMP TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END"),
     ("Virtual tables", "CREATE VIRTUAL TABLE v USING fts5(x)"),
     ("Other database files", "ATTACH 'other.db' AS other"),
-    ("Query plans", "EXPLAIN QUERY PLAN SELECT 1"),
+    ("Bytecode", "EXPLAIN SELECT 1"),
     ("An ESCAPE that is no literal", "SELECT b LIKE 'x' ESCAPE b FROM t"),
     ("IN (SELECT …) under NOCASE", "SELECT * FROM n WHERE a IN (SELECT a FROM n)"),
     ("DISTINCT under NOCASE", "SELECT DISTINCT a FROM n"),

@@ -6,6 +6,7 @@
 mod bind;
 pub mod cache;
 mod ddl;
+mod explain;
 pub mod functions;
 mod introspect;
 mod lower;
@@ -148,7 +149,8 @@ fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Option
             return plain(Action::Transaction(transaction::control(sql, &tokens)?));
         }
         "VACUUM" | "ANALYZE" | "REINDEX" => return plain(maintenance::maintenance(sql, &tokens, catalog)?),
-        "ATTACH" | "DETACH" | "EXPLAIN" => return Err(ClientError::refused(&verb).at(first.at.start)),
+        "EXPLAIN" => return explain::explain(sql, &tokens, params, catalog, options),
+        "ATTACH" | "DETACH" => return Err(ClientError::refused(&verb).at(first.at.start)),
         "CREATE" if parse::trigger::is_create(sql, &tokens) => {
             ddl::needs_registry(catalog)?;
             return plain(ddl::triggers(trigger::create(sql, catalog, options, misfit)?, catalog, options, "CREATE TRIGGER"));

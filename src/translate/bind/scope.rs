@@ -109,6 +109,7 @@ impl Source {
             byte_order: true,
             hidden: false,
             argument: false,
+            element: false,
             origin: None,
         };
         Source { name: name.to_owned(), printed: quote_ident(name), columns: columns.iter().map(column).collect(), ..Source::default() }
