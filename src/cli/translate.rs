@@ -172,6 +172,7 @@ fn source(source: &Source) -> String {
         Source::LastInsertRowid => "last_insert_rowid() of the connection".to_owned(),
         Source::Changes => "changes() of the connection".to_owned(),
         Source::TotalChanges => "total_changes() of the connection".to_owned(),
+        Source::Pragma(name, _) => format!("PRAGMA {name} of the connection"),
         Source::Now(_) => "the time of the execution".to_owned(),
     }
 }

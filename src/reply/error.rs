@@ -72,6 +72,8 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
             let declared = column.declared.clone().filter(|d| !d.is_empty())?;
             format!("cannot store {class} value in {declared} column {}.{}", relation.name, column.name)
         }
+        "25001" if original.starts_with("VACUUM") => "cannot VACUUM from within a transaction".to_owned(),
+        "25006" => "attempt to write a readonly database".to_owned(),
         "55P03" | "40P01" => "database is locked".to_owned(),
         "42P01" => format!("no such table: {}", quoted(original)?),
         "42703" => format!("no such column: {}", quoted(original)?),

@@ -228,6 +228,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Source::LastInsertRowid => Value::Integer(self.counters.last_insert_rowid),
             Source::Changes => Value::Integer(self.counters.changes),
             Source::TotalChanges => Value::Integer(self.counters.total_changes),
+            Source::Pragma(name, default) => {
+                let value = self.pragmas.get(name).map_or(*default, String::as_str);
+                value.parse().map_or_else(|_| Value::Text(value.to_owned()), Value::Integer)
+            }
             Source::Now(call) => call.evaluate(now_ms),
         }))
     }
@@ -322,6 +326,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 // 0 fails at once in SQLite; at the backend 0 would wait without limit.
                 "busy_timeout" => self.set_at_backend("lock_timeout", format!("'{}ms'", ms.max(1))),
                 "recursive_triggers" => self.set_at_backend("litewire.recursive_triggers", if ms == 1 { "'on'" } else { "'off'" }.to_owned()),
+                "query_only" => self.set_at_backend("default_transaction_read_only", if ms == 1 { "'on'" } else { "'off'" }.to_owned()),
                 _ => {}
             }
             self.pragmas.insert(setting.name, value.clone());

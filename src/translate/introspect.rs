@@ -1,9 +1,10 @@
 //! What SQLite tells about itself: `sqlite_schema`, and DDL made up for relations that SQLite did not create.
 
-use super::bind::{plain_query, plain_select, quote_ident};
+use super::bind::{Source, plain_query, plain_select, quote_ident, quote_relation};
+use super::lower::literal_text;
 use super::parse::scan;
 use super::tree::{Body, Class, Expr, Query, ResultColumn, Ty};
-use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, RelationKind, oid};
+use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, RelationKind, affinity_of_declared, oid};
 use crate::value::Value;
 
 /// An object of the schema.
@@ -56,6 +57,48 @@ pub fn is_autoincrement(table: &Relation) -> bool {
     table.kind == RelationKind::Table && scan::tokens(text).iter().any(|t| t.is(text, "AUTOINCREMENT"))
 }
 
+/// A table whose ids `sqlite_sequence` counts.
+#[derive(Debug)]
+pub struct Counted<'c> {
+    table: &'c Relation,
+    column: &'c Column,
+    sequence: &'c str,
+}
+
+/// The tables that a `sqlite_sequence` counts: the temporary one's, if there is one and no other is named.
+pub fn counted<'c>(catalog: &'c Catalog, database: Option<&str>) -> Vec<Counted<'c>> {
+    let of = |database: &str| -> Vec<Counted<'c>> {
+        let those = catalog.relations.iter().filter(|r| r.is_in(database) && is_autoincrement(r));
+        let counted = |table: &'c Relation| {
+            let (_, column) = table.rowid()?;
+            Some(Counted { table, column, sequence: column.sequence.as_deref()? })
+        };
+        those.filter_map(counted).collect()
+    };
+    match database {
+        Some(database) => of(database),
+        None => Some(of("temp")).filter(|c| !c.is_empty()).unwrap_or_else(|| of("main")),
+    }
+}
+
+/// The rows of a `sqlite_sequence` as the backend finds them: `name` and `seq`, then the sequence and the table's largest id.
+/// With `begun`, only of tables that have given an id.
+pub fn sequence_rows(counted: &[Counted], begun: bool) -> String {
+    let arm = |c: &Counted| {
+        let table = quote_relation(c.table);
+        let (name, sequence, id) = (literal_text(&c.table.name), c.sequence, quote_ident(&c.column.name));
+        let filter = if begun { " WHERE is_called" } else { "" };
+        let top = format!("(SELECT max({id}) FROM {table})");
+        format!("SELECT {name} AS name, last_value AS seq, {} AS sequence, {top} AS top FROM {sequence}{filter}", literal_text(sequence))
+    };
+    counted.iter().map(arm).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// `sqlite_sequence` in scope.
+pub fn sequence_source(name: &str) -> Source {
+    Source::of_columns(name, &[("name", Class::Text), ("seq", Class::Integer)])
+}
+
 /// The indexes that SQLite would have, with its names for the automatic ones, the oldest first: the rowid is none.
 pub fn indexes(table: &Relation) -> Vec<(String, &Index)> {
     let rowid = table.rowid().map(|(r, _)| r);
@@ -93,7 +136,9 @@ pub fn sqlite_schema(catalog: &Catalog, database: &str) -> Query {
     }
     let class = |declared| if declared == "INT" { Class::Integer } else { Class::Text };
     let columns: Vec<_> = SCHEMA.iter().map(|(name, declared)| (*name, class(*declared))).chain([("rowid", Class::Integer)]).collect();
-    constants(&columns, rows)
+    let mut query = constants(&columns, rows);
+    query.columns.iter_mut().zip(SCHEMA).for_each(|(column, (_, declared))| column.ty.affinity = Some(affinity_of_declared(declared)));
+    query
 }
 
 /// A query of constant rows.

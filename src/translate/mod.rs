@@ -6,9 +6,11 @@
 mod bind;
 pub mod cache;
 mod ddl;
+mod explain;
 pub mod functions;
 mod introspect;
 mod lower;
+mod maintenance;
 pub mod parse;
 pub mod plan;
 pub mod pragma;
@@ -148,13 +150,9 @@ fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Option
         "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
             return plain(Action::Transaction(transaction::control(sql, &tokens)?));
         }
-        "VACUUM" | "ANALYZE" => {
-            let statement = Statement { template: Template::fixed(verb.clone()), counts: false, guard: verb == "ANALYZE", ..Statement::default() };
-            return plain(Action::Execute(Box::new(statement)));
-        }
-        // Indexes here are never stale.
-        "REINDEX" => return plain(Action::Answer(Answer { columns: None, rows: Vec::new(), tag: "REINDEX" })),
-        "ATTACH" | "DETACH" | "EXPLAIN" => return Err(ClientError::refused(&verb).at(first.at.start)),
+        "VACUUM" | "ANALYZE" | "REINDEX" => return plain(maintenance::maintenance(sql, &tokens, catalog)?),
+        "EXPLAIN" => return explain::explain(sql, &tokens, params, catalog, options),
+        "ATTACH" | "DETACH" => return Err(ClientError::refused(&verb).at(first.at.start)),
         "CREATE" if parse::trigger::is_create(sql, &tokens) => {
             ddl::needs_registry(catalog)?;
             return plain(ddl::triggers(trigger::create(sql, catalog, options, misfit)?, catalog, options, "CREATE TRIGGER"));
@@ -290,7 +288,7 @@ fn announce(mut action: Action, count: usize, known: &[ParamClass]) -> Plan {
                     }
                 }
                 Source::LastInsertRowid | Source::Changes | Source::TotalChanges => statement.reads_counters = true,
-                Source::Now(_) => {}
+                Source::Now(_) | Source::Pragma(..) => {}
             }
         }
     }

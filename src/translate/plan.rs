@@ -246,6 +246,8 @@ pub enum Source {
     Changes,
     /// total_changes() of this client connection.
     TotalChanges,
+    /// A PRAGMA's value for this connection, by name, and what it is when nobody has set one.
+    Pragma(&'static str, &'static str),
     /// A date function over 'now': computed once per execution.
     Now(Arc<crate::value::datetime::DateCall>),
 }

@@ -16,7 +16,7 @@ mod with;
 pub use expr::{compare, logic};
 pub use query::{plain_query, plain_select, unique};
 pub use scope::{OUTSIDE, Scope, Source};
-pub use view::columns_of_view;
+pub use view::{columns_of_view, distinct};
 pub(super) use with::{GIVEN, PATH, ROW};
 
 use super::parse::scan::{self, Kind as TokenKind};

@@ -263,6 +263,9 @@ impl Binder<'_> {
 
     pub(super) fn factor(&mut self, factor: &TableFactor) -> Bound<From> {
         match factor {
+            TableFactor::Table { name, args: Some(args), alias, .. } if super::system::is_pragma(name) => {
+                self.pragma_function(name, args, alias.as_ref(), factor.span())
+            }
             TableFactor::Table { name, args: Some(args), alias, .. } => self.table_function(name, args, alias.as_ref()),
             TableFactor::Table { name, alias, .. } => self.table(name, alias.as_ref()),
             TableFactor::Derived { subquery, alias, .. } => {
@@ -308,7 +311,7 @@ impl Binder<'_> {
         {
             return Ok(from);
         }
-        if let Some(from) = self.system_table(schema.as_deref(), &table.value, &called) {
+        if let Some(from) = self.system_table(schema.as_deref(), table, &called)? {
             return Ok(from);
         }
         let relation = self.relation(name)?;

@@ -1,10 +1,10 @@
 //! What names mean within a query: the tables of FROM with their columns, and the queries around it.
 
 use super::{Binder, Bound, Mentioned, quote_ident};
-use crate::catalog::{Relation, oid};
+use crate::catalog::{Affinity, Relation, oid};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions;
-use crate::translate::tree::{Call, Callee, Column, Expr, Kind, Origin, Query, Ty};
+use crate::translate::tree::{Call, Callee, Class, Column, Expr, Kind, Origin, Query, Ty};
 use sqlparser::ast::{self, Ident};
 
 /// The depth of NEW and OLD, which are outside every query.
@@ -124,6 +124,22 @@ impl Source {
         source
     }
 
+    /// A table of columns without a declared type.
+    pub fn of_columns(name: &str, columns: &[(&str, Class)]) -> Self {
+        let column = |(name, class): &(&str, Class)| SourceColumn {
+            name: (*name).to_owned(),
+            printed: quote_ident(name),
+            ty: Ty { nullable: true, affinity: Some(Affinity::Blob), ..Ty::plain(*class) },
+            oid: 0,
+            byte_order: true,
+            hidden: false,
+            argument: false,
+            element: false,
+            origin: None,
+        };
+        Source { name: name.to_owned(), printed: quote_ident(name), columns: columns.iter().map(column).collect(), ..Source::default() }
+    }
+
     /// A column as an expression.
     pub fn column(&self, source: usize, at: usize) -> Expr {
         let column = &self.columns[at];
@@ -143,7 +159,8 @@ impl Source {
     }
 
     fn find(&self, name: &str) -> Option<usize> {
-        let named = self.columns.iter().position(|c| !c.hidden && c.name.eq_ignore_ascii_case(name));
+        let named = self.columns.iter().position(|c| !c.hidden && !c.argument && c.name.eq_ignore_ascii_case(name));
+        let named = named.or_else(|| self.columns.iter().position(|c| c.argument && c.name.eq_ignore_ascii_case(name)));
         named.or_else(|| ["rowid", "oid", "_rowid_"].iter().any(|r| r.eq_ignore_ascii_case(name)).then_some(self.rowid).flatten())
     }
 }

@@ -74,7 +74,7 @@ impl Binder<'_> {
 }
 
 /// Names of the columns of a subquery: one that stands already gets a number (`sqlite3ColumnsFromExprList`).
-pub(super) fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+pub fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut taken = std::collections::HashSet::new();
     for mut name in names {

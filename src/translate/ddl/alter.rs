@@ -142,7 +142,7 @@ impl<'a> Altering<'a> {
                 && let Some(text) = edit(kind, &relation.name, relation, sql)?
             {
                 let class = format!("{}::regclass", literal_text(&qualified(&relation.schema, &relation.name)));
-                steps.push(recorded(&class, &text));
+                steps.extend((!relation.is_temporary()).then(|| recorded(&class, &text)));
                 copy.sql = Some(text);
             }
             for (index, copy) in relation.indexes.iter().zip(&mut copy.indexes) {

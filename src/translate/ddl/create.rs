@@ -2,8 +2,8 @@
 
 use super::types::{backend_type, column, declared, stated};
 use super::widen::ANY;
-use super::{Change, named_otherwise, needs_registry, placed, pure, qualified, register, stored_expression, text};
-use crate::catalog::{Affinity, Collation, Column, ForeignKey, Index, IndexPart, Relation};
+use super::{Change, named_otherwise, needs_registry, placed, pure, qualified, register, select, stored_expression, text};
+use crate::catalog::{Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
 use crate::translate::lower::{Lower, literal_text};
@@ -35,24 +35,32 @@ pub(super) fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lowe
     needs_registry(catalog)?;
     let (_, ident) = split_name(&create.name)?;
     let schema = placed(&create.name, create.temporary, "table", binder)?;
-    if create.query.is_some() {
-        return Err(ClientError::refused("CREATE TABLE … AS SELECT").at(binder.at(ident.span)));
-    }
     if named_otherwise(ident, &schema, create.if_not_exists, binder)? {
         return Ok(None);
     }
-    let Making { mut relation, parts, .. } = made(create, &ident.value, binder, lower)?;
-    let sql = text::stored(binder.sql, "TABLE");
-    let schema = &relation.schema;
-    let printed = qualified(schema, &relation.name);
+    if let Some(query) = &create.query {
+        if !create.columns.is_empty() || !create.constraints.is_empty() {
+            let at = scan::tokens(binder.sql).iter().find(|t| t.is(binder.sql, "AS")).map_or(0, |t| t.at.start);
+            return Err(ClientError::syntax("AS").at(at));
+        }
+        return select::table_as(&ident.value, &schema, query, binder, lower).map(Some);
+    }
+    let Making { relation, parts, .. } = made(create, &ident.value, binder, lower)?;
+    Ok(Some(finished(relation, parts, text::stored(binder.sql, "TABLE"), catalog)))
+}
+
+/// What makes a table, with SQLite's text of it.
+pub(super) fn finished(mut relation: Relation, parts: Vec<String>, sql: String, catalog: &Catalog) -> Change {
+    let printed = qualified(&relation.schema, &relation.name);
     let mut steps = vec![format!("CREATE TABLE {printed} (\n  {}\n)", parts.join(",\n  "))];
-    steps.extend(register(schema, "table", &relation.name, &relation.name, &sql));
+    steps.extend(register(&relation.schema, "table", &relation.name, &relation.name, &sql));
     steps.extend(relation.columns.iter().filter_map(|c| register_column(&relation, c)));
     steps.extend(relation.indexes.iter().filter(|i| !i.constraint).map(|index| folded_index(&printed, index)));
     relation.sql = Some(sql);
+    let touched = vec![relation.name.clone()];
     let mut relations = catalog.relations.clone();
     relations.push(relation);
-    Ok(Some(Change { steps, relations, touched: vec![ident.value.clone()] }))
+    Change { steps, relations, touched }
 }
 
 /// The statement that records a column's declared type; a session keeps its temporary tables to itself.

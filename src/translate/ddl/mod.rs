@@ -7,6 +7,7 @@ mod foreign;
 mod index;
 mod mention;
 mod remade;
+mod select;
 mod text;
 mod types;
 mod view;
@@ -24,7 +25,7 @@ use sqlparser::ast;
 pub use create::relation_of;
 pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
 pub use index::{IndexKey, index_keys};
-pub use text::check_named;
+pub use text::{check_named, default_texts};
 pub use types::COLUMN_TYPES;
 pub use view::typed as typed_views;
 pub use widen::{may_widen, widen, widening};
@@ -164,7 +165,7 @@ fn qualified(schema: &str, name: &str) -> String {
 }
 
 /// The table of SQLite's own that a name means.
-fn own_table(name: &str) -> Option<&'static str> {
+pub fn own_table(name: &str) -> Option<&'static str> {
     match name.to_ascii_lowercase().as_str() {
         "sqlite_master" | "sqlite_schema" => Some("sqlite_master"),
         "sqlite_temp_master" | "sqlite_temp_schema" => Some("sqlite_temp_master"),

@@ -246,3 +246,30 @@ pub(super) fn check_name(name: &str, number: usize) -> String {
 pub fn check_named(sql: &str, name: &str) -> Option<String> {
     checks(sql).into_iter().enumerate().find(|(number, text)| check_name(text, *number) == name).map(|(_, text)| text)
 }
+
+/// The texts of the columns' DEFAULT clauses in a CREATE TABLE, in order; an expression without its parentheses.
+pub fn default_texts(sql: &str) -> Vec<Option<String>> {
+    let (starts, end) = columns(sql);
+    let tokens = scan::tokens(sql);
+    let default = |(at, start): (usize, &usize)| {
+        let end = starts.get(at + 1).copied().unwrap_or(end);
+        let mut depth = 0;
+        let own: Vec<&Token> = tokens.iter().filter(|t| t.at.start >= *start && t.at.end <= end).collect();
+        let word = own.iter().position(|t| {
+            depth += i32::from(t.is_op(sql, "(")) - i32::from(t.is_op(sql, ")"));
+            depth == 0 && t.is(sql, "DEFAULT")
+        })?;
+        let first = own.get(word + 1)?;
+        if first.is_op(sql, "(") {
+            let mut depth = 0;
+            let close = own[word + 1..].iter().find(|t| {
+                depth += i32::from(t.is_op(sql, "(")) - i32::from(t.is_op(sql, ")"));
+                depth == 0
+            })?;
+            return Some(sql[first.at.end..close.at.start].trim().to_owned());
+        }
+        let last = if first.is_op(sql, "-") || first.is_op(sql, "+") { own.get(word + 2)? } else { first };
+        Some(sql[first.at.start..last.at.end].to_owned())
+    };
+    starts.iter().enumerate().map(default).collect()
+}

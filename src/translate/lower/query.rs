@@ -266,6 +266,10 @@ impl Lower<'_> {
                 let inner = self.subquery(query)?;
                 Ok(fill(&format!("({{}}) AS {alias}({})", columns.join(", ")), &[&inner]))
             }
+            From::Lateral(query, alias, columns) => {
+                let inner = self.subquery(query)?;
+                Ok(fill(&format!("LATERAL ({{}}) AS {alias}({})", columns.join(", ")), &[&inner]))
+            }
             From::Function(function, args, alias) => {
                 let rows = (function.lower)(self, args)?;
                 Ok(fill(&format!("LATERAL ({{}}) AS {alias}"), &[&rows]))

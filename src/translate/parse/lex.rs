@@ -31,6 +31,13 @@ fn keyword(word: &str) -> Keyword {
     }
 }
 
+/// Is it a keyword to SQLite, be it one that may stand for a name as well?
+pub fn is_keyword(word: &str) -> bool {
+    use Keyword as K;
+    let own = ["ISNULL", "OTHERS"].iter().any(|w| w.eq_ignore_ascii_case(word));
+    own || !matches!(keyword(word), K::NoKeyword | K::ILIKE | K::ROWID | K::STORED | K::STRICT)
+}
+
 /// Is it a word that SQLite never takes for a name without quotes (all keywords without a fallback in `parse.y`)?
 #[rustfmt::skip]
 pub(super) fn reserved(keyword: Keyword) -> bool {

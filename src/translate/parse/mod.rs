@@ -8,7 +8,7 @@ pub mod scan;
 pub mod trigger;
 
 pub use conflict::{Declared, Resolution, Upsert, declared, upserts};
-pub use lex::{Exclude, exclusions};
+pub use lex::{Exclude, exclusions, is_keyword};
 
 use crate::error::{ClientError, SqlState};
 use sqlparser::ast::Statement;

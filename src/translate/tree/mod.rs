@@ -446,6 +446,8 @@ pub enum From {
     Table(String, String),
     /// A subquery with its alias and column names as printed.
     Query(Box<Query>, String, Vec<String>),
+    /// A subquery that sees what stands to its left.
+    Lateral(Box<Query>, String, Vec<String>),
     /// A table-valued function with its alias as printed.
     Function(&'static TableFunction, Vec<Expr>, String),
     /// A join: kind's text, sides, ON.

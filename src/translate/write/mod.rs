@@ -5,7 +5,10 @@ mod insert;
 mod keys;
 mod modify;
 mod rows;
+mod sequence;
 mod store;
+
+pub use store::stored;
 
 use super::bind::{Binder, Bound, Mentioned, Source, quote_ident, quote_relation, split_name};
 use super::lower::{Frag, Lower};
@@ -24,6 +27,9 @@ pub struct Write<'a, 'b> {
 
 /// Translates an INSERT, UPDATE or DELETE.
 pub fn write<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Statement> {
+    if let Some(written) = sequence::write(statement, binder, lower)? {
+        return Ok(written);
+    }
     match statement {
         ast::Statement::Insert(insert) => insert::insert(insert, binder, lower),
         ast::Statement::Update(update) => modify::update(update, binder, lower),
@@ -34,6 +40,11 @@ pub fn write<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &mu
 
 impl<'a, 'b> Write<'a, 'b> {
     fn new(name: &ast::ObjectName, alias: Option<&str>, binder: &'b mut Binder<'a>, lower: &'b mut Lower<'a>) -> Bound<Self> {
+        let (_, ident) = split_name(name)?;
+        if let Some(own) = super::ddl::own_table(&ident.value).filter(|own| *own != "sqlite_sequence") {
+            let message = format!("table {own} may not be modified");
+            return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, message).at(binder.at(ident.span)));
+        }
         let table = binder.relation(name)?;
         if binder.rows.is_some() && name.0.len() > 1 {
             let message = "qualified table names are not allowed on INSERT, UPDATE, and DELETE statements within triggers";

@@ -84,7 +84,7 @@ fn affine(lower: &mut Lower, column: &Column, class: Class, value: &Frag) -> Low
 }
 
 /// A piece of class `from` for a column of class `to`.
-pub(super) fn stored(lower: &mut Lower, table: &Relation, column: &Column, to: Class, inner: &Frag, from: Class) -> Lowered {
+pub fn stored(lower: &mut Lower, table: &Relation, column: &Column, to: Class, inner: &Frag, from: Class) -> Lowered {
     let from = if from == Class::Param { Class::Text } else { from };
     if from == Class::Null {
         return Ok(Frag::text("NULL"));
