@@ -3,7 +3,8 @@
 use super::{Binder, Bound, Mentioned, quote_ident};
 use crate::catalog::{Relation, oid};
 use crate::error::{ClientError, SqlState};
-use crate::translate::tree::{Column, Expr, Kind, Origin, Query, Ty};
+use crate::translate::tree::{Class, Column, Expr, Kind, Origin, Query, Ty};
+use crate::value::Value;
 use sqlparser::ast::{self, Ident};
 
 /// The depth of NEW and OLD, which are outside every query.
@@ -183,6 +184,12 @@ impl Binder<'_> {
         Ok(Query { correlated: reach < around, ..bound? })
     }
 
+    /// Is it NEW's rowid before the row has one?
+    fn is_unnumbered(&self, expr: &Expr) -> bool {
+        let rowid = || self.rows.as_ref()?.sources.first().and_then(|new| new.rowid.map(|at| &new.columns[at].printed));
+        self.unnumbered && matches!(&expr.kind, Kind::Column(c) if c.depth == OUTSIDE && rowid() == Some(&c.column))
+    }
+
     fn mention_column(&self, table: Option<&Ident>, name: &Ident, expr: &Expr) {
         let Kind::Column(Column { origin: Some(origin), depth, source, .. }) = expr.kind else { return };
         let scope = || if depth == OUTSIDE { self.rows.as_ref() } else { self.scopes.iter().rev().nth(depth) };
@@ -203,7 +210,7 @@ impl Binder<'_> {
     pub fn column(&self, table: Option<&Ident>, name: &Ident) -> Bound<Expr> {
         if let Some(expr) = self.resolve(table.map(|t| t.value.as_str()), name)? {
             self.mention_column(table, name, &expr);
-            return Ok(expr);
+            return Ok(if self.is_unnumbered(&expr) { numbered(expr) } else { expr });
         }
         if table.is_none() && name.quote_style == Some('"') {
             self.mention(name.span, Mentioned::Text);
@@ -213,4 +220,11 @@ impl Binder<'_> {
         let error = ClientError::new(SqlState::UNDEFINED_COLUMN, format!("no such column: {qualified}{}", name.value));
         Err(error.at(self.at(table.unwrap_or(name).span)))
     }
+}
+
+/// A rowid that is still to be given is -1.
+fn numbered(rowid: Expr) -> Expr {
+    let ty = rowid.ty;
+    let absent = Expr { kind: Kind::IsNull(Box::new(rowid.clone()), false), ty: Ty::plain(Class::Bool) };
+    Expr { kind: Kind::Case(vec![(absent, Expr::literal(Value::Integer(-1)))], Some(Box::new(rowid))), ty }
 }

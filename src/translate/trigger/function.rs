@@ -193,6 +193,7 @@ impl<'m> Making<'m> {
         };
         let source = |name: &&str| Source { printed: (*name).to_owned(), aliased: true, ..of(name) };
         binder.rows = Some(Scope { sources: rows_of(self.parsed.event).iter().map(source).collect(), ..Scope::default() });
+        binder.unnumbered = (self.parsed.time, self.parsed.event) == (Time::Before, Event::Insert) && super::sequence(self.relation).is_some();
         binder.in_main = !self.relation.is_temporary();
         binder.mentions = self.mentions.as_ref().map(|_| RefCell::default());
         let mut lower = Lower::new(self.catalog, self.options);

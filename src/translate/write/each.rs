@@ -33,6 +33,12 @@ impl Write<'_, '_> {
         !self.triggers(event, columns).is_empty()
     }
 
+    /// Is a row numbered only when its BEFORE INSERT triggers have run?
+    pub(super) fn numbers_late(&self) -> bool {
+        let before = || self.triggers(Event::Insert, &[]).iter().any(|(t, _)| t.time == Time::Before);
+        self.table.kind == RelationKind::Table && crate::translate::trigger::sequence(self.table).is_some() && before()
+    }
+
     /// May the rows of a statement be changed by what another one of them brings about: by triggers, or by a foreign key's action
     /// on the table itself or on one with triggers?
     pub(super) fn interferes(&self, event: Event, columns: &[&str]) -> bool {
