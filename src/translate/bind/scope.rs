@@ -166,6 +166,10 @@ impl Binder<'_> {
         let mut found = rows.find(Some(table), &name.value).unwrap_or_default();
         if let Some(Expr { kind: Kind::Column(column), .. }) = &mut found {
             column.depth = OUTSIDE;
+            if column.column.starts_with('(') {
+                // Computed from the row.
+                column.table.clear();
+            }
         }
         Ok(found)
     }

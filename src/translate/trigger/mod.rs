@@ -53,6 +53,10 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
         (RelationKind::View, Time::Before | Time::After) => {
             return Err(at_table(SqlState::SYNTAX_ERROR, format!("cannot create {} trigger on view: {}", parsed.time.text(), parsed.table)));
         }
+        (RelationKind::View, _) if relation.is_temporary() => {
+            // It is no object of the backend's.
+            return Err(ClientError::refused("a trigger on a temporary view").at(parsed.table_at.start));
+        }
         (RelationKind::Other, _) => return Err(ClientError::refused("a trigger on a foreign table or a materialized view").at(parsed.table_at.start)),
         _ => {}
     }
