@@ -65,6 +65,8 @@ pub struct Binder<'a> {
     pub rows: Option<Scope>,
     /// Is it a trigger of the database `main`, which sees nothing else?
     pub in_main: bool,
+    /// Has NEW no rowid yet, unless it was given one?
+    pub unnumbered: bool,
     /// The outermost scope that a name was found in.
     reach: Cell<usize>,
 }
@@ -110,6 +112,7 @@ impl<'a> Binder<'a> {
             mentions: None,
             rows: None,
             in_main: false,
+            unnumbered: false,
             reach: Cell::new(usize::MAX),
         }
     }

@@ -5,6 +5,7 @@ use crate::catalog::{Affinity, Relation, oid};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions;
 use crate::translate::tree::{Call, Callee, Class, Column, Expr, Kind, Origin, Query, Ty};
+use crate::value::Value;
 use sqlparser::ast::{self, Ident};
 
 /// The depth of NEW and OLD, which are outside every query.
@@ -232,6 +233,10 @@ impl Binder<'_> {
         let mut found = rows.find(Some(table), &name.value).unwrap_or_default();
         if let Some(Expr { kind: Kind::Column(column), .. }) = &mut found {
             column.depth = OUTSIDE;
+            if column.column.starts_with('(') {
+                // Computed from the row.
+                column.table.clear();
+            }
         }
         Ok(found)
     }
@@ -248,6 +253,12 @@ impl Binder<'_> {
         let reach = self.reach.get();
         self.reach.set(before.min(reach));
         Ok(Query { correlated: reach < around, ..bound? })
+    }
+
+    /// Is it NEW's rowid before the row has one?
+    fn is_unnumbered(&self, expr: &Expr) -> bool {
+        let rowid = || self.rows.as_ref()?.sources.first().and_then(|new| new.rowid.map(|at| &new.columns[at].printed));
+        self.unnumbered && matches!(&expr.kind, Kind::Column(c) if c.depth == OUTSIDE && rowid() == Some(&c.column))
     }
 
     fn mention_column(&self, table: Option<&Ident>, name: &Ident, expr: &Expr) {
@@ -270,7 +281,7 @@ impl Binder<'_> {
     pub fn column(&self, table: Option<&Ident>, name: &Ident) -> Bound<Expr> {
         if let Some(expr) = self.resolve(table.map(|t| t.value.as_str()), name)? {
             self.mention_column(table, name, &expr);
-            return Ok(expr);
+            return Ok(if self.is_unnumbered(&expr) { numbered(expr) } else { expr });
         }
         if table.is_none() && name.quote_style == Some('"') {
             self.mention(name.span, Mentioned::Text);
@@ -280,4 +291,11 @@ impl Binder<'_> {
         let error = ClientError::new(SqlState::UNDEFINED_COLUMN, format!("no such column: {qualified}{}", name.value));
         Err(error.at(self.at(table.unwrap_or(name).span)))
     }
+}
+
+/// A rowid that is still to be given is -1.
+fn numbered(rowid: Expr) -> Expr {
+    let ty = rowid.ty;
+    let absent = Expr { kind: Kind::IsNull(Box::new(rowid.clone()), false), ty: Ty::plain(Class::Bool) };
+    Expr { kind: Kind::Case(vec![(absent, Expr::literal(Value::Integer(-1)))], Some(Box::new(rowid))), ty }
 }

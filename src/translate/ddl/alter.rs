@@ -114,7 +114,7 @@ impl<'a> Altering<'a> {
             }
             let found = match mentions(sql, relation, self.catalog, self.options) {
                 Ok(found) => found,
-                Err(e) if e.state == SqlState::FEATURE_NOT_SUPPORTED => {
+                Err(e) if !is_seen(kind, &e) => {
                     let named = scan::tokens(sql).iter().any(|t| t.may_name() && scan::unquote(t.text(sql)).eq_ignore_ascii_case(old));
                     return if named {
                         Err(ClientError::refused(format!("a rename that the {kind} {name} would have to follow ({})", e.message)))
@@ -165,12 +165,13 @@ impl<'a> Altering<'a> {
 
     /// What else the schema holds must hold afterwards.
     fn check(&self, relations: &[Relation], when: &str) -> Bound<()> {
-        let after = self.catalog.with_relations(relations.iter().cloned());
         if self.options.legacy_alter_table {
             return Ok(());
         }
+        let mut after = self.catalog.with_relations(relations.iter().cloned());
+        super::view::typed(&mut after, self.options);
         let holds = |kind: &str, name: &str, relation: &Relation, sql: &str| match mentions(sql, relation, &after, self.options) {
-            Err(e) if e.state != SqlState::FEATURE_NOT_SUPPORTED => Err(broken(kind, name, when, e)),
+            Err(e) if is_seen(kind, &e) => Err(broken(kind, name, when, e)),
             _ => Ok(()),
         };
         for relation in &after.relations {
@@ -462,6 +463,12 @@ fn constant(e: &ast::Expr) -> bool {
         ast::Expr::Identifier(name) => !name.value.to_ascii_uppercase().starts_with("CURRENT_"),
         _ => false,
     }
+}
+
+/// Is it an error that a rename sees? In a trigger it looks at names alone.
+fn is_seen(kind: &str, error: &ClientError) -> bool {
+    let of_a_name = matches!(error.state, SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_COLUMN | SqlState::AMBIGUOUS_COLUMN);
+    if kind == "trigger" { of_a_name } else { error.state != SqlState::FEATURE_NOT_SUPPORTED }
 }
 
 fn broken(kind: &str, name: &str, when: &str, error: ClientError) -> ClientError {

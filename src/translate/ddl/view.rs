@@ -87,7 +87,7 @@ pub(super) fn around(steps: &mut Vec<String>, touched: &[String], before: &Catal
     }
 }
 
-/// Gives the columns of the views that have triggers the types that the backend gives them.
+/// Gives the views that have triggers the columns that the backend gives them.
 pub fn typed(catalog: &mut Catalog, options: &Options) {
     for at in 0..catalog.relations.len() {
         let relation = &catalog.relations[at];
@@ -97,7 +97,11 @@ pub fn typed(catalog: &mut Catalog, options: &Options) {
         let Ok(query) = Binder::new("", &[], catalog, options).view_of(relation) else { continue };
         let classes = query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class });
         let classes: Vec<Class> = classes.collect();
-        for (column, class) in catalog.relations[at].columns.iter_mut().zip(classes) {
+        let names = unique(&query.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>());
+        let mut columns = std::mem::take(&mut catalog.relations[at].columns);
+        columns.resize_with(names.len(), Column::default);
+        for (column, ((number, name), class)) in columns.iter_mut().zip((1..).zip(names).zip(classes)) {
+            (column.number, column.name) = (number, name);
             (column.dynamic, column.opaque) = (class == Class::Dynamic, false);
             (column.type_oid, column.type_name) = match class {
                 Class::Bool => (oid::BOOL, "boolean".to_owned()),
@@ -110,6 +114,7 @@ pub fn typed(catalog: &mut Catalog, options: &Options) {
                 Class::Null | Class::Param | Class::Text => (oid::TEXT, "text".to_owned()),
             };
         }
+        catalog.relations[at].columns = columns;
     }
 }
 

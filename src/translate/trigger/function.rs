@@ -191,8 +191,20 @@ impl<'m> Making<'m> {
             Some(own) => Source::of_origin(self.relation, own, name),
             None => Source::of_relation(self.relation, name),
         };
-        let source = |name: &&str| Source { printed: (*name).to_owned(), aliased: true, ..of(name) };
+        let source = |name: &&str| {
+            let mut source = Source { printed: (*name).to_owned(), aliased: true, ..of(name) };
+            if self.parsed.time == Time::Before && *name == "NEW" {
+                // The backend computes generated columns only once its BEFORE triggers have run.
+                for (column, own) in source.columns.iter_mut().zip(&self.relation.columns) {
+                    if let Some(value) = own.default.as_ref().filter(|_| own.generated) {
+                        column.printed = format!("(SELECT ({value})::{} FROM (SELECT NEW.*) AS \"_g\")", own.type_name);
+                    }
+                }
+            }
+            source
+        };
         binder.rows = Some(Scope { sources: rows_of(self.parsed.event).iter().map(source).collect(), ..Scope::default() });
+        binder.unnumbered = (self.parsed.time, self.parsed.event) == (Time::Before, Event::Insert) && super::sequence(self.relation).is_some();
         binder.in_main = !self.relation.is_temporary();
         binder.mentions = self.mentions.as_ref().map(|_| RefCell::default());
         let mut lower = Lower::new(self.catalog, self.options);
@@ -201,13 +213,13 @@ impl<'m> Making<'m> {
         (binder, lower)
     }
 
-    /// The backend computes generated columns only once its BEFORE triggers have run.
+    /// The expression of a generated column is known once the table is there.
     fn whole_rows(&self, sql: &str) -> Bound<()> {
         if self.parsed.time != Time::Before || self.parsed.event == Event::Delete {
             return Ok(());
         }
         let tokens = scan::tokens(sql);
-        let generated = |t: &Token| self.relation.column(&scan::unquote(t.text(sql))).is_some_and(|(_, c)| c.generated);
+        let generated = |t: &Token| self.relation.column(&scan::unquote(t.text(sql))).is_some_and(|(_, c)| c.generated && c.default.is_none());
         match tokens.windows(3).find(|w| w[0].is(sql, "NEW") && w[1].is_op(sql, ".") && generated(&w[2])) {
             Some(found) => Err(ClientError::refused("a generated column of NEW in a BEFORE trigger").at(found[0].at.start)),
             None => Ok(()),

@@ -9,7 +9,7 @@ use super::lower::{Misfit, literal_text};
 use super::parse::scan;
 use super::parse::trigger::{self, Event, Time};
 use super::{Options, ddl};
-use crate::catalog::{Catalog, Relation, RelationKind, Trigger};
+use crate::catalog::{Catalog, Column, Relation, RelationKind, Trigger};
 use crate::error::{ClientError, SqlState};
 use function::{checked, definition};
 
@@ -52,6 +52,10 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
         }
         (RelationKind::View, Time::Before | Time::After) => {
             return Err(at_table(SqlState::SYNTAX_ERROR, format!("cannot create {} trigger on view: {}", parsed.time.text(), parsed.table)));
+        }
+        (RelationKind::View, _) if relation.is_temporary() => {
+            // It is no object of the backend's.
+            return Err(ClientError::refused("a trigger on a temporary view").at(parsed.table_at.start));
         }
         (RelationKind::Other, _) => return Err(ClientError::refused("a trigger on a foreign table or a materialized view").at(parsed.table_at.start)),
         _ => {}
@@ -154,6 +158,7 @@ pub fn steps(before: &Catalog, after: &Catalog, options: &Options) -> Vec<String
             }
         }
     }
+    steps.extend(numbering_steps(before, after));
     steps
 }
 
@@ -163,6 +168,59 @@ pub fn watching(relation: &Relation, columns: &[&str]) -> (Vec<String>, Vec<Stri
     let watching: Vec<&Trigger> = relation.triggers.iter().filter(watches).collect();
     let gone = |t: &&Trigger| format!("DROP TRIGGER {} ON {}", quote_ident(&t.backend_name()), quote_relation(relation));
     (watching.iter().map(gone).collect(), watching.iter().filter_map(|t| attachment(t, relation)).collect())
+}
+
+/// The rowid column of a table that numbers its rows, and the sequence.
+pub fn sequence(relation: &Relation) -> Option<(&Column, &str)> {
+    let (_, column) = relation.rowid()?;
+    Some((column, column.sequence.as_deref()?))
+}
+
+/// The trigger that numbers a row once its BEFORE INSERT triggers have run, as SQLite does. It goes with the oldest of them, and
+/// its name has it fire last.
+fn numbering(catalog: &Catalog) -> Vec<(&Relation, &Trigger, String)> {
+    let before = |t: &&Trigger| trigger::parse(&t.sql).is_ok_and(|p| (p.time, p.event) == (Time::Before, Event::Insert));
+    let of = |relation: &'_ Relation| -> Option<String> {
+        let (column, sequence) = sequence(relation)?;
+        let name = quote_ident(&column.name);
+        Some(format!("\nBEGIN\nNEW.{name} := coalesce(NEW.{name}, nextval({}));\nRETURN NEW;\nEND", literal_text(sequence)))
+    };
+    let oldest = |r: &'_ Relation| r.triggers.iter().rposition(|t| before(&t));
+    let those = catalog.relations.iter().filter_map(|r| Some((r, oldest(r)?, of(r)?)));
+    those.map(|(r, at, body)| (r, &r.triggers[at], body)).collect()
+}
+
+/// The steps that make the numbering triggers those of another catalog.
+fn numbering_steps(before: &Catalog, after: &Catalog) -> Vec<String> {
+    let mut steps = Vec::new();
+    let name = |t: &Trigger| quote_ident(&t.backend_name().replacen('_', "~", 1));
+    let function =
+        |r: &Relation, t: &Trigger| format!("{}{}()", if r.schema.is_empty() { String::new() } else { quote_ident(&r.schema) + "." }, name(t));
+    let (old, new) = (numbering(before), numbering(after));
+    let same = |(a, t, _): &(&Relation, &Trigger, String), (b, u, _): &(&Relation, &Trigger, String)| {
+        a.is_temporary() == b.is_temporary() && t.number == u.number
+    };
+    for gone in old.iter().filter(|o| !new.iter().any(|n| same(o, n))) {
+        let (relation, trigger, _) = gone;
+        if after.relations.iter().any(|r| r.schema == relation.schema && r.name == relation.name) {
+            steps.push(format!("DROP TRIGGER {} ON {}", name(trigger), quote_relation(relation)));
+        }
+        steps.push(format!("DROP FUNCTION {}", function(relation, trigger)));
+    }
+    for made in &new {
+        let (relation, trigger, body) = made;
+        let there = old.iter().find(|o| same(o, made));
+        if there.is_some_and(|(_, _, old)| old == body) {
+            continue;
+        }
+        let called = function(relation, trigger);
+        steps.push(format!("CREATE OR REPLACE FUNCTION {called} RETURNS trigger LANGUAGE plpgsql AS {}", ddl::in_quotes(body)));
+        if there.is_none() {
+            let table = quote_relation(relation);
+            steps.push(format!("CREATE TRIGGER {} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {called}", name(trigger)));
+        }
+    }
+    steps
 }
 
 /// The relations that two catalogs do not share.

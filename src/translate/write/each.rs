@@ -4,7 +4,7 @@
 use super::Write;
 use super::modify::Restriction;
 use super::rows::Row;
-use crate::catalog::{IndexPart, RelationKind};
+use crate::catalog::{ForeignKey, IndexPart, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Bound, quote_ident};
 use crate::translate::lower::{Beforehand, Frag, ROW_VARIABLE, literal_text, wrapped};
@@ -31,6 +31,21 @@ impl Write<'_, '_> {
     /// Does the event fire a trigger?
     pub(super) fn fires(&self, event: Event, columns: &[&str]) -> bool {
         !self.triggers(event, columns).is_empty()
+    }
+
+    /// Is a row numbered only when its BEFORE INSERT triggers have run?
+    pub(super) fn numbers_late(&self) -> bool {
+        let before = || self.triggers(Event::Insert, &[]).iter().any(|(t, _)| t.time == Time::Before);
+        self.table.kind == RelationKind::Table && crate::translate::trigger::sequence(self.table).is_some() && before()
+    }
+
+    /// May the rows of a statement be changed by what another one of them brings about: by triggers, or by a foreign key's action
+    /// on the table itself or on one with triggers?
+    pub(super) fn interferes(&self, event: Event, columns: &[&str]) -> bool {
+        let catalog = self.binder.catalog;
+        let refers = |k: &ForeignKey| !k.name.is_empty() && k.target.eq_ignore_ascii_case(&self.table.name);
+        let acts = || self.table.foreign_keys.iter().any(refers) || catalog.relations.iter().any(|r| !r.triggers.is_empty());
+        self.fires(event, columns) || self.is_referred_to() && acts()
     }
 
     /// A view is changed by its INSTEAD OF triggers alone (lang_createtrigger.html §3).

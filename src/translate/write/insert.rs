@@ -258,12 +258,16 @@ impl Insert<'_, '_, '_> {
     /// One INSERT of PostgreSQL's.
     fn native(&mut self, rows: Rows, clause: Option<Frag>, upserts: bool, out: &mut Statement) -> Bound<Frag> {
         let table = self.write.table;
-        let names: Vec<String> = self.columns.iter().map(|c| quote_ident(&table.columns[*c].name)).collect();
+        let mut names: Vec<String> = self.columns.iter().map(|c| quote_ident(&table.columns[*c].name)).collect();
         let ignores = self.or == Some(Resolution::Ignore);
         let rowid = table.rowid().map(|(r, _)| r);
-        let sequence = |at: usize| table.columns[at].sequence.as_deref().filter(|_| rowid == Some(at));
+        let late = self.write.numbers_late();
+        let sequence = |at: usize| table.columns[at].sequence.as_deref().filter(|_| rowid == Some(at) && !late);
+        // Told to be NULL, it is numbered when the triggers have run.
+        let unnumbered = rowid.filter(|r| late && !self.columns.contains(r)).map(|r| quote_ident(&table.columns[r].name));
         let mut text = Frag::text(format!("INSERT INTO {}", self.write.target()));
         let source = match rows {
+            Rows::Default if unnumbered.is_some() => Frag::text("VALUES (NULL)"),
             Rows::Default => Frag::text("DEFAULT VALUES"),
             Rows::Values(values) => {
                 let mut lines = Vec::new();
@@ -278,6 +282,7 @@ impl Insert<'_, '_, '_> {
                             _ => cell,
                         });
                     }
+                    cells.extend(unnumbered.as_ref().map(|_| Frag::text("NULL")));
                     lines.push(fill("({})", &[&Frag::join(&cells, ", ")]));
                 }
                 wrapped("VALUES ", &Frag::join(&lines, ", "), "")
@@ -289,11 +294,13 @@ impl Insert<'_, '_, '_> {
                         *cell = numbered(cell, sequence);
                     }
                 }
+                cells.extend(unnumbered.as_ref().map(|_| Frag::text("NULL")));
                 let mut out = wrapped("SELECT ", &Frag::join(&cells, ", "), " FROM ");
                 out.append(&from);
                 out
             }
         };
+        names.extend(unnumbered);
         if names.is_empty() {
             text.push(" ");
             text.append(&source);

@@ -41,7 +41,7 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     write.writable(Event::Update, &names)?;
     let restriction = write.restriction(update.selection.as_ref(), &update.order_by, update.limit.as_ref())?;
     let fires = write.fires(Event::Update, &names);
-    let by_triggers = fires && !restriction.single && write.table.kind == RelationKind::Table;
+    let by_triggers = write.interferes(Event::Update, &names) && !restriction.single && write.table.kind == RelationKind::Table;
     if or.is_some() {
         write.not_overridden(Event::Update, &names)?;
     }
@@ -83,7 +83,7 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     let resolves = or.as_ref().is_some_and(by_row) || met.iter().any(|(_, r)| by_row(r)) || not_null.iter().any(|(_, r)| by_row(r));
     let text = if by_triggers {
         if from.is_some() || resolves {
-            return Err(ClientError::refused("UPDATE … FROM or UPDATE OR … of several rows of a table with triggers"));
+            return Err(ClientError::refused("UPDATE … FROM or UPDATE OR … of several rows that triggers or foreign keys may change"));
         }
         let (rows, found) = write.keyed(&restriction)?;
         let mut text = wrapped(&format!("UPDATE {} SET ", write.target()), &write.set_list(&sets), " WHERE ");
@@ -134,7 +134,7 @@ pub(super) fn delete<'a>(delete: &ast::Delete, binder: &mut Binder<'a>, lower: &
     let restriction = write.restriction(delete.selection.as_ref(), &delete.order_by, delete.limit.as_ref())?;
     let is_view = write.table.kind != RelationKind::Table;
     let mut out = Statement { counts: true, guard: true, ..Statement::default() };
-    if !is_view && !restriction.single && write.fires(Event::Delete, &[]) {
+    if !is_view && !restriction.single && write.interferes(Event::Delete, &[]) {
         write.no_fail(Event::Delete)?;
         let (rows, found) = write.keyed(&restriction)?;
         text.push(" WHERE ");

@@ -155,6 +155,9 @@ impl Write<'_, '_> {
     pub(super) fn next_id(&self, sequence: &str, id: &str) -> Lowered {
         let bump = self.lower.helper("bump")?;
         let sequence = literal_text(sequence);
+        if self.numbers_late() {
+            return Ok(Frag::text(format!("{bump}({sequence}::regclass, {id})")));
+        }
         Ok(Frag::text(format!("coalesce({bump}({sequence}::regclass, {id}), nextval({sequence}))")))
     }
 }
