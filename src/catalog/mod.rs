@@ -295,6 +295,8 @@ pub struct Column {
     pub collation: Collation,
     /// The hidden rowid column of a table made from SQLite's DDL.
     pub hidden: bool,
+    /// Its place in the primary key that SQLite's DDL declared, from 1; 0 where it has none.
+    pub key: i16,
 }
 
 /// SQLite's built-in collating sequences (datatype3.html §7).

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, Collation, IndexPart, Relation};
 use crate::translate::parse::scan;
+use crate::translate::{CHECK_NAME, checks};
 use crate::wire::{backend, encode};
 use bytes::BytesMut;
 
@@ -55,7 +56,17 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
             }
         }
         "23502" => format!("NOT NULL constraint failed: {}.{}", table?, get(b'c')?),
-        "23514" => format!("CHECK constraint failed: {}", get(b'n')?),
+        "23514" => {
+            let name = get(b'n')?.trim_end();
+            // A long one is cut at the backend.
+            let whole = || {
+                let sql = catalog.relation(table?)?.sql.as_deref()?;
+                checks(sql).into_iter().find(|text| text.starts_with(name))
+            };
+            let whole = if name.len() + 4 > CHECK_NAME { whole() } else { None };
+            format!("CHECK constraint failed: {}", whole.as_deref().unwrap_or(name))
+        }
+        "2200H" => "database or disk is full".to_owned(),
         "23503" => "FOREIGN KEY constraint failed".to_owned(),
         // A store helper's: it names the column.
         "22P02" => {

@@ -19,7 +19,7 @@ mod trigger;
 mod write;
 
 pub use bind::quote_ident as bind_ident;
-pub use ddl::{may_widen, widen};
+pub use ddl::{CHECK_NAME, checks, may_widen, widen};
 pub use introspect::create_text;
 pub use lower::Misfit;
 pub use plan::*;

@@ -89,7 +89,7 @@ SELECT g.tgrelid, g.tgname::text, o.name, o.sql, o.relid FROM litewire.objects o
 WHERE o.kind = 'trigger' AND o.name IS NOT NULL AND o.sql IS NOT NULL ORDER BY g.tgname COLLATE \"C\"";
 
 /// What SQLite's DDL said of columns.
-pub(super) const DECLARED: &str = "SELECT relid, name, declared, \"collation\", hidden FROM litewire.columns";
+pub(super) const DECLARED: &str = "SELECT relid, name, declared, \"collation\", hidden, (to_jsonb(c)->>'key')::int2 FROM litewire.columns c";
 
 /// SQLite's own numbers of a database, and the helper schema's version.
 pub(super) const META: &str = "SELECT key, value FROM litewire.meta WHERE value IS NOT NULL";

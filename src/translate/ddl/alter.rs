@@ -273,7 +273,7 @@ impl<'a> Altering<'a> {
         let mut source = Source::of_relation(&relation, &table.name);
         source.printed = String::new();
         binder.scopes.push(Scope { sources: vec![source], ..Scope::default() });
-        let mut making = Making { relation, parts: Vec::new() };
+        let mut making = Making { relation, parts: Vec::new(), checks: 0 };
         let done = making.column(at, def, binder, lower);
         binder.scopes.pop();
         done?;
@@ -376,7 +376,7 @@ impl<'a> Altering<'a> {
         let mut source = Source::of_relation(self.table, &self.table.name);
         source.printed = String::new();
         binder.scopes.push(Scope { sources: vec![source], ..Scope::default() });
-        let mut making = Making { relation: self.table.clone(), parts: Vec::new() };
+        let mut making = Making { relation: self.table.clone(), parts: Vec::new(), checks: 0 };
         let done = making.check(check, binder, lower);
         binder.scopes.pop();
         done?;

@@ -14,6 +14,8 @@ use sqlparser::ast::{self, ColumnOption, IndexColumn, ReferentialAction, TableCo
 pub(super) struct Making {
     pub relation: Relation,
     pub parts: Vec<String>,
+    /// How many CHECKs there were so far.
+    pub checks: usize,
 }
 
 /// CREATE TABLE.
@@ -28,7 +30,7 @@ pub(super) fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lowe
     if named_otherwise(&ident.value, &schema, create.if_not_exists, binder.at(ident.span), catalog)? {
         return Ok(None);
     }
-    let Making { mut relation, parts } = made(create, &ident.value, binder, lower)?;
+    let Making { mut relation, parts, .. } = made(create, &ident.value, binder, lower)?;
     let sql = text::stored(binder.sql, "TABLE");
     let schema = &relation.schema;
     let printed = qualified(schema, &relation.name);
@@ -47,11 +49,12 @@ pub(super) fn register_column(table: &Relation, column: &Column) -> Option<Strin
     let collation = crate::translate::pragma::collation_name(column.collation);
     (!table.is_temporary()).then(|| {
         format!(
-            "INSERT INTO litewire.columns (relid, name, declared, \"collation\", hidden) VALUES ({}::regclass, {}, {}, '{collation}', {})",
+            "INSERT INTO litewire.columns (relid, name, declared, \"collation\", hidden, key) VALUES ({}::regclass, {}, {}, '{collation}', {}, {})",
             literal_text(&qualified(&table.schema, &table.name)),
             literal_text(&column.name),
             literal_text(column.declared.as_deref().unwrap_or_default()),
-            column.hidden
+            column.hidden,
+            column.key
         )
     })
 }
@@ -127,10 +130,13 @@ pub(super) fn making<'a>(create: &ast::CreateTable, name: &str, dynamic: &[Strin
     // Expressions within the table's own DDL name its columns bare.
     source.printed = String::new();
     binder.scopes.push(Scope { sources: vec![source], ..Scope::default() });
-    let mut making = Making { relation, parts: Vec::new() };
+    let mut making = Making { relation, parts: Vec::new(), checks: 0 };
     let whole = making.all(create, binder, lower);
     binder.scopes.pop();
     whole?;
+    if making.relation.without_rowid && making.relation.columns.iter().all(|c| c.key == 0) {
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, format!("PRIMARY KEY missing on table {name}")));
+    }
     if making.relation.rowid().is_none() && !making.relation.without_rowid {
         let sequence = Some(sequence_name(&making.relation.schema, name, "_rowid_"));
         let hidden = Column {
@@ -178,6 +184,7 @@ impl Making {
         let mut text = format!("{} {}", quote_ident(&column.name), if column.dynamic { ANY } else { &backend.name });
         let place = self.parts.len();
         self.parts.push(String::new());
+        self.relation.columns[at].not_null |= def.options.iter().any(|o| o.option == ColumnOption::NotNull);
         for option in &def.options {
             match &option.option {
                 ColumnOption::Null | ColumnOption::Collation(_) | ColumnOption::Comment(_) => {}
@@ -235,11 +242,14 @@ impl Making {
     fn key(&mut self, columns: &[IndexColumn], primary: bool, binder: &Binder) -> Bound<()> {
         let mut parts = Vec::new();
         for column in columns {
-            let ast::Expr::Identifier(name) = strip_collation(&column.column.expr) else {
-                return Err(ClientError::new(SqlState::SYNTAX_ERROR, "expressions prohibited in PRIMARY KEY and UNIQUE constraints"));
+            let (name, span) = match strip_collation(&column.column.expr) {
+                ast::Expr::Identifier(name) => (name.value.clone(), name.span),
+                // A string is a name where only a name may stand (quirks.html).
+                ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::SingleQuotedString(name), span }) => (name.clone(), *span),
+                _ => return Err(ClientError::new(SqlState::SYNTAX_ERROR, "expressions prohibited in PRIMARY KEY and UNIQUE constraints")),
             };
-            let at = self.relation.column(&name.value).map(|(at, _)| at);
-            let missing = || ClientError::new(SqlState::UNDEFINED_COLUMN, format!("no such column: {}", name.value)).at(binder.at(name.span));
+            let at = self.relation.column(&name).map(|(at, _)| at);
+            let missing = || ClientError::new(SqlState::UNDEFINED_COLUMN, format!("no such column: {name}")).at(binder.at(span));
             parts.push(IndexPart::Column(at.ok_or_else(missing)?));
         }
         // PRIMARY KEY (id) of an INTEGER column is the rowid, wherever it is written.
@@ -260,8 +270,14 @@ impl Making {
         if self.relation.indexes.iter().any(|i| i.parts == parts && i.primary >= primary) {
             return;
         }
-        let name = |at: &usize| quote_ident(&self.relation.columns[*at].name);
         let plain: Vec<usize> = parts.iter().filter_map(|p| if let IndexPart::Column(c) = p { Some(*c) } else { None }).collect();
+        if primary {
+            for (at, column) in plain.iter().enumerate() {
+                self.relation.columns[*column].key = at as i16 + 1;
+                self.relation.columns[*column].not_null |= self.relation.without_rowid;
+            }
+        }
+        let name = |at: &usize| quote_ident(&self.relation.columns[*at].name);
         let folded = plain.iter().any(|c| self.relation.columns[*c].collation != Collation::Binary);
         let index = Index {
             unique: true,
@@ -279,16 +295,25 @@ impl Making {
             return;
         }
         let columns: Vec<String> = plain.iter().map(name).collect();
-        self.parts.push(format!("{} ({})", if primary { "PRIMARY KEY" } else { "UNIQUE" }, columns.join(", ")));
+        // SQLite lets NULLs into a primary key (lang_createtable.html §3.5), PostgreSQL into a unique one only.
+        let filled = plain.iter().all(|c| self.relation.columns[*c].not_null);
+        self.parts.push(format!("{} ({})", if primary && filled { "PRIMARY KEY" } else { "UNIQUE" }, columns.join(", ")));
         self.relation.indexes.push(index);
     }
 
     pub(super) fn check<'a>(&mut self, check: &ast::CheckConstraint, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<()> {
         let text = stored_expression(&check.expr, binder, lower, true)?;
-        // SQLite names the expression's own text in its message.
-        let name = check.name.as_ref().map_or_else(|| check.expr.to_string(), |n| n.value.clone());
-        let short: String = name.chars().take(60).collect();
-        self.parts.push(if short.len() < 63 { format!("CONSTRAINT {} CHECK ({text})", quote_ident(&short)) } else { format!("CHECK ({text})") });
+        // SQLite's message has the constraint's name, else the expression as it is written.
+        let written = text::checks(binder.sql).into_iter().nth(self.checks);
+        self.checks += 1;
+        let name = check.name.as_ref().map(|n| n.value.clone()).or(written).unwrap_or_else(|| check.expr.to_string());
+        let end = name.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= text::CHECK_NAME).last().unwrap_or(0);
+        let mut short = name[..end].to_owned();
+        // A name stands once in a table.
+        while self.relation.checks.iter().any(|(n, _)| *n == short) {
+            short.push(' ');
+        }
+        self.parts.push(format!("CONSTRAINT {} CHECK ({text})", quote_ident(&short)));
         self.relation.checks.push((short, text));
         Ok(())
     }

@@ -41,6 +41,7 @@ fn missing(relation: &Relation, catalog: &Catalog) -> Vec<String> {
     for key in recorded(relation, catalog).unwrap_or_default() {
         let real = |r: &ForeignKey| !r.name.is_empty() && r.columns == key.columns && r.target.eq_ignore_ascii_case(&key.target);
         let Some(target) = catalog.relation_in(Some("main"), &key.target).filter(|_| !relation.foreign_keys.iter().any(real)) else { continue };
+        let key = with_columns(key, target);
         let constraint = constraint(&key, &qualified(&target.schema, &target.name));
         let table = qualified(&relation.schema, &relation.name);
         // What PostgreSQL cannot enforce (no unique key there, columns of types that do not compare) stays recorded.
@@ -48,6 +49,14 @@ fn missing(relation: &Relation, catalog: &Catalog) -> Vec<String> {
         steps.push(format!("BEGIN ALTER TABLE {table} ADD {constraint} NOT VALID; EXCEPTION WHEN {excepted} THEN NULL; END"));
     }
     steps
+}
+
+/// A key that names no columns of its target means the primary key.
+fn with_columns(mut key: ForeignKey, target: &Relation) -> ForeignKey {
+    if key.target_columns.is_empty() {
+        key.target_columns = target.primary_key().iter().map(|c| target.columns[*c].name.clone()).collect();
+    }
+    key
 }
 
 /// The statement that makes every recorded foreign key real; None when all are. Rows that break one already are tolerated,

@@ -23,6 +23,7 @@ use sqlparser::ast;
 pub use create::relation_of;
 pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
 pub use index::{IndexKey, index_keys};
+pub use text::{CHECK_NAME, checks};
 pub use types::COLUMN_TYPES;
 pub use view::typed as typed_views;
 pub use widen::{may_widen, widen, widening};

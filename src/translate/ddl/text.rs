@@ -206,3 +206,26 @@ pub(super) fn names_column(sql: &str, at: usize, word: &str) -> bool {
         depth == 0 && t.is(sql, word)
     })
 }
+
+/// The length in bytes to which a CHECK's name is cut.
+pub const CHECK_NAME: usize = 56;
+
+/// The expressions of the CHECKs in a text, as they are written, in order.
+pub fn checks(sql: &str) -> Vec<String> {
+    let tokens = scan::tokens(sql);
+    let mut out = Vec::new();
+    for at in 0..tokens.len() {
+        if !tokens[at].is(sql, "CHECK") || !tokens.get(at + 1).is_some_and(|t| t.is_op(sql, "(")) {
+            continue;
+        }
+        let mut depth = 0;
+        let close = tokens[at + 1..].iter().position(|t| {
+            depth += i32::from(t.is_op(sql, "(")) - i32::from(t.is_op(sql, ")"));
+            depth == 0
+        });
+        if let Some(close) = close {
+            out.push(sql[tokens[at + 1].at.end..tokens[at + 1 + close].at.start].trim().to_owned());
+        }
+    }
+    out
+}

@@ -37,6 +37,11 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
         None => None,
         Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => write.binder.from(tables)?,
     };
+    let sources = &write.binder.scopes[0].sources;
+    if sources[1..].iter().any(|s| s.name.eq_ignore_ascii_case(&sources[0].name)) {
+        let message = format!("target object/alias may not appear in FROM clause: {}", sources[0].name);
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
+    }
     let names = write.assigned_names(&update.assignments)?;
     write.writable(Event::Update, &names)?;
     let restriction = write.restriction(update.selection.as_ref(), &update.order_by, update.limit.as_ref())?;
