@@ -162,6 +162,8 @@ pub struct Relation {
     pub indexes: Vec<Index>,
     /// Its foreign keys, by creation.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Triggers that enforce foreign keys of its own which PostgreSQL cannot express.
+    pub enforced: Vec<String>,
     /// CHECK constraints: name and expression as the backend prints it.
     pub checks: Vec<(String, String)>,
     /// The text of the SQLite statement that made it; None for a native relation.

@@ -91,7 +91,8 @@ pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog, options: &Options)
         "user_version" | "application_id" => return Ok(meta(&name_text, argument, catalog)),
         "schema_version" | "data_version" => rows(&[&name_text.clone()], vec![vec![Value::Integer(catalog.version as i64)]]),
         "page_count" | "freelist_count" => rows(&[&name_text.clone()], vec![vec![Value::Integer(0)]]),
-        "foreign_key_check" | "function_list" | "pragma_list" | "compile_options" | "module_list" => {
+        "foreign_key_check" => return super::ddl::check_foreign_keys(catalog, argument.as_deref()),
+        "function_list" | "pragma_list" | "compile_options" | "module_list" => {
             return Err(ClientError::refused(format!("PRAGMA {name_text}")).at(name.at.start));
         }
         // SQLite takes a PRAGMA it does not know for none at all.

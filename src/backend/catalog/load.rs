@@ -222,6 +222,10 @@ fn constraint(relation: &mut Relation, row: &Row) {
         relation.checks.extend(row.get::<_, Option<String>>(8).map(|expression| (name, expression)));
         return;
     }
+    if row.get::<_, &str>(2) == "t" {
+        relation.enforced.push(name);
+        return;
+    }
     relation.foreign_keys.push(ForeignKey {
         name,
         columns: row.get::<_, Option<_>>(4).unwrap_or_default(),

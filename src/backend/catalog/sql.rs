@@ -71,7 +71,7 @@ SELECT k.conrelid, k.conname::text, k.contype::text, t.relname::text,
     k.confupdtype::text, k.confdeltype::text, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.condeferred
 FROM pg_catalog.pg_constraint k
 LEFT JOIN pg_catalog.pg_class t ON t.oid = k.confrelid
-WHERE k.conrelid = ANY($1::oid[]) AND k.contype IN ('f', 'c')
+WHERE k.conrelid = ANY($1::oid[]) AND (k.contype IN ('f', 'c') OR k.contype = 't' AND k.conname LIKE '\\_lw\\_fk%')
 ORDER BY k.conrelid, k.oid";
 
 /// Names of functions that a call may mean, with the path $1.

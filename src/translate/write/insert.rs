@@ -70,6 +70,7 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     let upserts = parse::upserts(binder.sql)?;
     let mut write = Write::new(name, alias, binder, lower)?;
     write.writable(Event::Insert, &[])?;
+    write.foreign_keys(None)?;
     let columns: Vec<usize> = if insert.source.is_none() {
         Vec::new()
     } else if listed.is_empty() {
