@@ -162,6 +162,8 @@ pub struct Relation {
     pub indexes: Vec<Index>,
     /// Its foreign keys, by creation.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Triggers that enforce foreign keys of its own which PostgreSQL cannot express.
+    pub enforced: Vec<String>,
     /// CHECK constraints: name and expression as the backend prints it.
     pub checks: Vec<(String, String)>,
     /// The text of the SQLite statement that made it; None for a native relation.
@@ -295,6 +297,8 @@ pub struct Column {
     pub collation: Collation,
     /// The hidden rowid column of a table made from SQLite's DDL.
     pub hidden: bool,
+    /// Its place in the primary key that SQLite's DDL declared, from 1; 0 where it has none.
+    pub key: i16,
 }
 
 /// SQLite's built-in collating sequences (datatype3.html §7).

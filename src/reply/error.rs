@@ -60,6 +60,7 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
             let sql = table.and_then(|t| catalog.relation(t)).and_then(|r| r.sql.as_deref());
             format!("CHECK constraint failed: {}", sql.and_then(|sql| crate::translate::check_named(sql, name)).unwrap_or_else(|| name.to_owned()))
         }
+        "2200H" => "database or disk is full".to_owned(),
         "23503" => "FOREIGN KEY constraint failed".to_owned(),
         // A store helper's: it names the column.
         "22P02" => {

@@ -153,6 +153,8 @@ struct Session<IO> {
     pinned: bool,
     /// The transaction that ended last was rolled back.
     rolled_back: bool,
+    /// The COMMIT under way failed; the transaction has ended with it, or is still open.
+    commit_failed: bool,
     /// A constraint's ON CONFLICT ROLLBACK was met: the transaction ends before the client hears that it is ready.
     rolls_back: bool,
     /// What went wrong behind the rows that stay (OR FAIL), as the helper tells it.
@@ -223,6 +225,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         unsynced: false,
         pinned: false,
         rolled_back: false,
+        commit_failed: false,
         rolls_back: false,
         failure: None,
         held_error: None,

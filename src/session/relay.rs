@@ -426,7 +426,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             Some(Expect::Own { tag, ready, .. }) => {
-                self.rolled_back |= *tag == Some("COMMIT");
+                self.commit_failed = *tag == Some("COMMIT");
                 *tag = None;
                 self.script = None;
                 // In the extended protocol the client's Sync will bring ReadyForQuery.
@@ -480,10 +480,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.own_query("ROLLBACK", None, true);
             return;
         }
+        let commit_failed = std::mem::take(&mut self.commit_failed);
         let shown = self.transaction.status(status);
         self.transaction.settle(status);
         if status == b'I' {
-            let rolled_back = std::mem::take(&mut self.rolled_back);
+            let rolled_back = std::mem::take(&mut self.rolled_back) || commit_failed;
             if let Some(link) = self.link.as_mut() {
                 self.settings.settle(!rolled_back, &mut link.applied);
             }

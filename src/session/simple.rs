@@ -236,6 +236,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }))
     }
 
+    /// May checks wait for the COMMIT?
+    fn defers(&self) -> bool {
+        let relations = &self.pool.catalog().relations;
+        self.pragmas.get("defer_foreign_keys").is_some_and(|v| v == "1")
+            || relations.iter().any(|r| !r.enforced.is_empty() || r.foreign_keys.iter().any(|k| k.deferred))
+    }
+
     /// Transaction control; the tag is the client's.
     pub(super) async fn control(&mut self, control: &TransactionControl, ready: bool) -> Result<(), ClientError> {
         let (sql, tag) = match control {
@@ -254,7 +261,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
                 (sql, "BEGIN")
             }
-            TransactionControl::Commit => (self.transaction.commit()?, "COMMIT"),
+            TransactionControl::Commit => (self.transaction.commit(self.defers())?, "COMMIT"),
             TransactionControl::Rollback => {
                 let sql = self.transaction.rollback()?;
                 self.rolled_back = true;
@@ -265,7 +272,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 (self.transaction.savepoint(name), "SAVEPOINT")
             }
             TransactionControl::Release(name) => {
-                let sql = self.transaction.release(name)?;
+                let sql = self.transaction.release(name, self.defers())?;
                 self.schema.unmark(self.transaction.depth(), false);
                 (sql, "RELEASE")
             }

@@ -97,12 +97,21 @@ impl Transaction {
         Ok(format!("BEGIN {modes}{lock}"))
     }
 
-    /// COMMIT.
-    pub fn commit(&self) -> Result<String, ClientError> {
+    /// COMMIT. Where checks may wait for it (`deferred`) they are made before it, under the guard: a transaction whose foreign keys
+    /// are broken stays open.
+    pub fn commit(&mut self, deferred: bool) -> Result<String, ClientError> {
         if !self.active {
             return Err(ClientError::new(SqlState::NO_ACTIVE_TRANSACTION, "cannot commit - no transaction is active"));
         }
-        Ok(if self.guard == Guard::Failed { "ROLLBACK TO _lw; COMMIT" } else { "COMMIT" }.to_owned())
+        Ok(if deferred { self.checked_commit() } else { format!("{}COMMIT", self.mended()) })
+    }
+
+    fn mended(&self) -> &'static str {
+        if self.guard == Guard::Failed { "ROLLBACK TO _lw; " } else { "" }
+    }
+
+    fn checked_commit(&mut self) -> String {
+        [self.protect(), &["SET CONSTRAINTS ALL IMMEDIATE", "COMMIT"]].concat().join("; ")
     }
 
     /// ROLLBACK.
@@ -133,9 +142,12 @@ impl Transaction {
     }
 
     /// RELEASE; of the savepoint that began the transaction, a COMMIT.
-    pub fn release(&mut self, name: &str) -> Result<String, ClientError> {
+    pub fn release(&mut self, name: &str, deferred: bool) -> Result<String, ClientError> {
         let at = self.find(name)?;
-        let before = if self.guard == Guard::Failed { "ROLLBACK TO _lw; " } else { "" };
+        if at == 0 && self.by_savepoint && deferred {
+            return Ok(self.checked_commit());
+        }
+        let before = self.mended();
         self.guard = Guard::None;
         self.savepoints.truncate(at);
         Ok(if at == 0 && self.by_savepoint {
@@ -178,17 +190,27 @@ mod tests {
         assert_eq!(transaction.protect(), ["ROLLBACK TO _lw"]);
         assert_eq!(transaction.savepoint("A"), "RELEASE _lw; SAVEPOINT \"a\"");
         assert_eq!(transaction.rollback_to("a").as_deref(), Ok("ROLLBACK TO \"a\""));
-        assert_eq!(transaction.release("b").unwrap_err().message, "no such savepoint: b");
-        assert_eq!(transaction.release("A").as_deref(), Ok("RELEASE \"a\""));
-        assert_eq!(transaction.commit().as_deref(), Ok("COMMIT"));
+        assert_eq!(transaction.release("b", false).unwrap_err().message, "no such savepoint: b");
+        assert_eq!(transaction.release("A", false).as_deref(), Ok("RELEASE \"a\""));
+        assert_eq!(transaction.commit(false).as_deref(), Ok("COMMIT"));
+    }
+
+    #[test]
+    fn checks_that_wait_are_made_before_the_commit() {
+        let mut transaction = Transaction::default();
+        transaction.settle(b'T');
+        assert_eq!(transaction.commit(true).as_deref(), Ok("SAVEPOINT _lw; SET CONSTRAINTS ALL IMMEDIATE; COMMIT"));
+        transaction.failed();
+        assert_eq!(transaction.status(b'E'), b'T');
+        assert_eq!(transaction.commit(true).as_deref(), Ok("ROLLBACK TO _lw; SET CONSTRAINTS ALL IMMEDIATE; COMMIT"));
     }
 
     #[test]
     fn a_savepoint_begins_a_transaction() {
         let mut transaction = Transaction::default();
         assert_eq!(transaction.savepoint("a"), "BEGIN; SAVEPOINT \"a\"");
-        assert_eq!(transaction.release("a").as_deref(), Ok("COMMIT"));
+        assert_eq!(transaction.release("a", false).as_deref(), Ok("COMMIT"));
         transaction.settle(b'I');
-        assert!(transaction.commit().is_err());
+        assert!(transaction.commit(false).is_err());
     }
 }

@@ -54,7 +54,7 @@ macro_rules! fixtures {
 }
 
 fixtures! {
-    misfit conflict_rows
+    misfit conflict_rows keys foreign_rows foreign_check
     create_index create_table migration
     pragma_function create_as sqlite_sequence maintenance explain
     aggregate alias alter alter_column alter_drop alter_rename arithmetic cast_typeof comparison compound counters cte datetime ddl foreign_keys group_by

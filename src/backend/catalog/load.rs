@@ -36,6 +36,7 @@ struct Declared {
     declared: Option<String>,
     collation: Option<String>,
     hidden: bool,
+    key: i16,
 }
 
 /// The helper registry's rows, by relation.
@@ -81,6 +82,7 @@ pub async fn load(client: &Client) -> Result<Catalog, Error> {
             relations[at].triggers.push(trigger);
         }
     }
+    relations.iter_mut().for_each(primary_key);
 
     let mut catalog = Catalog {
         functions: functions.iter().map(|row| row.get(0)).collect(),
@@ -106,7 +108,12 @@ async fn registry(client: &Client, exists: bool) -> Result<Registry, Error> {
     )?;
     let trigger =
         |row: &Row| Some((row.get(0), Trigger { name: row.get(2), oid: row.get(4), number: Trigger::number_of(row.get(1))?, sql: row.get(3) }));
-    let declared = |row: &Row| Declared { declared: row.get(2), collation: row.get(3), hidden: row.get::<_, Option<bool>>(4).unwrap_or_default() };
+    let declared = |row: &Row| Declared {
+        declared: row.get(2),
+        collation: row.get(3),
+        hidden: row.get::<_, Option<bool>>(4).unwrap_or_default(),
+        key: row.get::<_, Option<i16>>(5).unwrap_or_default(),
+    };
     Ok(Registry {
         objects: objects.iter().map(|row| (row.get(0), row.get(1))).collect(),
         columns: columns.iter().map(|row| ((row.get(0), row.get(1)), declared(row))).collect(),
@@ -162,6 +169,7 @@ fn column(row: &Row, byte_order: bool, relation: &Relation, registry: &Registry)
         declared: declared_type,
         collation: declared.and_then(|d| d.collation.as_deref()).and_then(Collation::named).unwrap_or_default(),
         hidden: declared.is_some_and(|d| d.hidden),
+        key: declared.map_or(0, |d| d.key),
         default,
         name,
     }
@@ -189,10 +197,33 @@ fn index(row: &Row, columns: &[Column], registry: &Registry) -> Option<Index> {
     })
 }
 
+/// The index that is SQLite's primary key, where PostgreSQL's takes it for a unique one among others.
+fn primary_key(relation: &mut Relation) {
+    let mut key: Vec<usize> = (0..relation.columns.len()).filter(|c| relation.columns[*c].key > 0).collect();
+    key.sort_by_key(|c| relation.columns[*c].key);
+    if key.is_empty() || relation.indexes.iter().any(|i| i.primary) {
+        return;
+    }
+    let columns = &relation.columns;
+    let same = |(part, column): (&IndexPart, &usize)| match part {
+        IndexPart::Column(c) => c == column,
+        // The folded text of a column under NOCASE or RTRIM.
+        IndexPart::Expression(_) => columns[*column].collation != Collation::Binary,
+    };
+    let found = relation.indexes.iter_mut().find(|i| i.unique && i.sql.is_none() && i.parts.len() == key.len() && i.parts.iter().zip(&key).all(same));
+    if let Some(index) = found {
+        index.primary = true;
+    }
+}
+
 fn constraint(relation: &mut Relation, row: &Row) {
     let name = row.get(1);
     if row.get::<_, &str>(2) == "c" {
         relation.checks.extend(row.get::<_, Option<String>>(8).map(|expression| (name, expression)));
+        return;
+    }
+    if row.get::<_, &str>(2) == "t" {
+        relation.enforced.push(name);
         return;
     }
     relation.foreign_keys.push(ForeignKey {

@@ -71,7 +71,7 @@ SELECT k.conrelid, k.conname::text, k.contype::text, t.relname::text,
     k.confupdtype::text, k.confdeltype::text, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.condeferred
 FROM pg_catalog.pg_constraint k
 LEFT JOIN pg_catalog.pg_class t ON t.oid = k.confrelid
-WHERE k.conrelid = ANY($1::oid[]) AND k.contype IN ('f', 'c')
+WHERE k.conrelid = ANY($1::oid[]) AND (k.contype IN ('f', 'c') OR k.contype = 't' AND k.conname LIKE '\\_lw\\_fk%')
 ORDER BY k.conrelid, k.oid";
 
 /// Names of functions that a call may mean, with the path $1.
@@ -89,7 +89,7 @@ SELECT g.tgrelid, g.tgname::text, o.name, o.sql, o.relid FROM litewire.objects o
 WHERE o.kind = 'trigger' AND o.name IS NOT NULL AND o.sql IS NOT NULL ORDER BY g.tgname COLLATE \"C\"";
 
 /// What SQLite's DDL said of columns.
-pub(super) const DECLARED: &str = "SELECT relid, name, declared, \"collation\", hidden FROM litewire.columns";
+pub(super) const DECLARED: &str = "SELECT relid, name, declared, \"collation\", hidden, (to_jsonb(c)->>'key')::int2 FROM litewire.columns c";
 
 /// SQLite's own numbers of a database, and the helper schema's version.
 pub(super) const META: &str = "SELECT key, value FROM litewire.meta WHERE value IS NOT NULL";

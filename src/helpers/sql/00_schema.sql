@@ -31,6 +31,9 @@ CREATE TABLE IF NOT EXISTS litewire.columns (
   PRIMARY KEY (relid, name)
 );
 
+-- The column's place in SQLite's primary key, from 1; 0 for none.  PostgreSQL's own lets no NULL in, so that it is often only unique.
+ALTER TABLE litewire.columns ADD COLUMN IF NOT EXISTS key int2 NOT NULL DEFAULT 0;
+
 -- Always empty: BEGIN IMMEDIATE locks it, so that SQLite's writers follow one another.
 CREATE TABLE IF NOT EXISTS litewire.writer ();
 

@@ -109,7 +109,8 @@ impl Source {
             printed: quote_ident(name),
             columns: columns.collect(),
             rowid: relation.rowid().map(|(at, _)| at),
-            key: relation.primary_key(),
+            // PostgreSQL knows what depends on a key only of one that takes no NULL.
+            key: if relation.primary_key().iter().all(|c| relation.columns[*c].not_null) { relation.primary_key() } else { Vec::new() },
             relation: None,
             aliased: false,
         }

@@ -68,11 +68,12 @@ pub(super) fn register_column(table: &Relation, column: &Column) -> Option<Strin
     let collation = crate::translate::pragma::collation_name(column.collation);
     (!table.is_temporary()).then(|| {
         format!(
-            "INSERT INTO litewire.columns (relid, name, declared, \"collation\", hidden) VALUES ({}::regclass, {}, {}, '{collation}', {})",
+            "INSERT INTO litewire.columns (relid, name, declared, \"collation\", hidden, key) VALUES ({}::regclass, {}, {}, '{collation}', {}, {})",
             literal_text(&qualified(&table.schema, &table.name)),
             literal_text(&column.name),
             literal_text(column.declared.as_deref().unwrap_or_default()),
-            column.hidden
+            column.hidden,
+            column.key
         )
     })
 }
@@ -154,6 +155,9 @@ pub(super) fn making<'a>(create: &ast::CreateTable, name: &str, dynamic: &[Strin
     let whole = making.all(create, binder, lower);
     binder.scopes.pop();
     whole?;
+    if making.relation.without_rowid && making.relation.columns.iter().all(|c| c.key == 0) {
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, format!("PRIMARY KEY missing on table {name}")));
+    }
     if making.relation.rowid().is_none() && !making.relation.without_rowid {
         let mut own = "_rowid_".to_owned();
         while making.relation.column(&own).is_some() {
@@ -265,6 +269,7 @@ impl Making {
         let place = self.parts.len();
         self.places.push(place);
         self.parts.push(String::new());
+        self.relation.columns[at].not_null |= def.options.iter().any(|o| o.option == ColumnOption::NotNull);
         for option in &def.options {
             match &option.option {
                 ColumnOption::Null | ColumnOption::Collation(_) | ColumnOption::Comment(_) => {}
@@ -365,11 +370,14 @@ impl Making {
     fn key(&mut self, columns: &[IndexColumn], primary: bool, binder: &Binder) -> Bound<()> {
         let mut parts = Vec::new();
         for column in columns {
-            let ast::Expr::Identifier(name) = strip_collation(&column.column.expr) else {
-                return Err(ClientError::new(SqlState::SYNTAX_ERROR, "expressions prohibited in PRIMARY KEY and UNIQUE constraints"));
+            let (name, span) = match strip_collation(&column.column.expr) {
+                ast::Expr::Identifier(name) => (name.value.clone(), name.span),
+                // A string is a name where only a name may stand (quirks.html).
+                ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::SingleQuotedString(name), span }) => (name.clone(), *span),
+                _ => return Err(ClientError::new(SqlState::SYNTAX_ERROR, "expressions prohibited in PRIMARY KEY and UNIQUE constraints")),
             };
-            let at = self.relation.column(&name.value).map(|(at, _)| at);
-            let missing = || ClientError::new(SqlState::UNDEFINED_COLUMN, format!("no such column: {}", name.value)).at(binder.at(name.span));
+            let at = self.relation.column(&name).map(|(at, _)| at);
+            let missing = || ClientError::new(SqlState::UNDEFINED_COLUMN, format!("no such column: {}", name)).at(binder.at(span));
             let part = IndexPart::Column(at.ok_or_else(missing)?);
             if !parts.contains(&part) {
                 parts.push(part);
@@ -397,8 +405,14 @@ impl Making {
         if self.relation.indexes.iter().any(|i| i.parts == parts && i.primary >= primary) {
             return;
         }
-        let name = |at: &usize| quote_ident(&self.relation.columns[*at].name);
         let plain: Vec<usize> = parts.iter().filter_map(|p| if let IndexPart::Column(c) = p { Some(*c) } else { None }).collect();
+        if primary {
+            for (at, column) in plain.iter().enumerate() {
+                self.relation.columns[*column].key = at as i16 + 1;
+                self.relation.columns[*column].not_null |= self.relation.without_rowid;
+            }
+        }
+        let name = |at: &usize| quote_ident(&self.relation.columns[*at].name);
         let folded = plain.iter().any(|c| self.relation.columns[*c].collation != Collation::Binary);
         let index = Index {
             unique: true,
@@ -416,7 +430,9 @@ impl Making {
             return;
         }
         let columns: Vec<String> = plain.iter().map(name).collect();
-        self.parts.push(format!("{} ({})", if primary { "PRIMARY KEY" } else { "UNIQUE" }, columns.join(", ")));
+        // SQLite lets NULLs into a primary key (lang_createtable.html §3.5), PostgreSQL into a unique one only.
+        let filled = plain.iter().all(|c| self.relation.columns[*c].not_null);
+        self.parts.push(format!("{} ({})", if primary && filled { "PRIMARY KEY" } else { "UNIQUE" }, columns.join(", ")));
         self.relation.indexes.push(index);
     }
 

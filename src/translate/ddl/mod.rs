@@ -23,7 +23,7 @@ use crate::error::{ClientError, SqlState};
 use sqlparser::ast;
 
 pub use create::relation_of;
-pub use foreign::{enforce_foreign_keys, recorded as recorded_foreign_keys};
+pub use foreign::{enforce_foreign_keys, mismatch, recorded as recorded_foreign_keys};
 pub use index::{IndexKey, index_keys};
 pub use text::{check_named, default_texts};
 pub use types::COLUMN_TYPES;

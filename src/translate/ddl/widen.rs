@@ -70,7 +70,9 @@ pub fn may_widen(catalog: &Catalog, misfit: &Misfit) -> bool {
             !k.name.is_empty() && (own || k.target.eq_ignore_ascii_case(&relation.name)) && names.iter().any(|n| n.eq_ignore_ascii_case(&column.name))
         })
     };
-    let keyed = refers(relation, true) || catalog.relations.iter().any(|r| refers(r, false));
+    let by_trigger =
+        |r: &Relation| !r.enforced.is_empty() && r.sql.as_deref().is_some_and(|sql| names(sql, &column.name) || names(sql, &relation.name));
+    let keyed = refers(relation, true) || catalog.relations.iter().any(|r| refers(r, false) || by_trigger(r));
     relation.is_sqlite()
         && faithful
         && !relation.strict
@@ -79,6 +81,11 @@ pub fn may_widen(catalog: &Catalog, misfit: &Misfit) -> bool {
         && column.sequence.is_none()
         && relation.columns.iter().all(|c| !c.generated)
         && !keyed
+}
+
+/// Does a text name something?
+fn names(sql: &str, name: &str) -> bool {
+    scan::tokens(sql).iter().any(|t| t.may_name() && scan::unquote(t.text(sql)).eq_ignore_ascii_case(name))
 }
 
 fn find<'c>(catalog: &'c Catalog, misfit: &Misfit) -> Option<(&'c Relation, &'c Column)> {

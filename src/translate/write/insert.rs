@@ -22,6 +22,32 @@ enum Rows {
     Query(Box<Query>),
 }
 
+impl Rows {
+    /// Without the values that no column gets.
+    fn keeping(self, kept: &[bool]) -> Self {
+        if kept.iter().all(|k| *k) {
+            return self;
+        }
+        match self {
+            Rows::Values(rows) => {
+                let keep = |row: Vec<Expr>| row.into_iter().zip(kept).filter(|(_, k)| **k).map(|(e, _)| e).collect();
+                Rows::Values(rows.into_iter().map(keep).collect())
+            }
+            other => other,
+        }
+    }
+}
+
+/// A column that is named twice gets the first value; the rowid the last. With them, which values are kept.
+fn once_each(columns: Vec<usize>, rowid: Option<usize>) -> (Vec<usize>, Vec<bool>) {
+    let counts = |at: usize, column: usize| {
+        let again = if rowid == Some(column) { &columns[at + 1..] } else { &columns[..at] };
+        !again.contains(&column)
+    };
+    let kept: Vec<bool> = columns.iter().enumerate().map(|(at, c)| counts(at, *c)).collect();
+    (columns.iter().zip(&kept).filter(|(_, k)| **k).map(|(c, _)| *c).collect(), kept)
+}
+
 /// SQLite's word on conflicts for an INSERT or UPDATE.
 pub(super) fn resolution(or: Option<SqliteOnConflict>) -> Option<Resolution> {
     or.map(|or| match or {
@@ -44,6 +70,7 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     let upserts = parse::upserts(binder.sql)?;
     let mut write = Write::new(name, alias, binder, lower)?;
     write.writable(Event::Insert, &[])?;
+    write.foreign_keys(None)?;
     let columns: Vec<usize> = if insert.source.is_none() {
         Vec::new()
     } else if listed.is_empty() {
@@ -51,15 +78,16 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     } else {
         listed.iter().map(|c| write.column(c)).collect::<Bound<_>>()?
     };
+    let (columns, kept) = once_each(columns, write.table.rowid().map(|(r, _)| r));
     if let Some(generated) = columns.iter().map(|c| &write.table.columns[*c]).find(|c| c.generated) {
         let message = format!("cannot INSERT into generated column \"{}\"", generated.name);
         return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(write.binder.at(ident.span)));
     }
-    let rows = write.rows(insert.source.as_deref(), columns.len(), !listed.is_empty(), ident.span)?;
+    let rows = write.rows(insert.source.as_deref(), kept.len(), !listed.is_empty(), ident.span)?.keeping(&kept);
     let declared = write.table.sql.as_deref().map_or_else(Declared::default, parse::declared);
     let keys = keys(write.table, &declared, write.lower)?;
     let returning = insert.returning.as_deref();
-    Insert { write, columns, or, declared, keys, returning }.finish(rows, &upserts)
+    Insert { write, columns, kept, or, declared, keys, returning }.finish(rows, &upserts)
 }
 
 impl Write<'_, '_> {
@@ -104,6 +132,8 @@ struct Insert<'a, 'b, 's> {
     write: Write<'a, 'b>,
     /// The columns that get a value, in the order of the values.
     columns: Vec<usize>,
+    /// Which of a row's values a column gets.
+    kept: Vec<bool>,
     or: Option<Resolution>,
     declared: Declared,
     keys: Vec<Key>,
@@ -243,8 +273,7 @@ impl Insert<'_, '_, '_> {
             query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
         let inner = self.write.lower.query_as(query, &classes)?;
         let mut cells = Vec::new();
-        for (i, class) in classes.iter().enumerate() {
-            let at = self.columns[i];
+        for ((i, class), at) in classes.iter().enumerate().filter(|(i, _)| self.kept[*i]).zip(self.columns.clone()) {
             let column = &self.write.table.columns[at];
             let piece = Frag::text(format!("\"_v\".\"c{}\"", i + 1));
             let from = if query.columns[i].ty.class == Class::Null { Class::Null } else { *class };

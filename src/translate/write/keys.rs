@@ -147,8 +147,12 @@ pub(super) fn targeted(
     let mut wanted = Vec::new();
     for expr in &bound {
         let inner = if let Kind::Collate(inner) = &expr.kind { inner } else { expr };
-        if let Kind::Column(column) = &inner.kind {
-            wanted.push((table.columns.iter().position(|c| quote_ident(&c.name) == column.column), String::new()));
+        // A column under another collation than its own is no column of a key's.
+        let own = |at: &usize| expr.ty.collation.is_none_or(|(c, _)| c == table.columns[*at].collation);
+        if let Kind::Column(column) = &inner.kind
+            && let Some(at) = table.columns.iter().position(|c| quote_ident(&c.name) == column.column).filter(own)
+        {
+            wanted.push((Some(at), String::new()));
             continue;
         }
         lower.stored = true;

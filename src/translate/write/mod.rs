@@ -91,6 +91,12 @@ impl<'a, 'b> Write<'a, 'b> {
         Err(ClientError::new(SqlState::UNDEFINED_COLUMN, message).at(self.binder.at(name.span)))
     }
 
+    /// Foreign keys that are enforced must have something unique to refer to. `changed`: an UPDATE's columns.
+    fn foreign_keys(&self, changed: Option<&[usize]>) -> Bound<()> {
+        let wrong = self.lower.options.foreign_keys && !self.table.is_temporary();
+        wrong.then(|| super::ddl::mismatch(self.table, self.lower.catalog, changed)).flatten().map_or(Ok(()), Err)
+    }
+
     /// RETURNING: the client's columns, then the hidden ones.
     fn returning(&mut self, items: Option<&[SelectItem]>, hidden: Vec<(Frag, Hidden)>, out: &mut Statement, text: &mut Frag) -> Bound<()> {
         let cells = self.cells(items, hidden, out)?;

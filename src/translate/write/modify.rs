@@ -37,6 +37,11 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
         None => None,
         Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => write.binder.from(tables)?,
     };
+    let sources = &write.binder.scopes[0].sources;
+    if sources[1..].iter().any(|s| s.name.eq_ignore_ascii_case(&sources[0].name)) {
+        let message = format!("target object/alias may not appear in FROM clause: {}", sources[0].name);
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
+    }
     let names = write.assigned_names(&update.assignments)?;
     write.writable(Event::Update, &names)?;
     let restriction = write.restriction(update.selection.as_ref(), &update.order_by, update.limit.as_ref())?;
@@ -56,6 +61,7 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     let returning = update.returning.as_deref();
 
     let changed = columns_of(&sets);
+    write.foreign_keys(Some(&changed))?;
     let declared = write.table.sql.as_deref().map_or_else(Declared::default, parse::declared);
     let met: Vec<(Key, Resolution)> = keys(write.table, &declared, write.lower)?
         .into_iter()
@@ -129,6 +135,7 @@ pub(super) fn delete<'a>(delete: &ast::Delete, binder: &mut Binder<'a>, lower: &
     }
     let (name, alias) = simple_table(table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
+    write.foreign_keys(None)?;
     let mut text = Frag::text(format!("DELETE FROM {}", write.target()));
     write.writable(Event::Delete, &[])?;
     let restriction = write.restriction(delete.selection.as_ref(), &delete.order_by, delete.limit.as_ref())?;
