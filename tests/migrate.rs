@@ -191,6 +191,7 @@ fn dump(path: &Path) -> Vec<String> {
     let tables: Vec<(String, bool)> =
         tables.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("it runs").collect::<Result<_, _>>().expect("rows");
     for (name, without_rowid) in tables {
+        let name = name.replace('"', "\"\"");
         let sql = match (name.as_str(), without_rowid) {
             ("sqlite_sequence", _) => "SELECT * FROM sqlite_sequence ORDER BY name".to_owned(),
             (_, true) => format!("SELECT * FROM \"{name}\""),
@@ -404,4 +405,137 @@ fn native_types_hold_what_fits_them() {
     let file = other.file("app.db", script);
     other.run(0, "migrate", &file, &["--columns", columns.to_str().expect("UTF-8")]);
     assert_eq!(other.sql(types), [["bigint, bigint, timestamp without time zone, text, text, text, litewire.\"any\", numeric"]]);
+}
+
+/// Numbers by chance, the same ones for the same seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+
+    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+        choices[self.below(choices.len())]
+    }
+}
+
+/// A schema and rows by chance; statements that SQLite refuses are left out when they are run.
+fn by_chance(seed: u64) -> Vec<String> {
+    const TYPES: [&str; 20] = [
+        "",
+        "INTEGER",
+        "INT",
+        "BIGINT UNSIGNED",
+        "TEXT",
+        "VARCHAR(5)",
+        "CLOB",
+        "REAL",
+        "DOUBLE",
+        "FLOAT",
+        "NUMERIC",
+        "DECIMAL(10,2)",
+        "BOOLEAN",
+        "DATE",
+        "DATETIME",
+        "TIMESTAMP",
+        "JSON",
+        "BLOB",
+        "MONEY",
+        "STRING",
+    ];
+    const VALUES: [&str; 36] = [
+        "NULL",
+        "0",
+        "1",
+        "-1",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "0.0",
+        "-0.5",
+        "1.5",
+        "1e300",
+        "5e-324",
+        "1e999",
+        "-1e999",
+        "3.0",
+        "123456789012345680.0",
+        "''",
+        "'a'",
+        "'A'",
+        "'a '",
+        "'1'",
+        "'1.0'",
+        "'1e5'",
+        "'0x10'",
+        "' 7'",
+        "'true'",
+        "'2024-02-29'",
+        "'2024-02-29 12:34:56'",
+        "'0000-00-00'",
+        "'{\"a\":1}'",
+        "'é日本😀'",
+        "'q''uo\"te\\ '",
+        "x''",
+        "x'00ff'",
+        "x'61'",
+        "'a' || char(0) || 'b'",
+        "CAST(x'ff41' AS TEXT)",
+    ];
+    let mut chance = Chance(seed);
+    let mut script = Vec::new();
+    for t in 0..1 + chance.below(4) {
+        let table = ["plain", "Mixed Case", "order", "t\"q"][t].replace('"', "\"\"");
+        let columns = 1 + chance.below(6);
+        let without_rowid = chance.below(4) == 0;
+        let mut parts = Vec::new();
+        for c in 0..columns {
+            let constraint = match (c, chance.below(8)) {
+                (0, 0 | 1) if !without_rowid => " PRIMARY KEY",
+                (_, 2) => chance.of(&[" COLLATE NOCASE", " COLLATE RTRIM", " NOT NULL", " DEFAULT 5", " DEFAULT 'x'", " DEFAULT CURRENT_TIMESTAMP"]),
+                (_, 3) => " UNIQUE",
+                _ => "",
+            };
+            parts.push(format!("c{c} {}{constraint}", chance.of(&TYPES)));
+        }
+        if without_rowid {
+            parts.push(format!("PRIMARY KEY ({})", if columns > 1 && chance.below(2) == 0 { "c1, c0" } else { "c0" }));
+        }
+        script.push(format!("CREATE TABLE \"{table}\" ({}){}", parts.join(", "), if without_rowid { " WITHOUT ROWID" } else { "" }));
+        for _ in 0..chance.below(40) {
+            let values: Vec<&str> = (0..columns).map(|_| chance.of(&VALUES)).collect();
+            script.push(format!("INSERT INTO \"{table}\" VALUES ({})", values.join(", ")));
+        }
+        for i in 0..chance.below(3) {
+            let (unique, direction) = (if chance.below(4) == 0 { "UNIQUE " } else { "" }, chance.of(&["", " DESC", " COLLATE NOCASE"]));
+            let filter = if chance.below(3) == 0 { " WHERE c0 IS NOT NULL" } else { "" };
+            script.push(format!("CREATE {unique}INDEX \"i{t}{i}\" ON \"{table}\" (c{}{direction}){filter}", chance.below(columns)));
+        }
+    }
+    script
+}
+
+#[test]
+fn any_file_comes_back_as_it_was() {
+    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
+    let (first, count) = (number("MIGRATE_SEED", 1), number("MIGRATE_FILES", 4));
+    for seed in first..first + count {
+        let place = Place::new(&format!("chance{seed}"));
+        let file = place.path("app.db");
+        let script = by_chance(seed);
+        {
+            let connection = Connection::open(&file).expect("it opens");
+            let made: Vec<&String> = script.iter().filter(|sql| connection.execute_batch(sql).is_ok()).collect();
+            assert!(!made.is_empty(), "{script:?}");
+        }
+        let output = place.litewire("migrate", &file, &[]);
+        let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "seed {seed}: {printed}\n{}", script.join(";\n"));
+        let back = place.path("back.db");
+        let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("export").arg(place.url()).arg(&back).output().expect("it runs");
+        assert!(output.status.success(), "seed {seed}: {output:?}");
+        same(&file, &back);
+        place.sql_in("postgres", &format!("DROP DATABASE chance{seed}"));
+    }
 }

@@ -1,6 +1,6 @@
 //! A migration from its beginning to its proof.
 
-use super::constraints::{put_back, take_off, take_off_references};
+use super::constraints::{is_reference, put_back, take_off, take_off_references};
 use super::copy::copy;
 use super::form::Form;
 use super::layout::Layout;
@@ -141,6 +141,7 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
     make_tables(&mut client, &source, &snapshot, &decisions).await?;
     let layouts = layouts(&client, &source, &decisions).await?;
     fill(target, &client, &snapshot, &decisions, &layouts, request.jobs, progress).await?;
+    refer(&client, &snapshot).await?;
     make_rest(&client, &source, &decisions, &mut report).await?;
     for (table, table_state) in state::tables(&client, &snapshot.id).await? {
         report.tables.push(TableReport { table, rows: table_state.rows, quarantined: table_state.quarantined });
@@ -417,11 +418,22 @@ async fn fill(
     Ok(())
 }
 
+/// Foreign keys, once all rows are there.
+async fn refer(client: &Client, snapshot: &Snapshot) -> Result<(), Error> {
+    for (table, table_state) in state::tables(client, &snapshot.id).await? {
+        client.batch_execute("BEGIN").await?;
+        let problems = put_back(client, &table, table_state.later.iter().filter(|sql| is_reference(sql))).await?;
+        state::troubled(client, &snapshot.id, &table, &problems).await?;
+        client.batch_execute("COMMIT").await?;
+    }
+    Ok(())
+}
+
 /// What a table lacks once its rows are there.
 async fn complete(client: &mut Client, migration: &str, layout: &Layout, later: &[String], last: Option<i64>) -> Result<(), Error> {
     client.batch_execute("BEGIN").await?;
     let outcome = async {
-        let problems = put_back(client, &layout.table, later).await?;
+        let problems = put_back(client, &layout.table, later.iter().filter(|sql| !is_reference(sql))).await?;
         if let Some((sequence, at)) = &layout.sequence {
             let id = bind_ident(&layout.fields[*at].name);
             let highest = format!("SELECT greatest(max({id}), $1::int8) FROM {}", layout.target);

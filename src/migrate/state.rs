@@ -202,3 +202,10 @@ pub async fn done(client: &impl GenericClient, id: &str, table: &str, problems: 
     client.execute(sql, &[&id, &table, &problems]).await?;
     Ok(())
 }
+
+/// Records more that went wrong with a table.
+pub async fn troubled(client: &impl GenericClient, id: &str, table: &str, problems: &[String]) -> Result<(), Error> {
+    let sql = "UPDATE litewire.migration_tables SET problems = problems || $3::text[] WHERE migration = $1 AND name = $2";
+    client.execute(sql, &[&id, &table, &problems]).await?;
+    Ok(())
+}
