@@ -539,3 +539,20 @@ fn any_file_comes_back_as_it_was() {
         place.sql_in("postgres", &format!("DROP DATABASE chance{seed}"));
     }
 }
+
+#[test]
+fn what_cannot_be_translated_stops_before_anything_changes() {
+    let place = Place::new("refused");
+    let script = "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO t VALUES (1, 'a');
+        CREATE VIRTUAL TABLE area USING rtree(id, low, high); INSERT INTO area VALUES (1, 0, 1);
+        CREATE VIEW loads AS SELECT load_extension(x) AS y FROM t;";
+    let file = place.file("app.db", script);
+    let printed = place.run(2, "migrate", &file, &[]);
+    assert!(printed.contains("virtual table area: ") && printed.contains("view loads: ") && printed.contains("Nothing was changed"), "{printed}");
+    assert_eq!(place.sql("SELECT to_regclass('t') IS NULL"), [["t"]]);
+    let printed = place.run(0, "migrate", &file, &["--skip-unsupported"]);
+    assert!(printed.contains("Left out:\n  virtual table area") && printed.contains("verified 1 table, 1 row: equal"), "{printed}");
+    // A second run into the same tables is refused.
+    let printed = place.run(2, "migrate", &file, &["--skip-unsupported"]);
+    assert!(printed.contains("the target has a table t already"), "{printed}");
+}

@@ -150,7 +150,8 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
     state::set(&client, &snapshot.id, "copied").await?;
 
     if request.verify {
-        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: true };
+        let rows = decisions.rows.clone();
+        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: true, rows };
         let mut outcome = Outcome { tables: verify::rows(target, &comparison, request.jobs, progress).await?, schema: Vec::new() };
         if !decisions.data_only {
             outcome.schema = verify::schema(&client, &source, &decisions.skipped).await?;
@@ -174,9 +175,15 @@ async fn take_snapshot(file: &Path, request: &Request, progress: &Progress) -> R
     tokio::task::spawn_blocking(move || Snapshot::take(&file, &directory, &progress)).await?
 }
 
-/// Drops what a broken-off migration made.
+/// Drops what a broken-off migration made, and puts back what it took off.
 async fn forget(client: &Client, migration: Migration) -> Result<(), Error> {
-    if !migration.decisions.data_only {
+    if migration.decisions.data_only {
+        client.batch_execute("BEGIN").await?;
+        for (table, table_state) in state::tables(client, &migration.id).await? {
+            put_back(client, &table, table_state.later.iter()).await?;
+        }
+        client.batch_execute("COMMIT").await?;
+    } else {
         let catalog = target::catalog(client).await?;
         for table in state::tables(client, &migration.id).await?.keys() {
             if let Some(relation) = catalog.relation(table) {
@@ -225,6 +232,7 @@ async fn decide(client: &Client, source: &Source, request: &Request, progress: &
     let scans = scan_all(source, tables, &known, request.jobs, progress).await?;
     let mut stops = Vec::new();
     for (layout, seen) in &scans {
+        decisions.rows.insert(layout.table.clone(), seen.rows);
         settle(layout, seen, request.on_misfit, &mut decisions, &mut stops);
     }
     if !stops.is_empty() {
@@ -396,7 +404,7 @@ async fn fill(
     let mut workers = JoinSet::new();
     for _ in 0..jobs.clamp(1, layouts.len().max(1)) {
         let (target, snapshot, queue, states, sequences) = (target.clone(), snapshot.clone(), queue.clone(), states.clone(), sequences.clone());
-        let (progress, quarantine) = (progress.clone(), decisions.quarantine);
+        let (progress, quarantine, rows) = (progress.clone(), decisions.quarantine, decisions.rows.clone());
         workers.spawn(async move {
             let mut client = target.connect().await?;
             loop {
@@ -404,7 +412,7 @@ async fn fill(
                 let Some(layout) = next else { return Ok::<_, Error>(()) };
                 let Some(table) = states.get(&layout.table) else { continue };
                 if table.stage == Stage::Made {
-                    let work = Arc::new(progress.work(&layout.table, None));
+                    let work = Arc::new(progress.work(&layout.table, rows.get(&layout.table).copied()));
                     copy(&mut client, &snapshot.id, &snapshot.path, &layout, quarantine, work).await?;
                 }
                 let last = sequences.get(&layout.table).copied();
@@ -505,7 +513,7 @@ pub async fn verify(target: &Target, file: &Path, jobs: usize, progress: &Progre
     let compared = async {
         let source = Source::read(&snapshot.path)?;
         let layouts = layouts(&client, &source, &decisions).await?;
-        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: migration.is_some() };
+        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: migration.is_some(), rows: decisions.rows.clone() };
         let tables = verify::rows(target, &comparison, jobs, progress).await?;
         let schema = if decisions.data_only { Vec::new() } else { verify::schema(&client, &source, &decisions.skipped).await? };
         Ok(Outcome { tables, schema })

@@ -106,12 +106,14 @@ pub struct Comparison {
     pub layouts: Vec<Arc<Layout>>,
     /// Do rows that were set aside count?
     pub quarantine: bool,
+    /// How many rows the tables have, as far as that is known.
+    pub rows: BTreeMap<String, u64>,
 }
 
 /// Compares all rows, several tables at once.
 pub async fn rows(target: &Target, comparison: &Comparison, jobs: usize, progress: &Progress) -> Result<Vec<TableOutcome>, Error> {
     let tables = comparison.layouts.iter().map(|layout| {
-        let work = Arc::new(progress.work(&format!("verify {}", layout.table), None));
+        let work = Arc::new(progress.work(&format!("verify {}", layout.table), comparison.rows.get(&layout.table).copied()));
         async move {
             let client = target.connect().await?;
             table(&client, comparison, layout, work).await
@@ -371,7 +373,9 @@ fn shown(canonical: &str) -> String {
 
 /// How the registry's objects differ from the file's.
 pub async fn schema(client: &Client, source: &Source, skipped: &[String]) -> Result<Vec<String>, Error> {
-    let rows = client.query("SELECT kind, name, sql FROM litewire.objects WHERE kind IS NOT NULL", &[]).await?;
+    // A trigger is known by its function.
+    let there = "EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = relid) OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE oid = relid)";
+    let rows = client.query(&format!("SELECT kind, name, sql FROM litewire.objects WHERE kind IS NOT NULL AND ({there})"), &[]).await?;
     let made: HashMap<(String, String), String> = rows.iter().map(|row| ((row.get(0), row.get::<_, String>(1).to_lowercase()), row.get(2))).collect();
     let kind = |object: &Object| if object.kind.has_rows() { "table" } else { object.kind.name() };
     let mut found = Vec::new();
