@@ -289,15 +289,15 @@ fn what_would_become_of_a_file_is_told_before() {
         "2 ×  SELECT * FROM nowhere",
         "no such table: nowhere",
         "odd.n INTEGER (bigint): 2 TEXT",
-        "odd.dtm (DATETIME): 1 epoch milliseconds",
-        "odd.j (JSON): 2 texts that are no JSON",
+        "odd.dtm (DATETIME): epoch milliseconds, in 1 row",
+        "odd.j (JSON): text that is no JSON, in 2 rows",
         "1 out of range (_rowid_ = 3)",
         "child: 2 rows refer to no row of parent",
     ] {
         assert!(printed.contains(part), "{part}: {printed}");
     }
     let page = std::fs::read_to_string(page).expect("it is there");
-    assert!(page.starts_with("<!doctype html>") && page.contains("1 epoch milliseconds") && !page.contains("<script"), "{page}");
+    assert!(page.starts_with("<!doctype html>") && page.contains("epoch milliseconds, in 1 row") && !page.contains("<script"), "{page}");
     let clean = place.file("clean.db", CLEAN);
     let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("check").arg(&clean).arg("--json").output().expect("it runs");
     assert!(output.status.success(), "{output:?}");

@@ -337,7 +337,8 @@ pub(super) fn orphans(file: &Path) -> Result<Vec<String>, Error> {
     let line = |row: &rusqlite::Row| {
         let (table, parent, count): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let first = row.get::<_, Option<i64>>(3)?.map_or(String::new(), |id| format!(" (rowid {id})"));
-        Ok(format!("{table}: {count} rows refer to no row of {parent}{first}; they are kept"))
+        let rows = if count == 1 { "1 row refers".to_owned() } else { format!("{count} rows refer") };
+        Ok(format!("{table}: {rows} to no row of {parent}{first}; kept"))
     };
     Ok(statement.query_map([], line).and_then(Iterator::collect).unwrap_or_default())
 }
