@@ -1,7 +1,9 @@
 //! `litewire migrate` and its companions, on real files and a real PostgreSQL.
 
+mod common;
 mod postgres;
 
+use common::Stack;
 use postgres::Postgres;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -107,6 +109,8 @@ INSERT INTO products (sku, price, "order", "MixedCase") VALUES ('a', 0.1, 1, 'x'
 INSERT INTO orders VALUES (1, 1, 'new', '2024-01-02 03:04:05', 9.99), (2, 3, 'paid', '2024-01-02', 10), (9007199254740993, 1, NULL, NULL, 1e15);
 INSERT INTO loose VALUES (1, 1), (1.0, 2), ('1', -9223372036854775808), (x'31', 9223372036854775807), (NULL, NULL), (1e999, 0), ('', 1), (0.1, 1);
 DELETE FROM loose WHERE rowid = 7;
+CREATE TRIGGER paid AFTER UPDATE ON orders BEGIN UPDATE customers SET balance = balance - NEW.total WHERE id = NEW.customer_id; END;
+CREATE TRIGGER counted AFTER INSERT ON orders BEGIN UPDATE customers SET balance = balance + 1; END;
 PRAGMA user_version = 42;
 PRAGMA application_id = 7;
 "#;
@@ -555,4 +559,62 @@ fn what_cannot_be_translated_stops_before_anything_changes() {
     // A second run into the same tables is refused.
     let printed = place.run(2, "migrate", &file, &["--skip-unsupported"]);
     assert!(printed.contains("the target has a table t already"), "{printed}");
+}
+
+#[test]
+fn the_application_sees_no_difference() {
+    let place = Place::new("same");
+    let file = place.file("app.db", CLEAN);
+    let stack = Stack::shared();
+    let database = stack.database();
+    let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("migrate").arg(&file).arg(stack.backend(&database)).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let sqlite = Connection::open(&file).expect("it opens");
+    sqlite.execute_batch("PRAGMA foreign_keys = OFF").expect("it can be set");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let client = runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&stack.url(&database), tokio_postgres::NoTls).await.expect("it runs");
+        tokio::spawn(connection);
+        client
+    });
+    let rows = |sql: &str| {
+        let messages = runtime.block_on(client.simple_query(sql)).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        let row = |m: &tokio_postgres::SimpleQueryMessage| match m {
+            tokio_postgres::SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect::<Vec<_>>()),
+            _ => None,
+        };
+        messages.iter().filter_map(row).collect::<Vec<_>>()
+    };
+    for sql in [
+        "SELECT id, email, typeof(balance), is_active, hex(avatar) FROM customers ORDER BY id",
+        "SELECT sku, price_cents, quote(\"MixedCase\") FROM products WHERE price < 10 ORDER BY sku",
+        "SELECT rowid, typeof(anything), quote(anything), n FROM loose ORDER BY rowid",
+        "SELECT name, total FROM late ORDER BY name",
+        "INSERT INTO orders (customer_id, status, total) VALUES (1, 'new', 7.5)",
+        "UPDATE orders SET status = 'paid' WHERE id = 1",
+        "SELECT id, balance FROM customers ORDER BY id",
+        "SELECT max(id) FROM orders",
+        "INSERT INTO customers (email) VALUES ('next@x.org') RETURNING id",
+        "SELECT count(*) FROM customers WHERE email = 'BOB@X.ORG' OR email = 'ANN@X.ORG'",
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name",
+        "PRAGMA user_version",
+    ] {
+        let mut statement = sqlite.prepare(sql).expect("it parses");
+        let count = statement.column_count();
+        let text = |row: &rusqlite::Row| (0..count).map(|at| as_text(row.get_ref(at)?)).collect::<Result<Vec<_>, _>>();
+        let expected: Vec<_> = statement.query_map([], text).expect("it runs").collect::<Result<_, _>>().expect("rows");
+        assert_eq!(rows(sql), expected, "{sql}");
+    }
+}
+
+/// A value as the proxy's text format has it.
+fn as_text(value: rusqlite::types::ValueRef) -> rusqlite::Result<Option<String>> {
+    use rusqlite::types::ValueRef;
+    Ok(match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(n) => Some(n.to_string()),
+        ValueRef::Real(x) => Some(litewire::value::real_text(x)),
+        ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Some(format!("\\x{}", litewire::value::hex(bytes).to_lowercase())),
+    })
 }
