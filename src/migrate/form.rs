@@ -216,7 +216,7 @@ impl Form {
                 let valid = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() && !text.contains("\\u0000");
                 valid.then_some(Cell::Json(text)).ok_or(Misfit::Syntax)?
             }
-            (Form::Uuid, ValueRef::Text(bytes)) => Cell::Uuid(uuid(plain_text(bytes)?).ok_or(Misfit::Syntax)?),
+            (Form::Uuid, ValueRef::Text(bytes)) => Cell::Uuid(uuid(plain_text(bytes)?, exact).ok_or(Misfit::Syntax)?),
             (Form::Inet, ValueRef::Text(bytes)) => {
                 let text = plain_text(bytes)?;
                 let address = text.parse::<IpAddr>().map_err(|_| Misfit::Syntax)?;
@@ -303,8 +303,11 @@ fn limit(type_name: &str) -> Option<u32> {
     type_name.split_once('(')?.1.trim_end_matches(')').parse().ok()
 }
 
-/// The canonical text of a UUID, lower case: only that reads back as it was.
-fn uuid(text: &str) -> Option<u128> {
+/// A UUID: its canonical text, lower case, is what reads back as it was; else thirty-two digits will do, as Django stores them.
+fn uuid(text: &str, exact: bool) -> Option<u128> {
+    if !exact && text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return u128::from_str_radix(text, 16).ok();
+    }
     let hyphens = |at| matches!(at, 8 | 13 | 18 | 23);
     let well_formed =
         text.len() == 36 && text.bytes().enumerate().all(|(at, b)| if hyphens(at) { b == b'-' } else { matches!(b, b'0'..=b'9' | b'a'..=b'f') });
@@ -376,6 +379,8 @@ mod tests {
         assert_eq!(Form::Decimal(Some((4, 2))).cell(ValueRef::Real(12.0), false), Ok(Cell::Integer(12)));
         assert!(!fits(Form::Decimal(Some((4, 2))), ValueRef::Real(12.345)) && !fits(Form::Decimal(Some((4, 2))), ValueRef::Integer(123)));
         assert!(fits(Form::Uuid, ValueRef::Text(b"3f2504e0-4f89-11d3-9a0c-0305e82c3301")));
+        let digits = ValueRef::Text(b"3f2504e04f8911d39a0c0305e82c3301");
+        assert!(!fits(Form::Uuid, digits) && Form::Uuid.cell(digits, false).is_ok());
         assert!(fits(Form::Json(true), ValueRef::Text(b"{\"a\":[1]}")));
         assert!(!fits(Form::Json(true), ValueRef::Text(b"{'a':1}")));
     }
