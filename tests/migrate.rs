@@ -1,7 +1,9 @@
 //! `litewire migrate` and its companions, on real files and a real PostgreSQL.
 
+mod common;
 mod postgres;
 
+use common::Stack;
 use postgres::Postgres;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -107,6 +109,8 @@ INSERT INTO products (sku, price, "order", "MixedCase") VALUES ('a', 0.1, 1, 'x'
 INSERT INTO orders VALUES (1, 1, 'new', '2024-01-02 03:04:05', 9.99), (2, 3, 'paid', '2024-01-02', 10), (9007199254740993, 1, NULL, NULL, 1e15);
 INSERT INTO loose VALUES (1, 1), (1.0, 2), ('1', -9223372036854775808), (x'31', 9223372036854775807), (NULL, NULL), (1e999, 0), ('', 1), (0.1, 1);
 DELETE FROM loose WHERE rowid = 7;
+CREATE TRIGGER paid AFTER UPDATE ON orders BEGIN UPDATE customers SET balance = balance - NEW.total WHERE id = NEW.customer_id; END;
+CREATE TRIGGER counted AFTER INSERT ON orders BEGIN UPDATE customers SET balance = balance + 1; END;
 PRAGMA user_version = 42;
 PRAGMA application_id = 7;
 "#;
@@ -191,6 +195,7 @@ fn dump(path: &Path) -> Vec<String> {
     let tables: Vec<(String, bool)> =
         tables.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("it runs").collect::<Result<_, _>>().expect("rows");
     for (name, without_rowid) in tables {
+        let name = name.replace('"', "\"\"");
         let sql = match (name.as_str(), without_rowid) {
             ("sqlite_sequence", _) => "SELECT * FROM sqlite_sequence ORDER BY name".to_owned(),
             (_, true) => format!("SELECT * FROM \"{name}\""),
@@ -288,15 +293,15 @@ fn what_would_become_of_a_file_is_told_before() {
         "2 ×  SELECT * FROM nowhere",
         "no such table: nowhere",
         "odd.n INTEGER (bigint): 2 TEXT",
-        "odd.dtm (DATETIME): 1 epoch milliseconds",
-        "odd.j (JSON): 2 texts that are no JSON",
+        "odd.dtm (DATETIME): epoch milliseconds, in 1 row",
+        "odd.j (JSON): text that is no JSON, in 2 rows",
         "1 out of range (_rowid_ = 3)",
         "child: 2 rows refer to no row of parent",
     ] {
         assert!(printed.contains(part), "{part}: {printed}");
     }
     let page = std::fs::read_to_string(page).expect("it is there");
-    assert!(page.starts_with("<!doctype html>") && page.contains("1 epoch milliseconds") && !page.contains("<script"), "{page}");
+    assert!(page.starts_with("<!doctype html>") && page.contains("epoch milliseconds, in 1 row") && !page.contains("<script"), "{page}");
     let clean = place.file("clean.db", CLEAN);
     let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("check").arg(&clean).arg("--json").output().expect("it runs");
     assert!(output.status.success(), "{output:?}");
@@ -404,4 +409,212 @@ fn native_types_hold_what_fits_them() {
     let file = other.file("app.db", script);
     other.run(0, "migrate", &file, &["--columns", columns.to_str().expect("UTF-8")]);
     assert_eq!(other.sql(types), [["bigint, bigint, timestamp without time zone, text, text, text, litewire.\"any\", numeric"]]);
+}
+
+/// Numbers by chance, the same ones for the same seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+
+    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+        choices[self.below(choices.len())]
+    }
+}
+
+/// A schema and rows by chance; statements that SQLite refuses are left out when they are run.
+fn by_chance(seed: u64) -> Vec<String> {
+    const TYPES: [&str; 20] = [
+        "",
+        "INTEGER",
+        "INT",
+        "BIGINT UNSIGNED",
+        "TEXT",
+        "VARCHAR(5)",
+        "CLOB",
+        "REAL",
+        "DOUBLE",
+        "FLOAT",
+        "NUMERIC",
+        "DECIMAL(10,2)",
+        "BOOLEAN",
+        "DATE",
+        "DATETIME",
+        "TIMESTAMP",
+        "JSON",
+        "BLOB",
+        "MONEY",
+        "STRING",
+    ];
+    const VALUES: [&str; 36] = [
+        "NULL",
+        "0",
+        "1",
+        "-1",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "0.0",
+        "-0.5",
+        "1.5",
+        "1e300",
+        "5e-324",
+        "1e999",
+        "-1e999",
+        "3.0",
+        "123456789012345680.0",
+        "''",
+        "'a'",
+        "'A'",
+        "'a '",
+        "'1'",
+        "'1.0'",
+        "'1e5'",
+        "'0x10'",
+        "' 7'",
+        "'true'",
+        "'2024-02-29'",
+        "'2024-02-29 12:34:56'",
+        "'0000-00-00'",
+        "'{\"a\":1}'",
+        "'é日本😀'",
+        "'q''uo\"te\\ '",
+        "x''",
+        "x'00ff'",
+        "x'61'",
+        "'a' || char(0) || 'b'",
+        "CAST(x'ff41' AS TEXT)",
+    ];
+    let mut chance = Chance(seed);
+    let mut script = Vec::new();
+    for t in 0..1 + chance.below(4) {
+        let table = ["plain", "Mixed Case", "order", "t\"q"][t].replace('"', "\"\"");
+        let columns = 1 + chance.below(6);
+        let without_rowid = chance.below(4) == 0;
+        let mut parts = Vec::new();
+        for c in 0..columns {
+            let constraint = match (c, chance.below(8)) {
+                (0, 0 | 1) if !without_rowid => " PRIMARY KEY",
+                (_, 2) => chance.of(&[" COLLATE NOCASE", " COLLATE RTRIM", " NOT NULL", " DEFAULT 5", " DEFAULT 'x'", " DEFAULT CURRENT_TIMESTAMP"]),
+                (_, 3) => " UNIQUE",
+                _ => "",
+            };
+            parts.push(format!("c{c} {}{constraint}", chance.of(&TYPES)));
+        }
+        if without_rowid {
+            parts.push(format!("PRIMARY KEY ({})", if columns > 1 && chance.below(2) == 0 { "c1, c0" } else { "c0" }));
+        }
+        script.push(format!("CREATE TABLE \"{table}\" ({}){}", parts.join(", "), if without_rowid { " WITHOUT ROWID" } else { "" }));
+        for _ in 0..chance.below(40) {
+            let values: Vec<&str> = (0..columns).map(|_| chance.of(&VALUES)).collect();
+            script.push(format!("INSERT INTO \"{table}\" VALUES ({})", values.join(", ")));
+        }
+        for i in 0..chance.below(3) {
+            let (unique, direction) = (if chance.below(4) == 0 { "UNIQUE " } else { "" }, chance.of(&["", " DESC", " COLLATE NOCASE"]));
+            let filter = if chance.below(3) == 0 { " WHERE c0 IS NOT NULL" } else { "" };
+            script.push(format!("CREATE {unique}INDEX \"i{t}{i}\" ON \"{table}\" (c{}{direction}){filter}", chance.below(columns)));
+        }
+    }
+    script
+}
+
+#[test]
+fn any_file_comes_back_as_it_was() {
+    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
+    let (first, count) = (number("MIGRATE_SEED", 1), number("MIGRATE_FILES", 4));
+    for seed in first..first + count {
+        let place = Place::new(&format!("chance{seed}"));
+        let file = place.path("app.db");
+        let script = by_chance(seed);
+        {
+            let connection = Connection::open(&file).expect("it opens");
+            let made: Vec<&String> = script.iter().filter(|sql| connection.execute_batch(sql).is_ok()).collect();
+            assert!(!made.is_empty(), "{script:?}");
+        }
+        let output = place.litewire("migrate", &file, &[]);
+        let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "seed {seed}: {printed}\n{}", script.join(";\n"));
+        let back = place.path("back.db");
+        let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("export").arg(place.url()).arg(&back).output().expect("it runs");
+        assert!(output.status.success(), "seed {seed}: {output:?}");
+        same(&file, &back);
+        place.sql_in("postgres", &format!("DROP DATABASE chance{seed}"));
+    }
+}
+
+#[test]
+fn what_cannot_be_translated_stops_before_anything_changes() {
+    let place = Place::new("refused");
+    let script = "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO t VALUES (1, 'a');
+        CREATE VIRTUAL TABLE area USING rtree(id, low, high); INSERT INTO area VALUES (1, 0, 1);
+        CREATE VIEW loads AS SELECT load_extension(x) AS y FROM t;";
+    let file = place.file("app.db", script);
+    let printed = place.run(2, "migrate", &file, &[]);
+    assert!(printed.contains("virtual table area: ") && printed.contains("view loads: ") && printed.contains("Nothing was changed"), "{printed}");
+    assert_eq!(place.sql("SELECT to_regclass('t') IS NULL"), [["t"]]);
+    let printed = place.run(0, "migrate", &file, &["--skip-unsupported"]);
+    assert!(printed.contains("Left out:\n  virtual table area") && printed.contains("verified 1 table, 1 row: equal"), "{printed}");
+    // A second run into the same tables is refused.
+    let printed = place.run(2, "migrate", &file, &["--skip-unsupported"]);
+    assert!(printed.contains("the target has a table t already"), "{printed}");
+}
+
+#[test]
+fn the_application_sees_no_difference() {
+    let place = Place::new("same");
+    let file = place.file("app.db", CLEAN);
+    let stack = Stack::shared();
+    let database = stack.database();
+    let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("migrate").arg(&file).arg(stack.backend(&database)).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let sqlite = Connection::open(&file).expect("it opens");
+    sqlite.execute_batch("PRAGMA foreign_keys = OFF").expect("it can be set");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let client = runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&stack.url(&database), tokio_postgres::NoTls).await.expect("it runs");
+        tokio::spawn(connection);
+        client
+    });
+    let rows = |sql: &str| {
+        let messages = runtime.block_on(client.simple_query(sql)).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        let row = |m: &tokio_postgres::SimpleQueryMessage| match m {
+            tokio_postgres::SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect::<Vec<_>>()),
+            _ => None,
+        };
+        messages.iter().filter_map(row).collect::<Vec<_>>()
+    };
+    for sql in [
+        "SELECT id, email, typeof(balance), is_active, hex(avatar) FROM customers ORDER BY id",
+        "SELECT sku, price_cents, quote(\"MixedCase\") FROM products WHERE price < 10 ORDER BY sku",
+        "SELECT rowid, typeof(anything), anything, n FROM loose WHERE typeof(anything) <> 'blob' ORDER BY rowid",
+        "SELECT name, total FROM late ORDER BY name",
+        "INSERT INTO orders (customer_id, status, total) VALUES (1, 'new', 7.5)",
+        "UPDATE orders SET status = 'paid' WHERE id = 1",
+        "SELECT id, balance FROM customers ORDER BY id",
+        "SELECT max(id) FROM orders",
+        "INSERT INTO customers (email) VALUES ('next@x.org') RETURNING id",
+        "SELECT count(*) FROM customers WHERE email = 'BOB@X.ORG' OR email = 'ANN@X.ORG'",
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name",
+        "PRAGMA user_version",
+    ] {
+        let mut statement = sqlite.prepare(sql).expect("it parses");
+        let count = statement.column_count();
+        let text = |row: &rusqlite::Row| (0..count).map(|at| as_text(row.get_ref(at)?)).collect::<Result<Vec<_>, _>>();
+        let expected: Vec<_> = statement.query_map([], text).expect("it runs").collect::<Result<_, _>>().expect("rows");
+        assert_eq!(rows(sql), expected, "{sql}");
+    }
+}
+
+/// A value as the proxy's text format has it.
+fn as_text(value: rusqlite::types::ValueRef) -> rusqlite::Result<Option<String>> {
+    use rusqlite::types::ValueRef;
+    Ok(match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(n) => Some(n.to_string()),
+        ValueRef::Real(x) => Some(litewire::value::real_text(x)),
+        ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Some(format!("\\x{}", litewire::value::hex(bytes).to_lowercase())),
+    })
 }

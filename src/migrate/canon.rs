@@ -44,6 +44,10 @@ pub fn push(cell: &Cell, out: &mut String) {
         Cell::Date(days) => write!(out, "d{days}"),
         Cell::Micros(micros) => write!(out, "m{micros}"),
         Cell::Uuid(id) => write!(out, "u{id:032x}"),
+        Cell::Inet(address) => {
+            let text = address.to_string();
+            write!(out, "t{}:{text}", text.len())
+        }
         Cell::Json(text) => {
             let same = serde_json::from_str::<serde_json::Value>(text).map(|v| v.to_string()).unwrap_or_default();
             write!(out, "j{}:{same}", same.len())
@@ -73,6 +77,8 @@ pub fn expression(form: Form, column: &str) -> String {
         Form::Timestamp => format!("'m' || (extract(epoch FROM {column} - '2000-01-01 00:00:00') * 1000000)::int8"),
         Form::Json(_) => format!("'j' || {column}::text"),
         Form::Uuid => format!("'u' || replace({column}::text, '-', '')"),
+        Form::Inet => format!("'t' || octet_length(abbrev({column})) || ':' || abbrev({column})"),
+        Form::Interval => format!("'i' || (extract(epoch FROM {column}) * 1000000)::int8"),
     };
     format!("coalesce({value} || ';', 'n;')")
 }

@@ -1,6 +1,5 @@
 //! What would become of a file and of an application's statements, before anything moves. Nothing is written, and no PostgreSQL is needed.
 
-use super::Error;
 use super::form::Form;
 use super::layout::Layout;
 use super::progress::Progress;
@@ -9,6 +8,7 @@ use super::scan::{ColumnScan, TableScan, scan};
 use super::schema;
 use super::source::{Object, ObjectKind, Source, open, quoted};
 use super::state::Decisions;
+use super::{Error, counted};
 use crate::catalog::Catalog;
 use crate::helpers;
 use crate::translate;
@@ -198,7 +198,7 @@ fn watch_column(
     };
     let mut add = |number: i64, what: &str| {
         if number > 0 {
-            watch.push(format!("{}.{name} ({declared}): {number} {what}", table.name));
+            watch.push(format!("{}.{name} ({declared}): {what}, in {}", table.name, counted(number as usize, "row")));
         }
     };
     if ["DATE", "TIMESTAMP"].iter().any(|word| upper.contains(word)) {
@@ -210,10 +210,10 @@ fn watch_column(
             add(count("typeof($) = 'real'")?, "Julian days, or other reals");
         }
         if texts > 0 {
-            add(count("typeof($) = 'text' AND date($) IS NULL")?, "texts that are no date of the calendar ('', 0000-00-00, 02/29/2024, …)");
+            add(count("typeof($) = 'text' AND date($) IS NULL")?, "text that is no date of the calendar ('', 0000-00-00, 02/29/2024, …)");
         }
     } else if upper.contains("JSON") && texts > 0 {
-        add(count("typeof($) = 'text' AND NOT json_valid($)")?, "texts that are no JSON");
+        add(count("typeof($) = 'text' AND NOT json_valid($)")?, "text that is no JSON");
     } else if upper.contains("BOOL") && integers > 0 {
         add(count("typeof($) = 'integer' AND $ NOT IN (0, 1)")?, "numbers that are neither 0 nor 1");
     }

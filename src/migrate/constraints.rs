@@ -46,10 +46,14 @@ pub async fn take_off_references(client: &impl GenericClient, table: &str) -> Re
 
 /// Puts back what was taken off; what went wrong, in words. Rows that break a check or a foreign key already stay, as in SQLite: the
 /// constraint holds for what comes.
-pub async fn put_back(client: &mut Client, table: &str, later: &[String]) -> Result<Vec<String>, Error> {
+pub async fn put_back(client: &Client, table: &str, later: impl Iterator<Item = &String>) -> Result<Vec<String>, Error> {
     let mut problems = Vec::new();
     for sql in later {
         let Err(error) = savepoint(client, sql).await? else { continue };
+        if is_reference(sql) && error.code() == Some(&SqlState::DUPLICATE_OBJECT) {
+            // It was put back before a run was broken off.
+            continue;
+        }
         let breaks = [SqlState::CHECK_VIOLATION, SqlState::FOREIGN_KEY_VIOLATION].iter().any(|s| error.code() == Some(s));
         if breaks && savepoint(client, &format!("{sql} NOT VALID")).await?.is_ok() {
             problems.push(format!("{table}: rows break a constraint, which holds for new ones only: {}", short(sql)));
@@ -58,6 +62,11 @@ pub async fn put_back(client: &mut Client, table: &str, later: &[String]) -> Res
         problems.push(format!("{table}: {}: {}", crate::backend::detail(&error), short(sql)));
     }
     Ok(problems)
+}
+
+/// Is it a foreign key? It can be put back only when the other table's rows are there too.
+pub fn is_reference(sql: &str) -> bool {
+    sql.starts_with("ALTER TABLE ") && sql.contains(" FOREIGN KEY (")
 }
 
 /// Runs a statement; an error of its own leaves the transaction alive.

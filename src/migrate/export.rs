@@ -66,7 +66,8 @@ pub async fn export(target: &Target, file: &Path, jobs: usize, progress: &Progre
     client.batch_execute("COMMIT").await?;
     let source = Source::read(&partial)?;
     let layouts = Layout::all(&source, source.tables(), &catalog)?;
-    let comparison = Comparison { file: partial.clone(), layouts, quarantine: catalog.meta.contains_key(super::state::META) };
+    let comparison =
+        Comparison { file: partial.clone(), layouts, quarantine: catalog.meta.contains_key(super::state::META), rows: Default::default() };
     let outcome = Outcome { tables: verify::rows(target, &comparison, jobs, progress).await?, schema: verify::schema(&client, &source, &[]).await? };
     fs::rename(&partial, file).map_err(|source| Error::File { path: file.to_owned(), source })?;
     Ok(outcome)

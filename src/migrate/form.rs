@@ -6,6 +6,11 @@ use crate::session::params::numeric_text;
 use bytes::{BufMut, BytesMut};
 use rusqlite::types::ValueRef;
 use std::fmt;
+use std::net::IpAddr;
+
+/// Types of PostgreSQL that only a table made by others has (`pg_type.dat`).
+const INET: u32 = 869;
+const INTERVAL: u32 = 1186;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,10 @@ pub enum Form {
     Json(bool),
     /// uuid.
     Uuid,
+    /// inet: an address in its shortest text.
+    Inet,
+    /// interval: a whole number is so many microseconds.
+    Interval,
 }
 
 /// A value as its column holds it.
@@ -63,6 +72,8 @@ pub enum Cell<'a> {
     Json(&'a str),
     /// A UUID.
     Uuid(u128),
+    /// An address.
+    Inet(IpAddr),
 }
 
 /// Why a value does not fit its column.
@@ -118,6 +129,8 @@ impl Form {
             oid::JSON => Form::Json(false),
             oid::JSONB => Form::Json(true),
             oid::UUID => Form::Uuid,
+            INET => Form::Inet,
+            INTERVAL => Form::Interval,
             _ => return None,
         })
     }
@@ -142,6 +155,8 @@ impl Form {
             Form::Json(false) => "json",
             Form::Json(true) => "jsonb",
             Form::Uuid => "uuid",
+            Form::Inet => "inet",
+            Form::Interval => "interval",
         }
     }
 
@@ -201,7 +216,13 @@ impl Form {
                 let valid = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() && !text.contains("\\u0000");
                 valid.then_some(Cell::Json(text)).ok_or(Misfit::Syntax)?
             }
-            (Form::Uuid, ValueRef::Text(bytes)) => Cell::Uuid(uuid(plain_text(bytes)?).ok_or(Misfit::Syntax)?),
+            (Form::Uuid, ValueRef::Text(bytes)) => Cell::Uuid(uuid(plain_text(bytes)?, exact).ok_or(Misfit::Syntax)?),
+            (Form::Inet, ValueRef::Text(bytes)) => {
+                let text = plain_text(bytes)?;
+                let address = text.parse::<IpAddr>().map_err(|_| Misfit::Syntax)?;
+                (address.to_string() == text).then_some(Cell::Inet(address)).ok_or(Misfit::Syntax)?
+            }
+            (Form::Interval, ValueRef::Integer(n)) => Cell::Integer(n),
             (_, value) => return Err(class(value)),
         })
     }
@@ -220,6 +241,11 @@ impl Form {
             (Form::Numeric | Form::Decimal(_), Cell::Real(x)) => put_numeric(&numeric_text(x), out),
             (Form::Integer(2), Cell::Integer(n)) => out.put_i16(n as i16),
             (Form::Integer(4), Cell::Integer(n)) => out.put_i32(n as i32),
+            (Form::Interval, Cell::Integer(micros)) => {
+                out.put_i64(micros);
+                // Days and months.
+                out.put_i64(0);
+            }
             (_, Cell::Integer(n)) => out.put_i64(n),
             (Form::Real(4), Cell::Real(x)) => out.put_f32(x as f32),
             (_, Cell::Real(x)) => out.put_f64(x),
@@ -235,6 +261,15 @@ impl Form {
                 out.put_slice(text.as_bytes());
             }
             (_, Cell::Uuid(id)) => out.put_u128(id),
+            // Family, bits, not a network, bytes.
+            (_, Cell::Inet(IpAddr::V4(address))) => {
+                out.put_slice(&[2, 32, 0, 4]);
+                out.put_slice(&address.octets());
+            }
+            (_, Cell::Inet(IpAddr::V6(address))) => {
+                out.put_slice(&[3, 128, 0, 16]);
+                out.put_slice(&address.octets());
+            }
         }
         let length = (out.len() - at - 4) as i32;
         out[at..at + 4].copy_from_slice(&length.to_be_bytes());
@@ -268,8 +303,11 @@ fn limit(type_name: &str) -> Option<u32> {
     type_name.split_once('(')?.1.trim_end_matches(')').parse().ok()
 }
 
-/// The canonical text of a UUID, lower case: only that reads back as it was.
-fn uuid(text: &str) -> Option<u128> {
+/// A UUID: its canonical text, lower case, is what reads back as it was; else thirty-two digits will do, as Django stores them.
+fn uuid(text: &str, exact: bool) -> Option<u128> {
+    if !exact && text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return u128::from_str_radix(text, 16).ok();
+    }
     let hyphens = |at| matches!(at, 8 | 13 | 18 | 23);
     let well_formed =
         text.len() == 36 && text.bytes().enumerate().all(|(at, b)| if hyphens(at) { b == b'-' } else { matches!(b, b'0'..=b'9' | b'a'..=b'f') });
@@ -341,6 +379,8 @@ mod tests {
         assert_eq!(Form::Decimal(Some((4, 2))).cell(ValueRef::Real(12.0), false), Ok(Cell::Integer(12)));
         assert!(!fits(Form::Decimal(Some((4, 2))), ValueRef::Real(12.345)) && !fits(Form::Decimal(Some((4, 2))), ValueRef::Integer(123)));
         assert!(fits(Form::Uuid, ValueRef::Text(b"3f2504e0-4f89-11d3-9a0c-0305e82c3301")));
+        let digits = ValueRef::Text(b"3f2504e04f8911d39a0c0305e82c3301");
+        assert!(!fits(Form::Uuid, digits) && Form::Uuid.cell(digits, false).is_ok());
         assert!(fits(Form::Json(true), ValueRef::Text(b"{\"a\":[1]}")));
         assert!(!fits(Form::Json(true), ValueRef::Text(b"{'a':1}")));
     }

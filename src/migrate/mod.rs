@@ -44,7 +44,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The SQLite file.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot open {path}: {source}")]
     Open {
         /// The file.
         path: PathBuf,

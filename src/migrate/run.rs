@@ -1,6 +1,6 @@
 //! A migration from its beginning to its proof.
 
-use super::constraints::{put_back, take_off, take_off_references};
+use super::constraints::{is_reference, put_back, take_off, take_off_references};
 use super::copy::copy;
 use super::form::Form;
 use super::layout::Layout;
@@ -141,6 +141,7 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
     make_tables(&mut client, &source, &snapshot, &decisions).await?;
     let layouts = layouts(&client, &source, &decisions).await?;
     fill(target, &client, &snapshot, &decisions, &layouts, request.jobs, progress).await?;
+    refer(&client, &snapshot).await?;
     make_rest(&client, &source, &decisions, &mut report).await?;
     for (table, table_state) in state::tables(&client, &snapshot.id).await? {
         report.tables.push(TableReport { table, rows: table_state.rows, quarantined: table_state.quarantined });
@@ -149,7 +150,8 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
     state::set(&client, &snapshot.id, "copied").await?;
 
     if request.verify {
-        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: true };
+        let rows = decisions.rows.clone();
+        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: true, rows };
         let mut outcome = Outcome { tables: verify::rows(target, &comparison, request.jobs, progress).await?, schema: Vec::new() };
         if !decisions.data_only {
             outcome.schema = verify::schema(&client, &source, &decisions.skipped).await?;
@@ -173,9 +175,15 @@ async fn take_snapshot(file: &Path, request: &Request, progress: &Progress) -> R
     tokio::task::spawn_blocking(move || Snapshot::take(&file, &directory, &progress)).await?
 }
 
-/// Drops what a broken-off migration made.
+/// Drops what a broken-off migration made, and puts back what it took off.
 async fn forget(client: &Client, migration: Migration) -> Result<(), Error> {
-    if !migration.decisions.data_only {
+    if migration.decisions.data_only {
+        client.batch_execute("BEGIN").await?;
+        for (table, table_state) in state::tables(client, &migration.id).await? {
+            put_back(client, &table, table_state.later.iter()).await?;
+        }
+        client.batch_execute("COMMIT").await?;
+    } else {
         let catalog = target::catalog(client).await?;
         for table in state::tables(client, &migration.id).await?.keys() {
             if let Some(relation) = catalog.relation(table) {
@@ -224,6 +232,7 @@ async fn decide(client: &Client, source: &Source, request: &Request, progress: &
     let scans = scan_all(source, tables, &known, request.jobs, progress).await?;
     let mut stops = Vec::new();
     for (layout, seen) in &scans {
+        decisions.rows.insert(layout.table.clone(), seen.rows);
         settle(layout, seen, request.on_misfit, &mut decisions, &mut stops);
     }
     if !stops.is_empty() {
@@ -328,7 +337,8 @@ pub(super) fn orphans(file: &Path) -> Result<Vec<String>, Error> {
     let line = |row: &rusqlite::Row| {
         let (table, parent, count): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let first = row.get::<_, Option<i64>>(3)?.map_or(String::new(), |id| format!(" (rowid {id})"));
-        Ok(format!("{table}: {count} rows refer to no row of {parent}{first}; they are kept"))
+        let rows = if count == 1 { "1 row refers".to_owned() } else { format!("{count} rows refer") };
+        Ok(format!("{table}: {rows} to no row of {parent}{first}; kept"))
     };
     Ok(statement.query_map([], line).and_then(Iterator::collect).unwrap_or_default())
 }
@@ -395,7 +405,7 @@ async fn fill(
     let mut workers = JoinSet::new();
     for _ in 0..jobs.clamp(1, layouts.len().max(1)) {
         let (target, snapshot, queue, states, sequences) = (target.clone(), snapshot.clone(), queue.clone(), states.clone(), sequences.clone());
-        let (progress, quarantine) = (progress.clone(), decisions.quarantine);
+        let (progress, quarantine, rows) = (progress.clone(), decisions.quarantine, decisions.rows.clone());
         workers.spawn(async move {
             let mut client = target.connect().await?;
             loop {
@@ -403,7 +413,7 @@ async fn fill(
                 let Some(layout) = next else { return Ok::<_, Error>(()) };
                 let Some(table) = states.get(&layout.table) else { continue };
                 if table.stage == Stage::Made {
-                    let work = Arc::new(progress.work(&layout.table, None));
+                    let work = Arc::new(progress.work(&layout.table, rows.get(&layout.table).copied()));
                     copy(&mut client, &snapshot.id, &snapshot.path, &layout, quarantine, work).await?;
                 }
                 let last = sequences.get(&layout.table).copied();
@@ -417,11 +427,22 @@ async fn fill(
     Ok(())
 }
 
+/// Foreign keys, once all rows are there.
+async fn refer(client: &Client, snapshot: &Snapshot) -> Result<(), Error> {
+    for (table, table_state) in state::tables(client, &snapshot.id).await? {
+        client.batch_execute("BEGIN").await?;
+        let problems = put_back(client, &table, table_state.later.iter().filter(|sql| is_reference(sql))).await?;
+        state::troubled(client, &snapshot.id, &table, &problems).await?;
+        client.batch_execute("COMMIT").await?;
+    }
+    Ok(())
+}
+
 /// What a table lacks once its rows are there.
 async fn complete(client: &mut Client, migration: &str, layout: &Layout, later: &[String], last: Option<i64>) -> Result<(), Error> {
     client.batch_execute("BEGIN").await?;
     let outcome = async {
-        let problems = put_back(client, &layout.table, later).await?;
+        let problems = put_back(client, &layout.table, later.iter().filter(|sql| !is_reference(sql))).await?;
         if let Some((sequence, at)) = &layout.sequence {
             let id = bind_ident(&layout.fields[*at].name);
             let highest = format!("SELECT greatest(max({id}), $1::int8) FROM {}", layout.target);
@@ -493,7 +514,7 @@ pub async fn verify(target: &Target, file: &Path, jobs: usize, progress: &Progre
     let compared = async {
         let source = Source::read(&snapshot.path)?;
         let layouts = layouts(&client, &source, &decisions).await?;
-        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: migration.is_some() };
+        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: migration.is_some(), rows: decisions.rows.clone() };
         let tables = verify::rows(target, &comparison, jobs, progress).await?;
         let schema = if decisions.data_only { Vec::new() } else { verify::schema(&client, &source, &decisions.skipped).await? };
         Ok(Outcome { tables, schema })

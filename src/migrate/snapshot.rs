@@ -62,7 +62,7 @@ fn copy(file: &Path, to: &Path, progress: &Progress) -> Result<(), Error> {
     source.execute_batch("BEGIN")?;
     source.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(|source| Error::Open { path: file.to_owned(), source })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let mut copy = Connection::open_with_flags(to, flags)?;
+    let mut copy = Connection::open_with_flags(to, flags).map_err(|source| Error::Open { path: to.to_owned(), source })?;
     copy.execute_batch("PRAGMA synchronous = OFF")?;
     {
         let backup = Backup::new(&source, &mut copy)?;

@@ -49,6 +49,7 @@ const LOCK: i64 = 0x6c69_7465_6d69_6772;
 
 /// What was decided when the migration began, and must not change on the way.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Decisions {
     /// PostgreSQL's nearest types, or those that hold what SQLite's columns do.
     pub native: bool,
@@ -60,6 +61,8 @@ pub struct Decisions {
     pub skipped: Vec<String>,
     /// What was found in the data.
     pub findings: Vec<String>,
+    /// Rows that the tables have.
+    pub rows: BTreeMap<String, u64>,
     /// Columns with a type of their own, `table` then `column`, in lower case.
     pub types: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -199,6 +202,13 @@ pub async fn copied(client: &impl GenericClient, id: &str, table: &str, rows: u6
 /// Records that nothing is left to do for it.
 pub async fn done(client: &impl GenericClient, id: &str, table: &str, problems: &[String]) -> Result<(), Error> {
     let sql = "UPDATE litewire.migration_tables SET state = 'done', problems = $3 WHERE migration = $1 AND name = $2";
+    client.execute(sql, &[&id, &table, &problems]).await?;
+    Ok(())
+}
+
+/// Records more that went wrong with a table.
+pub async fn troubled(client: &impl GenericClient, id: &str, table: &str, problems: &[String]) -> Result<(), Error> {
+    let sql = "UPDATE litewire.migration_tables SET problems = problems || $3::text[] WHERE migration = $1 AND name = $2";
     client.execute(sql, &[&id, &table, &problems]).await?;
     Ok(())
 }

@@ -118,6 +118,11 @@ impl Stack {
         wire::Client::connect(self.address(), &all).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// A URL of the server behind the proxy.
+    pub fn backend(&self, database: &str) -> String {
+        self.cluster.url(database, ROLE)
+    }
+
     /// A URL of the proxy, for drivers.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{ROLE}@{}/{database}", self.address())

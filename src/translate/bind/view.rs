@@ -9,10 +9,11 @@ use crate::translate::tree::{Body, Kind, Origin, Query};
 use crate::translate::{Options, introspect};
 use sqlparser::ast::{Ident, Statement};
 
-/// Views within one statement; each of them is a subquery that the backend plans.
-const EXPANSIONS: usize = 1000;
+/// Views within one statement: each is a subquery that the backend plans, and views that name a view twice and more, one within
+/// another, take of its memory many times what they take of the text.
+const EXPANSIONS: usize = 100;
 /// Views within views.
-const DEPTH: usize = 100;
+const DEPTH: usize = 40;
 
 impl<'a> Binder<'a> {
     /// The query of a view, its columns named as the view's; errors stand where the view is named.
