@@ -1,6 +1,7 @@
 //! PostgreSQL's errors in SQLite's words: the SQLSTATE stays, the original message becomes the detail (c3ref/errcode of SQLite).
 
 use crate::catalog::{Catalog, Collation, IndexPart, Relation};
+use crate::error::SqlState;
 use crate::translate::parse::scan;
 use crate::wire::{backend, encode};
 use bytes::BytesMut;
@@ -26,6 +27,8 @@ pub fn shape_error(out: &mut BytesMut, body: &[u8], catalog: &Catalog) {
             b'M' => all.push((b'M', reworded.as_deref().unwrap_or(text))),
             // A position points into the translated text, which the client never sent; so does the context.
             b'P' | b'p' | b'q' | b'W' | b'D' => {}
+            // Text that SQLite would hold, and PostgreSQL cannot.
+            b'C' if *text == SqlState::UNTRANSLATABLE.as_str() => all.push((b'C', SqlState::FEATURE_NOT_SUPPORTED.as_str())),
             _ => all.push((*code, text)),
         }
     }
@@ -72,6 +75,7 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
         "42P01" => format!("no such table: {}", quoted(original)?),
         "42703" => format!("no such column: {}", quoted(original)?),
         "42P07" => format!("table {} already exists", quoted(original)?),
+        "22021" => "text with a NUL character, or with bytes that are no UTF-8, is not supported here".to_owned(),
         "22003" if original.contains("bigint") => "integer overflow".to_owned(),
         _ => return None,
     })

@@ -68,8 +68,16 @@ impl Lower<'_> {
             }
             Kind::Not(inner) => Ok(fill("(NOT {})", &[&self.truth(inner, false)?])),
             Kind::IsNull(inner, negated) => {
-                let inner = self.natural(inner)?;
-                Ok(fill(if *negated { "({} IS NOT NULL)" } else { "({} IS NULL)" }, &[&inner]))
+                let piece = self.natural(inner)?;
+                Ok(fill(
+                    match negated {
+                        false => "({} IS NULL)",
+                        // IS NOT NULL asks that no field of a composite is NULL.
+                        true if inner.ty.class == Class::Dynamic => "(NOT ({} IS NULL))",
+                        true => "({} IS NOT NULL)",
+                    },
+                    &[&piece],
+                ))
             }
             Kind::IsTruth { expr, truth, negated } => {
                 // In a WHERE clause `p IS TRUE` is `p`, whose index serves.
@@ -199,6 +207,9 @@ impl Lower<'_> {
     fn cast(&mut self, inner: &Expr, whole: &Expr) -> Lowered {
         if let Some(value) = inner.constant() {
             let affinity = whole.ty.affinity.unwrap_or_default();
+            if matches!(value, Value::Blob(bytes) if affinity == Affinity::Text && std::str::from_utf8(bytes).is_err()) {
+                return Err(ClientError::refused("text of bytes that are no UTF-8"));
+            }
             return self.carried(&Expr::literal(value.clone().cast(affinity)), whole.ty.class);
         }
         match whole.ty.class {
