@@ -1,7 +1,6 @@
 //! PostgreSQL's errors in SQLite's words: the SQLSTATE stays, the original message becomes the detail (c3ref/errcode of SQLite).
 
 use crate::catalog::{Catalog, Collation, IndexPart, Relation};
-use crate::error::SqlState;
 use crate::translate::parse::scan;
 use crate::wire::{backend, encode};
 use bytes::BytesMut;
@@ -27,8 +26,6 @@ pub fn shape_error(out: &mut BytesMut, body: &[u8], catalog: &Catalog) {
             b'M' => all.push((b'M', reworded.as_deref().unwrap_or(text))),
             // A position points into the translated text, which the client never sent; so does the context.
             b'P' | b'p' | b'q' | b'W' | b'D' => {}
-            // Text that SQLite would hold, and PostgreSQL cannot.
-            b'C' if *text == SqlState::UNTRANSLATABLE.as_str() => all.push((b'C', SqlState::FEATURE_NOT_SUPPORTED.as_str())),
             _ => all.push((*code, text)),
         }
     }
@@ -108,8 +105,8 @@ fn key_columns(detail: &str) -> Option<Vec<String>> {
 fn client_state(state: &str) -> &str {
     match state {
         "LW001" | "LW002" | "LW003" => "23000",
-        // A BEFORE trigger that changes the row under way.
-        "27000" => "0A000",
+        // A BEFORE trigger that changes the row under way; text that SQLite would hold.
+        "27000" | "22021" => "0A000",
         state => state,
     }
 }

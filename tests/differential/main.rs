@@ -54,7 +54,8 @@ macro_rules! fixtures {
 }
 
 fixtures! {
-    dynamic misfit conflict_rows
+    collation dynamic dynamic_functions in_select
+    misfit conflict_rows
     aggregate alias alter alter_column alter_drop alter_rename arithmetic cast_typeof comparison compound counters cte datetime ddl foreign_keys group_by
     identifiers insert_conflict join json like_glob limit null_order placeholders pragma printf returning sqlite_master subquery temporary text_functions
     transaction trigger truth types update_delete upsert views window

@@ -91,7 +91,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION litewire.quote_real(x float8) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT coalesce(litewire.real_text(x),'NULL')
+  SELECT CASE x WHEN 'Infinity' THEN '9.0e+999' WHEN '-Infinity' THEN '-9.0e+999' ELSE coalesce(litewire.real_text(x),'NULL') END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.quote_int(x int8) RETURNS text

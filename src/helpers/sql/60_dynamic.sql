@@ -51,6 +51,18 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE (v).k WHEN 1 THEN litewire.cast_int_num((v).n) ELSE litewire.cast_int(litewire._any_digits(v)) END
 $$;
 
+-- CAST to NUMERIC, which leaves numbers as they are.
+CREATE OR REPLACE FUNCTION litewire.any_cast_num(v litewire."any") RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN (v).n ELSE litewire.cast_num(litewire._any_digits(v)) END
+$$;
+
+-- abs(): what is no number gives a REAL.
+CREATE OR REPLACE FUNCTION litewire.any_abs(v litewire."any") RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN abs((v).n) ELSE abs(litewire.any_num(v)) + 0.0 END
+$$;
+
 -- CAST to TEXT.
 CREATE OR REPLACE FUNCTION litewire.any_text(v litewire."any") RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -98,3 +110,40 @@ BEGIN
       RETURN litewire.v_text(litewire.j_min(j::text));
   END CASE;
 END $$;
+
+-- quote().
+CREATE OR REPLACE FUNCTION litewire.quote_num(n numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN scale(n) = 0 THEN n::text ELSE litewire.quote_real(n::float8) END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire.any_quote(v litewire."any") RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN litewire.quote_num((v).n) WHEN 3 THEN litewire.quote_blob((v).b)
+                    ELSE litewire.quote_text(litewire.any_text(v)) END
+$$;
+
+-- min() and max() over rows; of equal values the first.
+CREATE OR REPLACE FUNCTION litewire._any_smaller(a litewire."any", b litewire."any") RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE WHEN b < a THEN b ELSE a END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire._any_larger(a litewire."any", b litewire."any") RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE WHEN b > a THEN b ELSE a END
+$$;
+
+CREATE OR REPLACE AGGREGATE litewire.any_min(litewire."any") (SFUNC = litewire._any_smaller, STYPE = litewire."any", PARALLEL = SAFE);
+CREATE OR REPLACE AGGREGATE litewire.any_max(litewire."any") (SFUNC = litewire._any_larger, STYPE = litewire."any", PARALLEL = SAFE);
+
+-- What sum() adds: text that is no integer from end to end makes the sum a REAL.
+CREATE OR REPLACE FUNCTION litewire.sum_text(t text) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN litewire.try_num(t) IS NULL THEN litewire.num(t) + 0.0 ELSE litewire.num(t) END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire.any_sum(v litewire."any") RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN (v).n WHEN 2 THEN litewire.sum_text(litewire._any_digits(v)) ELSE litewire.any_num(v) + 0.0 END
+$$;

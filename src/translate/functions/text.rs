@@ -164,7 +164,8 @@ fn quote(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
         }
         Class::Real => lower.call("quote_real", &[&piece]),
         Class::Blob => lower.call("quote_blob", &[&piece]),
-        Class::Number | Class::Dynamic => Err(ClientError::refused("quote() of a value whose class is not known")),
+        Class::Number => Ok(fill("coalesce({}, 'NULL')", &[&lower.call("quote_num", &[&piece])?])),
+        Class::Dynamic => lower.call("any_quote", &[&piece]),
         class => {
             let piece = lower.text_of(&piece, class)?;
             lower.call("quote_text", &[&piece])

@@ -5,6 +5,7 @@ mod aggregate;
 mod compare;
 mod convert;
 mod expr;
+mod fold;
 mod frag;
 mod query;
 
@@ -40,6 +41,8 @@ pub struct Lower<'a> {
     /// Where a statement is run row by row: the subqueries that are the same for every row are computed beforehand.
     pub beforehand: Option<Beforehand>,
     groups: Vec<Option<Group>>,
+    /// Is the compound that comes next the body of a recursive common table?
+    recursive: bool,
 }
 
 /// A column whose type cannot hold a value that SQLite would store in it.
@@ -108,7 +111,18 @@ struct Group {
 impl<'a> Lower<'a> {
     /// A lowering for one statement.
     pub fn new(catalog: &'a Catalog, options: &'a Options) -> Self {
-        Lower { catalog, options, stored: false, params: &[], misfit: None, may_misfit: false, program: None, beforehand: None, groups: Vec::new() }
+        Lower {
+            catalog,
+            options,
+            stored: false,
+            params: &[],
+            misfit: None,
+            may_misfit: false,
+            program: None,
+            beforehand: None,
+            groups: Vec::new(),
+            recursive: false,
+        }
     }
 
     /// What is known of a parameter; None when nothing is.

@@ -1,5 +1,6 @@
 //! Queries, and the casts that give a result its wire type.
 
+use super::fold::merges;
 use super::{Frag, Lower, Lowered, fill};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::quote_ident;
@@ -9,7 +10,7 @@ use crate::value::Value;
 
 /// How the items of a result list are printed.
 #[derive(Debug, Clone, Copy)]
-enum Items<'a> {
+pub(super) enum Items<'a> {
     /// Each in the carrier of its own class.
     Natural,
     /// Each in the carrier of a class.
@@ -64,7 +65,15 @@ impl Lower<'_> {
     fn query(&mut self, query: &Query, items: Items) -> Lowered {
         let mut out = self.with(&query.ctes, query.recursive)?;
         match &query.body {
+            Body::Select(select) if select.distinct && (select.items.iter().any(Expr::folds) || self.orders_by_key(&query.order)) => {
+                out.append(&self.distinct(query, select, items)?);
+            }
             Body::Select(select) => out.append(&self.select(query, select, items)?),
+            body if self.orders_by_key(&query.order) => {
+                let classes = self.classes_of(query, items);
+                let rows = self.body(query, body, Items::Carried(&classes))?;
+                out.append(&self.ordered_rows(&rows, query, &classes, items)?);
+            }
             body => {
                 out.append(&self.body(query, body, items)?);
                 if !query.order.is_empty() {
@@ -87,6 +96,10 @@ impl Lower<'_> {
                 _ => ", ",
             });
             let classes: Vec<Class> = cte.types.iter().map(|t| plain_class(t.class)).collect();
+            if recursive && matches!(cte.query.body, Body::Compound("UNION", ..)) && cte.query.columns.iter().any(|c| folds(c.ty)) {
+                return Err(ClientError::refused("a recursive common table with UNION of columns under NOCASE or RTRIM"));
+            }
+            self.recursive = recursive && matches!(cte.query.body, Body::Compound(..));
             let body = self.query_as(&cte.query, &classes)?;
             let columns: Vec<String> = cte.columns.iter().map(|c| quote_ident(c)).collect();
             let materialized = match cte.materialized {
@@ -102,12 +115,19 @@ impl Lower<'_> {
         Ok(out)
     }
 
-    /// VALUES and compounds, whose columns all arms share.
-    fn body(&mut self, query: &Query, body: &Body, items: Items) -> Lowered {
-        let classes: Vec<Class> = match items {
+    /// The classes whose carriers the columns are printed in, before they get their wire types.
+    pub(super) fn classes_of(&self, query: &Query, items: Items) -> Vec<Class> {
+        match items {
             Items::Carried(classes) => classes.to_vec(),
             _ => query.columns.iter().map(|c| plain_class(c.ty.class)).collect(),
-        };
+        }
+    }
+
+    /// VALUES and compounds, whose columns all arms share.
+    fn body(&mut self, query: &Query, body: &Body, items: Items) -> Lowered {
+        // PostgreSQL wants to see a recursive table's own UNION.
+        let recursive = std::mem::take(&mut self.recursive);
+        let classes = self.classes_of(query, items);
         let inner = match body {
             Body::Values(rows) => {
                 let row = |this: &mut Self, row: &Vec<Expr>| -> Lowered {
@@ -118,10 +138,13 @@ impl Lower<'_> {
                 fill("VALUES {}", &[&Frag::join(&rows, ", ")])
             }
             Body::Compound(op, left, right) => {
-                if *op != "UNION ALL" && query.columns.iter().any(|c| folds(c.ty)) {
-                    return Err(ClientError::refused(format!("{op} of columns under NOCASE or RTRIM")));
-                }
                 let (left, right) = (self.arm(left, &classes)?, self.arm(right, &classes)?);
+                if *op != "UNION ALL" && !recursive && query.columns.iter().any(|c| merges(c.ty)) {
+                    return self.folded_compound(op, &left, &right, &query.columns, &classes).and_then(|rows| match items {
+                        Items::Output => self.ordered_rows(&rows, &Query { order: Vec::new(), ..query.clone() }, &classes, items),
+                        _ => Ok(rows),
+                    });
+                }
                 fill(&format!("{{}} {op} {{}}"), &[&left, &right])
             }
             Body::Select(_) => unreachable!("a SELECT is printed with its scope"),
@@ -141,12 +164,9 @@ impl Lower<'_> {
         Ok(fill("({})", &[&inner]))
     }
 
-    fn select(&mut self, query: &Query, select: &Select, items: Items) -> Lowered {
+    pub(super) fn select(&mut self, query: &Query, select: &Select, items: Items) -> Lowered {
         let group = select.aggregate.then_some((select.group.as_slice(), &select.bare));
         self.within(group, |this| {
-            if select.distinct {
-                refuse_folding(&select.items, "DISTINCT")?;
-            }
             let mut out = Frag::text(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
             let mut cells = Vec::new();
             for (i, item) in select.items.iter().enumerate() {
@@ -278,7 +298,7 @@ impl Lower<'_> {
     }
 
     /// A piece in the wire type of its class.
-    fn cell(&mut self, inner: &Frag, class: Class) -> Lowered {
+    pub(super) fn cell(&mut self, inner: &Frag, class: Class) -> Lowered {
         match class {
             Class::Bool => self.recarry(inner, class, Class::Integer),
             Class::Integer | Class::Real | Class::Text | Class::Blob | Class::Param => Ok(inner.clone()),
@@ -287,11 +307,6 @@ impl Lower<'_> {
             other => self.text_of(inner, other),
         }
     }
-}
-
-/// What compares whole values knows no collation: it would keep apart what SQLite takes for the same.
-fn refuse_folding(items: &[Expr], construct: &str) -> Result<(), ClientError> {
-    if items.iter().any(Expr::folds) { Err(ClientError::refused(format!("{construct} of a column under NOCASE or RTRIM"))) } else { Ok(()) }
 }
 
 /// The class a column without a known one is carried in.
