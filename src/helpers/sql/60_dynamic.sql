@@ -28,6 +28,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN x IS NOT NULL THEN ROW(3, NULL, x)::litewire."any" END
 $$;
 
+-- Text of a blob's bytes.
+CREATE OR REPLACE FUNCTION litewire.v_bytes(x bytea) RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN x IS NOT NULL THEN ROW(2, NULL, x)::litewire."any" END
+$$;
+
 CREATE OR REPLACE FUNCTION litewire.any_typeof(v litewire."any") RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE (v).k WHEN 1 THEN CASE WHEN scale((v).n) = 0 THEN 'integer' ELSE 'real' END WHEN 2 THEN 'text' WHEN 3 THEN 'blob' ELSE 'null' END

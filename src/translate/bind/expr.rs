@@ -325,7 +325,7 @@ impl Binder<'_> {
             (Affinity::Numeric, Class::Real) => Class::Real,
             (Affinity::Numeric, _) => Class::Number,
             // A blob may hold a NUL, which only the carrier can keep in text.
-            (Affinity::Text, _) if matches!(inner.constant(), Some(Value::Blob(bytes)) if bytes.contains(&0)) => Class::Dynamic,
+            (Affinity::Text, Class::Blob) if !matches!(inner.constant(), Some(Value::Blob(bytes)) if !bytes.contains(&0)) => Class::Dynamic,
             (Affinity::Text, _) => Class::Text,
             (Affinity::Blob, _) => Class::Blob,
         };

@@ -227,6 +227,10 @@ impl Lower<'_> {
             Class::Real => self.natural(inner),
             Class::Text => self.text(inner),
             Class::Blob if inner.ty.class == Class::Blob => self.natural(inner),
+            Class::Dynamic => {
+                let piece = self.natural(inner)?;
+                self.call("v_bytes", &[&piece])
+            }
             Class::Blob if inner.ty.class == Class::Dynamic => {
                 let piece = self.natural(inner)?;
                 self.call("any_blob", &[&piece])
