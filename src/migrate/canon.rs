@@ -1,7 +1,7 @@
 //! Rows as text that two databases can compare: the canonical form, and its checksum.
 //!
 //! A value is a letter, its content and `;`: `n` NULL, `i` and digits, `r` and the sixteen hexadecimal digits of the double, `t`, the number
-//! of bytes, `:` and the text, `x` and the hexadecimal bytes of a text that PostgreSQL's text cannot hold, `b` and those of a blob.
+//! of bytes, `:` and the text, `x` and the hexadecimal bytes of a text in the dynamic carrier, `b` and those of a blob.
 //! Columns of types that SQLite lacks: `i` for a truth value, `d` and days, `m` and microseconds, `u` and a UUID, `j`, the number of bytes, `:` and a JSON text. A row is its values one
 //! after the other, so that no two rows have the same text, and its hash is MD5 of that: fast on both sides, and here against
 //! accidents only. A table's checksum is the number of its rows and two sums of 64 bits over their hashes, kept for each first byte

@@ -2,7 +2,7 @@
 
 use super::carrier;
 use crate::catalog::{Column, oid};
-use crate::session::params::numeric_text;
+use crate::value::carrier::real;
 use bytes::{BufMut, BytesMut};
 use rusqlite::types::ValueRef;
 use std::fmt;
@@ -58,7 +58,7 @@ pub enum Cell<'a> {
     Real(f64),
     /// TEXT that PostgreSQL's text can hold.
     Text(&'a str),
-    /// TEXT with a NUL, or that is no UTF-8.
+    /// TEXT of any bytes: with a NUL, or that is no UTF-8.
     RawText(&'a [u8]),
     /// BLOB.
     Blob(&'a [u8]),
@@ -174,9 +174,9 @@ impl Form {
         };
         Ok(match (self, value) {
             (_, ValueRef::Null) => Cell::Null,
-            (Form::Any, ValueRef::Text(bytes)) => carrier::text(bytes)?,
+            (Form::Any, ValueRef::Text(bytes)) => Cell::RawText(bytes),
             (Form::Any, ValueRef::Integer(n)) => Cell::Integer(n),
-            // jsonb's numbers have no sign of zero.
+            // PostgreSQL's numeric has no sign of zero.
             (Form::Any, ValueRef::Real(x)) if x == 0.0 && x.is_sign_negative() => return Err(Misfit::Range),
             (Form::Any, ValueRef::Real(x)) => Cell::Real(x),
             (Form::Any, ValueRef::Blob(bytes)) => Cell::Blob(bytes),
@@ -233,12 +233,9 @@ impl Form {
         out.put_i32(-1);
         match (self, *cell) {
             (_, Cell::Null) => return,
-            (Form::Any, _) => {
-                out.put_u8(1);
-                carrier::put(cell, out);
-            }
+            (Form::Any, _) => carrier::put(cell, out),
             (Form::Numeric | Form::Decimal(_), Cell::Integer(n)) => put_numeric(&n.to_string(), out),
-            (Form::Numeric | Form::Decimal(_), Cell::Real(x)) => put_numeric(&numeric_text(x), out),
+            (Form::Numeric | Form::Decimal(_), Cell::Real(x)) => put_numeric(&real(x), out),
             (Form::Integer(2), Cell::Integer(n)) => out.put_i16(n as i16),
             (Form::Integer(4), Cell::Integer(n)) => out.put_i32(n as i32),
             (Form::Interval, Cell::Integer(micros)) => {
@@ -285,7 +282,7 @@ pub fn plain_text(bytes: &[u8]) -> Result<&str, Misfit> {
 /// A double in a numeric of so many digits, which must hold its shortest text whole.
 fn decimal<'a>(x: f64, limits: Option<(usize, usize)>) -> Option<Cell<'a>> {
     const WHOLE: f64 = 9_223_372_036_854_775_808.0;
-    let text = numeric_text(x);
+    let text = real(x);
     let (whole, fraction) = text.trim_start_matches('-').split_once('.').unwrap_or((&text, ""));
     let (whole, fraction) = (whole.trim_start_matches('0').len(), fraction.trim_end_matches('0').len());
     let fits = limits.is_none_or(|(precision, scale)| fraction <= scale && whole + scale <= precision);
@@ -315,7 +312,7 @@ fn uuid(text: &str, exact: bool) -> Option<u128> {
 }
 
 /// The binary form of numeric (numeric_send of PostgreSQL) for plain decimal digits: count, weight, sign, scale, digits of base 10000.
-fn put_numeric(text: &str, out: &mut BytesMut) {
+pub(super) fn put_numeric(text: &str, out: &mut BytesMut) {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let whole = whole.trim_start_matches('0');

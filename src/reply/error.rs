@@ -79,6 +79,7 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
         "42P01" => format!("no such table: {}", quoted(original)?),
         "42703" => format!("no such column: {}", quoted(original)?),
         "42P07" => format!("table {} already exists", quoted(original)?),
+        "22021" => "text with a NUL character, or with bytes that are no UTF-8, is not supported here".to_owned(),
         "22003" if original.contains("bigint") => "integer overflow".to_owned(),
         _ => return None,
     })
@@ -111,8 +112,8 @@ fn key_columns(detail: &str) -> Option<Vec<String>> {
 fn client_state(state: &str) -> &str {
     match state {
         "LW001" | "LW002" | "LW003" => "23000",
-        // A BEFORE trigger that changes the row under way.
-        "27000" => "0A000",
+        // A BEFORE trigger that changes the row under way; text that SQLite would hold.
+        "27000" | "22021" => "0A000",
         state => state,
     }
 }

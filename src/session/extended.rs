@@ -531,7 +531,7 @@ static UNTOUCHED: LazyLock<Arc<Portal>> =
 fn own_value(value: &crate::value::Value, demand: Demand) -> Encoded<'static> {
     match (value.text(), demand) {
         (None, _) => Encoded::Null,
-        (_, Demand::Dynamic) => Encoded::Text(params::dynamic(value)),
+        (_, Demand::Dynamic) => crate::value::carrier::encode(value).map_or(Encoded::Null, Encoded::Text),
         (Some(text), _) => Encoded::Text(text.into_owned()),
     }
 }

@@ -282,7 +282,7 @@ fn announce(mut action: Action, count: usize, known: &[ParamClass]) -> Plan {
         for slot in &statement.template.slots {
             match slot.source {
                 Source::Client(n) => {
-                    let announced = if slot.demand == Demand::Dynamic { oid::TEXT } else { slot.demand.oid() };
+                    let announced = slot.demand.oid();
                     if let Some(place) = params.get_mut(n - 1).filter(|p| **p == 0) {
                         *place = announced;
                     }

@@ -131,7 +131,7 @@ pub enum OutKind {
     Text,
     /// Backend bytea. Client: 17.
     Blob,
-    /// Backend: the dynamic carrier (jsonb), or numeric whose scale tells INTEGER from REAL. Client: the type of the one storage
+    /// Backend: the dynamic carrier (`litewire."any"`), or numeric whose scale tells INTEGER from REAL. Client: the type of the one storage
     /// class that the values have; text where they differ, or where the type had to be told before the rows.
     Dynamic(Carrier),
     /// Any type, passed as it is with this OID (results = native, or an opaque column).
@@ -146,7 +146,7 @@ impl OutKind {
             OutKind::Real => oid::FLOAT8,
             OutKind::Text => oid::TEXT,
             OutKind::Blob => oid::BYTEA,
-            OutKind::Dynamic(Carrier::Any) => oid::JSONB,
+            OutKind::Dynamic(Carrier::Any) => oid::TEXT,
             OutKind::Dynamic(Carrier::Number) => oid::NUMERIC,
             OutKind::Native(oid) => oid,
         }
@@ -156,7 +156,7 @@ impl OutKind {
 /// What carries a value whose storage class is known at run time only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
-    /// Any class: jsonb.
+    /// Any class: `litewire."any"`.
     Any,
     /// INTEGER or REAL: numeric, its scale 0 for an INTEGER.
     Number,
@@ -270,7 +270,7 @@ pub enum Demand {
     Blob,
     /// bool: 0/1, t/f, true/false; other numbers by their truth.
     Bool,
-    /// The dynamic carrier: the value with its storage class.
+    /// The dynamic carrier's text: the value with its storage class.
     Dynamic,
     /// A native type of the backend: text goes in as that type's text, binary only when the client declared that type.
     Native(u32),
@@ -294,10 +294,9 @@ impl Demand {
             Demand::Integer => "int8",
             Demand::Real => "float8",
             Demand::Numeric => "numeric",
-            Demand::Text | Demand::Words => "text",
+            Demand::Text | Demand::Words | Demand::Dynamic => "text",
             Demand::Blob => "bytea",
             Demand::Bool => "bool",
-            Demand::Dynamic => "jsonb",
             Demand::Native(oid::TIMESTAMPTZ) => "timestamptz",
             Demand::Native(oid::TIMESTAMP) => "timestamp",
             Demand::Native(oid::DATE) => "date",
@@ -315,7 +314,8 @@ impl Demand {
             Demand::Text | Demand::Words => oid::TEXT,
             Demand::Blob => oid::BYTEA,
             Demand::Bool => oid::BOOL,
-            Demand::Dynamic => oid::JSONB,
+            // A composite has an OID of its own in each database: it goes as text, which the template casts.
+            Demand::Dynamic => oid::TEXT,
             Demand::Native(oid) => oid,
         }
     }

@@ -1,5 +1,6 @@
 //! SQLite's values outside any database: storage classes, their text, numbers in text, dates. Pure.
 
+pub mod carrier;
 pub mod datetime;
 pub mod glob;
 pub mod number;

@@ -1,5 +1,6 @@
 //! The helper schema against SQLite: each helper and its SQLite expression must agree on the same inputs.
 
+mod carrier;
 mod support;
 
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};

@@ -34,6 +34,14 @@ impl Postgres {
         self.connect("app", "app").await
     }
 
+    /// A connection to a new database, created with these options.
+    pub async fn database(&self, options: &str) -> tokio_postgres::Client {
+        let admin = self.connect("postgres", "postgres").await;
+        let name: String = admin.query_one("SELECT 'd' || count(*) FROM pg_database", &[]).await.expect("databases").get(0);
+        admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 {options}")).await.expect("database");
+        self.connect("postgres", &name).await
+    }
+
     async fn connect(&self, user: &str, database: &str) -> tokio_postgres::Client {
         let mut config = tokio_postgres::Config::new();
         config.host_path(self.path()).user(user).dbname(database);

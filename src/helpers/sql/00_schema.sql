@@ -37,10 +37,21 @@ ALTER TABLE litewire.columns ADD COLUMN IF NOT EXISTS key int2 NOT NULL DEFAULT 
 -- Always empty: BEGIN IMMEDIATE locks it, so that SQLite's writers follow one another.
 CREATE TABLE IF NOT EXISTS litewire.writer ();
 
--- A value of any storage class; 60_dynamic.sql says how it is written.
-DO $$ BEGIN
-  CREATE DOMAIN litewire."any" AS jsonb;
-EXCEPTION WHEN duplicate_object THEN NULL;
+-- A value of any storage class (CARRIER.md).  Its first format was a domain over jsonb, which is replaced where no column has it.
+DO $$
+DECLARE
+  f regprocedure;
+BEGIN
+  IF (SELECT t.typtype FROM pg_type AS t WHERE t.oid = to_regtype('litewire."any"')) = 'd' THEN
+    FOR f IN SELECT p.oid FROM pg_proc AS p
+             WHERE p.pronamespace = 'litewire'::regnamespace AND 'jsonb'::regtype = ANY (p.prorettype || p.proargtypes::oid[]) LOOP
+      EXECUTE 'DROP FUNCTION ' || f;
+    END LOOP;
+    DROP DOMAIN litewire."any";
+  END IF;
+  IF to_regtype('litewire."any"') IS NULL THEN
+    CREATE TYPE litewire."any" AS (k int2, n numeric, b bytea);
+  END IF;
 END $$;
 
 GRANT USAGE ON SCHEMA litewire TO PUBLIC;

@@ -135,10 +135,38 @@ BEGIN
   RETURN sign || left(d, e + 1) || '.' || pg_catalog.substr(d, e + 2);
 END $$;
 
--- The carrier of a double; its scale is never 0.
+-- The decimal expansion of a double, to 60 places.
+CREATE OR REPLACE FUNCTION litewire.exact(x float8) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  bits constant int8 := ('x' || encode(float8send(abs(x)), 'hex'))::bit(64)::int8;
+  e int := (bits >> 52)::int;
+  m int8 := bits & 4503599627370495;
+  r numeric;
+BEGIN
+  IF x = 'NaN' OR abs(x) = 'Infinity' THEN
+    RETURN x::numeric;
+  END IF;
+  IF e = 0 THEN
+    e := 1;
+  ELSE
+    m := m + 4503599627370496;
+  END IF;
+  e := e - 1075;
+  IF e >= 0 THEN
+    r := m::numeric * power(2::numeric, e);
+  ELSIF e < -300 THEN
+    r := abs(x)::text::numeric;
+  ELSE
+    r := m::numeric(1000, 60) / power(2::numeric, -e);
+  END IF;
+  RETURN CASE WHEN x < 0 THEN -r ELSE r END;
+END $$;
+
+-- The carrier of a double; its scale is never 0.  Whole numbers are exact, since integers are compared with them exactly.
 CREATE OR REPLACE FUNCTION litewire.r2n(x float8) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT x::text::numeric + 0.0
+  SELECT CASE WHEN abs(x) < 9007199254740992 THEN x::text::numeric ELSE trunc(litewire.exact(x)) END + 0.0
 $$;
 
 -- The double of a carrier; out of range it is infinite.
@@ -318,34 +346,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
               WHEN b <= -64 THEN CASE WHEN a < 0 THEN -1 ELSE 0 END
               ELSE a >> (-b)::int END
 $$;
-
--- The decimal expansion of a double, to 60 places.
-CREATE OR REPLACE FUNCTION litewire.exact(x float8) RETURNS numeric
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE
-  bits constant int8 := ('x' || encode(float8send(abs(x)), 'hex'))::bit(64)::int8;
-  e int := (bits >> 52)::int;
-  m int8 := bits & 4503599627370495;
-  r numeric;
-BEGIN
-  IF x = 'NaN' OR abs(x) = 'Infinity' THEN
-    RETURN x::numeric;
-  END IF;
-  IF e = 0 THEN
-    e := 1;
-  ELSE
-    m := m + 4503599627370496;
-  END IF;
-  e := e - 1075;
-  IF e >= 0 THEN
-    r := m::numeric * power(2::numeric, e);
-  ELSIF e < -300 THEN
-    r := abs(x)::text::numeric;
-  ELSE
-    r := m::numeric(1000, 60) / power(2::numeric, -e);
-  END IF;
-  RETURN CASE WHEN x < 0 THEN -r ELSE r END;
-END $$;
 
 CREATE OR REPLACE FUNCTION litewire.round(x float8, n int8) RETURNS float8
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$

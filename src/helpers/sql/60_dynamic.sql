@@ -1,93 +1,106 @@
--- The dynamic carrier, litewire."any" over jsonb, format 1:
---   INTEGER  n            a number without a fraction digit
---   REAL     n.d          a number with at least one (scale > 0); ±Inf is ±1e999 with one
---   TEXT     ["t"]        an array of one string
---   BLOB     {"b": "HEX"} an object with upper-case hexadecimal digits
--- jsonb's own order and equality are then SQLite's: numbers before text before blobs, and 1 = 1.0.  Text follows the database's default
--- collation, so that it is in byte order where that is C.
+-- The dynamic carrier, litewire."any" (CARRIER.md): (k, n, b), k being 1 for a number, 2 for text, 3 for a blob.
+-- A record's order and equality are those of its fields, and so SQLite's in every database: numbers before text before blobs,
+-- 1 = 1.0, text and blobs bytewise.  A NULL is no record at all.
 
-CREATE OR REPLACE FUNCTION litewire.v_int(x int8) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT to_jsonb(x)
-$$;
-
-CREATE OR REPLACE FUNCTION litewire.v_num(x numeric) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT to_jsonb(CASE x WHEN 'NaN' THEN NULL WHEN 'Infinity' THEN 1e999 + 0.0 WHEN '-Infinity' THEN -1e999 - 0.0 ELSE x END)
-$$;
-
-CREATE OR REPLACE FUNCTION litewire.v_real(x float8) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT litewire.v_num(x::text::numeric + 0.0)
-$$;
-
-CREATE OR REPLACE FUNCTION litewire.v_text(x text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT jsonb_build_array(x)
-$$;
-
-CREATE OR REPLACE FUNCTION litewire.v_blob(x bytea) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT jsonb_build_object('b', upper(encode(x, 'hex')))
-$$;
-
-CREATE OR REPLACE FUNCTION litewire.any_typeof(v jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION litewire.v_int(x int8) RETURNS litewire."any"
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE jsonb_typeof(v)
-           WHEN 'number' THEN CASE WHEN scale(v::numeric) > 0 THEN 'real' ELSE 'integer' END
-           WHEN 'array' THEN 'text'
-           WHEN 'object' THEN 'blob'
-           ELSE 'null' END
+  SELECT CASE WHEN x IS NOT NULL THEN ROW(1, x::numeric, NULL)::litewire."any" END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire.v_num(x numeric) RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN x <> 'NaN' THEN ROW(1, x, NULL)::litewire."any" END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire.v_real(x float8) RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN x <> 'NaN' THEN ROW(1, litewire.r2n(x), NULL)::litewire."any" END
+$$;
+
+-- The cast reads bytea's escape format, where a backslash alone stands for something else; unlike convert_to() it is immutable.
+CREATE OR REPLACE FUNCTION litewire.v_text(x text) RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN x IS NOT NULL THEN ROW(2, NULL, replace(x, '\', '\\')::bytea)::litewire."any" END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire.v_blob(x bytea) RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN x IS NOT NULL THEN ROW(3, NULL, x)::litewire."any" END
+$$;
+
+-- Text of a blob's bytes.
+CREATE OR REPLACE FUNCTION litewire.v_bytes(x bytea) RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN x IS NOT NULL THEN ROW(2, NULL, x)::litewire."any" END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire.any_typeof(v litewire."any") RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN CASE WHEN scale((v).n) = 0 THEN 'integer' ELSE 'real' END WHEN 2 THEN 'text' WHEN 3 THEN 'blob' ELSE 'null' END
+$$;
+
+-- The characters in which a number is looked for: bytes that are no ASCII are escaped, and end it.
+CREATE OR REPLACE FUNCTION litewire._any_digits(v litewire."any") RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT encode((v).b, 'escape')
 $$;
 
 -- As an operand of arithmetic.
-CREATE OR REPLACE FUNCTION litewire.any_num(v jsonb) RETURNS numeric
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE
-  n numeric;
-BEGIN
-  IF jsonb_typeof(v) <> 'number' THEN
-    RETURN litewire.num(litewire.any_text(v));
-  END IF;
-  n := v::numeric;
-  RETURN CASE WHEN n >= 1e999 THEN 'Infinity' WHEN n <= -1e999 THEN '-Infinity' ELSE n END;
-END $$;
-
--- CAST to TEXT.
-CREATE OR REPLACE FUNCTION litewire.any_text(v jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION litewire.any_num(v litewire."any") RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE jsonb_typeof(v)
-           WHEN 'number' THEN litewire.num_text(litewire.any_num(v))
-           WHEN 'array' THEN v->>0
-           WHEN 'object' THEN convert_from(decode(v->>'b', 'hex'), 'UTF8') END
+  SELECT CASE (v).k WHEN 1 THEN (v).n ELSE litewire.num(litewire._any_digits(v)) END
 $$;
 
--- The bytes of a text or a blob; of a number, those of its text.
-CREATE OR REPLACE FUNCTION litewire.any_blob(v jsonb) RETURNS bytea
+-- CAST to INTEGER.
+CREATE OR REPLACE FUNCTION litewire.any_int(v litewire."any") RETURNS int8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE jsonb_typeof(v)
-           WHEN 'object' THEN decode(v->>'b', 'hex')
-           ELSE convert_to(litewire.any_text(v), 'UTF8') END
+  SELECT CASE (v).k WHEN 1 THEN litewire.cast_int_num((v).n) ELSE litewire.cast_int(litewire._any_digits(v)) END
+$$;
+
+-- CAST to NUMERIC, which leaves numbers as they are.
+CREATE OR REPLACE FUNCTION litewire.any_cast_num(v litewire."any") RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN (v).n ELSE litewire.cast_num(litewire._any_digits(v)) END
+$$;
+
+-- abs(): what is no number gives a REAL.
+CREATE OR REPLACE FUNCTION litewire.any_abs(v litewire."any") RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN abs((v).n) ELSE abs(litewire.any_num(v)) + 0.0 END
+$$;
+
+-- CAST to TEXT.
+CREATE OR REPLACE FUNCTION litewire.any_text(v litewire."any") RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+  RETURN CASE (v).k WHEN 1 THEN litewire.num_text((v).n) ELSE convert_from((v).b, 'UTF8') END;
+END $$;
+
+-- The bytes of a text or a blob; of a number, those of its text.
+CREATE OR REPLACE FUNCTION litewire.any_blob(v litewire."any") RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN litewire.num_text((v).n)::bytea ELSE (v).b END
 $$;
 
 -- A text with NUMERIC affinity applied.
-CREATE OR REPLACE FUNCTION litewire.any_numaff(t text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION litewire.any_numaff(t text) RETURNS litewire."any"
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT coalesce(litewire.v_num(litewire.try_num(t)), litewire.v_text(t))
 $$;
 
--- A JSON element as json_extract() returns it: NULL, numbers, text; true and false as 1 and 0; objects and arrays as their text.
 -- A dynamic value as NOCASE and RTRIM compare it: its text folded, everything else as it is.
-CREATE OR REPLACE FUNCTION litewire.any_nocase(v jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT CASE jsonb_typeof(v) WHEN 'array' THEN jsonb_build_array(lower((v->>0) COLLATE "C")) ELSE v END
-$$;
-CREATE OR REPLACE FUNCTION litewire.any_rtrim(v jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT CASE jsonb_typeof(v) WHEN 'array' THEN jsonb_build_array(rtrim(v->>0, ' ')) ELSE v END
+CREATE OR REPLACE FUNCTION litewire.any_nocase(v litewire."any") RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 2 THEN ROW(2, NULL, decode(lower(encode((v).b, 'escape') COLLATE "C"), 'escape'))::litewire."any" ELSE v END
 $$;
 
-CREATE OR REPLACE FUNCTION litewire.j_any(j json) RETURNS jsonb
+CREATE OR REPLACE FUNCTION litewire.any_rtrim(v litewire."any") RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 2 THEN ROW(2, NULL, rtrim((v).b, ' '))::litewire."any" ELSE v END
+$$;
+
+-- A JSON element as json_extract() returns it: NULL, numbers, text; true and false as 1 and 0; objects and arrays as their text.
+CREATE OR REPLACE FUNCTION litewire.j_any(j json) RETURNS litewire."any"
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
   CASE json_typeof(j)
@@ -103,3 +116,40 @@ BEGIN
       RETURN litewire.v_text(litewire.j_min(j::text));
   END CASE;
 END $$;
+
+-- quote().
+CREATE OR REPLACE FUNCTION litewire.quote_num(n numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN scale(n) = 0 THEN n::text ELSE litewire.quote_real(n::float8) END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire.any_quote(v litewire."any") RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN litewire.quote_num((v).n) WHEN 3 THEN litewire.quote_blob((v).b)
+                    ELSE litewire.quote_text(litewire.any_text(v)) END
+$$;
+
+-- min() and max() over rows; of equal values the first.
+CREATE OR REPLACE FUNCTION litewire._any_smaller(a litewire."any", b litewire."any") RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE WHEN b < a THEN b ELSE a END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire._any_larger(a litewire."any", b litewire."any") RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE WHEN b > a THEN b ELSE a END
+$$;
+
+CREATE OR REPLACE AGGREGATE litewire.any_min(litewire."any") (SFUNC = litewire._any_smaller, STYPE = litewire."any", PARALLEL = SAFE);
+CREATE OR REPLACE AGGREGATE litewire.any_max(litewire."any") (SFUNC = litewire._any_larger, STYPE = litewire."any", PARALLEL = SAFE);
+
+-- What sum() adds: text that is no integer from end to end makes the sum a REAL.
+CREATE OR REPLACE FUNCTION litewire.sum_text(t text) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN litewire.try_num(t) IS NULL THEN litewire.num(t) + 0.0 ELSE litewire.num(t) END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire.any_sum(v litewire."any") RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN (v).n WHEN 2 THEN litewire.sum_text(litewire._any_digits(v)) ELSE litewire.any_num(v) + 0.0 END
+$$;

@@ -70,7 +70,7 @@ BEGIN
 END $$;
 
 -- A value that may be of any class.
-CREATE OR REPLACE FUNCTION litewire.store_int_any(v jsonb, place text) RETURNS int8
+CREATE OR REPLACE FUNCTION litewire.store_int_any(v litewire."any", place text) RETURNS int8
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   class constant text := litewire.any_typeof(v);
@@ -83,7 +83,7 @@ BEGIN
   RETURN litewire.store_int_num(litewire.any_num(v), place);
 END $$;
 
-CREATE OR REPLACE FUNCTION litewire.store_num_any(v jsonb, place text) RETURNS numeric
+CREATE OR REPLACE FUNCTION litewire.store_num_any(v litewire."any", place text) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   class constant text := litewire.any_typeof(v);
@@ -96,7 +96,7 @@ BEGIN
   RETURN litewire.num_whole(litewire.any_num(v));
 END $$;
 
-CREATE OR REPLACE FUNCTION litewire.store_real_any(v jsonb, place text) RETURNS float8
+CREATE OR REPLACE FUNCTION litewire.store_real_any(v litewire."any", place text) RETURNS float8
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   class constant text := litewire.any_typeof(v);
@@ -109,7 +109,7 @@ BEGIN
   RETURN litewire.any_num(v)::float8;
 END $$;
 
-CREATE OR REPLACE FUNCTION litewire.store_text_any(v jsonb, place text) RETURNS text
+CREATE OR REPLACE FUNCTION litewire.store_text_any(v litewire."any", place text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
   IF litewire.any_typeof(v) = 'blob' THEN
@@ -118,7 +118,7 @@ BEGIN
   RETURN litewire.any_text(v);
 END $$;
 
-CREATE OR REPLACE FUNCTION litewire.store_words_any(v jsonb, place text) RETURNS text
+CREATE OR REPLACE FUNCTION litewire.store_words_any(v litewire."any", place text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   class constant text := litewire.any_typeof(v);
@@ -129,7 +129,7 @@ BEGIN
   RETURN litewire.store_words_text(litewire.any_text(v), place);
 END $$;
 
-CREATE OR REPLACE FUNCTION litewire.store_blob_any(v jsonb, place text) RETURNS bytea
+CREATE OR REPLACE FUNCTION litewire.store_blob_any(v litewire."any", place text) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   class constant text := litewire.any_typeof(v);
@@ -137,27 +137,27 @@ BEGIN
   IF class <> 'blob' THEN
     RETURN litewire._misfit(upper(class), 'BLOB', place);
   END IF;
-  RETURN litewire.any_blob(v);
+  RETURN (v).b;
 END $$;
 
--- A value on its way into a dynamic column whose declared type gives it an affinity.
-CREATE OR REPLACE FUNCTION litewire.any_aff_num(v jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT CASE litewire.any_typeof(v)
-           WHEN 'text' THEN litewire.any_numaff(litewire.any_text(v))
-           WHEN 'real' THEN litewire.v_num(litewire.num_whole(litewire.any_num(v)))
+-- A dynamic value with an affinity applied.
+CREATE OR REPLACE FUNCTION litewire.any_aff_num(v litewire."any") RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k
+           WHEN 1 THEN litewire.v_num(litewire.num_whole((v).n))
+           WHEN 2 THEN coalesce(litewire.v_num(litewire.try_num(litewire._any_digits(v))), v)
            ELSE v END
 $$;
 
-CREATE OR REPLACE FUNCTION litewire.any_aff_real(v jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT CASE litewire.any_typeof(v)
-           WHEN 'text' THEN coalesce(litewire.v_real(litewire.try_num(litewire.any_text(v))::float8), v)
-           WHEN 'integer' THEN litewire.v_real(litewire.any_num(v)::float8)
+CREATE OR REPLACE FUNCTION litewire.any_aff_real(v litewire."any") RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k
+           WHEN 1 THEN litewire.v_real((v).n::float8)
+           WHEN 2 THEN coalesce(litewire.v_real(litewire.try_num(litewire._any_digits(v))::float8), v)
            ELSE v END
 $$;
 
-CREATE OR REPLACE FUNCTION litewire.any_aff_text(v jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT CASE WHEN litewire.any_typeof(v) IN ('integer', 'real') THEN litewire.v_text(litewire.any_text(v)) ELSE v END
+CREATE OR REPLACE FUNCTION litewire.any_aff_text(v litewire."any") RETURNS litewire."any"
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN litewire.v_text(litewire.num_text((v).n)) ELSE v END
 $$;

@@ -344,6 +344,8 @@ impl Binder<'_> {
             (Affinity::Numeric, Class::Bool | Class::Integer) => Class::Integer,
             (Affinity::Numeric, Class::Real) => Class::Real,
             (Affinity::Numeric, _) => Class::Number,
+            // A blob may hold a NUL, which only the carrier can keep in text.
+            (Affinity::Text, Class::Blob) if !matches!(inner.constant(), Some(Value::Blob(bytes)) if !bytes.contains(&0)) => Class::Dynamic,
             (Affinity::Text, _) => Class::Text,
             (Affinity::Blob, _) => Class::Blob,
         };

@@ -3,7 +3,7 @@
 use super::expr::logic;
 use super::scope::{Scope, Source, SourceColumn};
 use super::{Binder, Bound, Mentioned, quote_ident, quote_relation, split_name};
-use crate::catalog::{Affinity, RelationKind};
+use crate::catalog::{Affinity, Collation, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions::FunctionKind;
 use crate::translate::tree::{Bare, Body, Callee, Class, Expr, From, Kind, Query, ResultColumn, Select, Ty};
@@ -364,7 +364,9 @@ fn is_name(expr: &ast::Expr) -> bool {
 pub(super) fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
     // A subquery's column keeps its expression's affinity; an expression has BLOB affinity, which converts nothing.
     let class = if matches!(ty.class, Class::Param | Class::Null) { Class::Text } else { ty.class };
-    let ty = Ty { affinity: ty.affinity.or(Some(Affinity::Blob)), class, ..ty };
+    // And it has a collation, as a column does.
+    let collation = ty.collation.or(Some((Collation::Binary, false)));
+    let ty = Ty { affinity: ty.affinity.or(Some(Affinity::Blob)), class, collation, ..ty };
     SourceColumn {
         name: name.to_owned(),
         printed: quote_ident(unique),

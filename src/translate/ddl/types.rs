@@ -63,7 +63,7 @@ pub(super) fn added_type(sql: &str) -> Option<String> {
 pub(super) fn backend_type(declared: Option<&str>, native: bool) -> BackendType {
     let plain = |name: &str, oid: u32| BackendType { name: name.to_owned(), oid, dynamic: false };
     let Some(declared) = declared else {
-        return BackendType { name: "litewire.\"any\"".to_owned(), oid: oid::JSONB, dynamic: true };
+        return BackendType { name: "litewire.\"any\"".to_owned(), oid: 0, dynamic: true };
     };
     let upper = declared.to_ascii_uppercase();
     if native {

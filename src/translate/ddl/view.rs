@@ -129,8 +129,5 @@ fn body(relation: &Relation, catalog: &Catalog, options: &Options) -> Option<(Ve
     lower.stored = true;
     let body = lower.query_as(&query, &classes).ok()?.into_fixed()?;
     let columns: Vec<String> = names.iter().map(|n| quote_ident(n)).collect();
-    // A view's column keeps no domain of an expression's; the carrier is told again, so that the catalog knows it.
-    let cells: Vec<String> =
-        columns.iter().zip(&classes).map(|(n, c)| if *c == Class::Dynamic { format!("{n}::litewire.\"any\" AS {n}") } else { n.clone() }).collect();
-    Some((names, format!("SELECT {} FROM ({body}) AS \"_v\"({})", cells.join(", "), columns.join(", "))))
+    Some((names, format!("SELECT {columns} FROM ({body}) AS \"_v\"({columns})", columns = columns.join(", "))))
 }

@@ -8,7 +8,7 @@ use super::create::making;
 use super::index::index_text;
 use super::types::backend_type;
 use super::{in_quotes, qualified, register};
-use crate::catalog::{Catalog, Column, IndexPart, Relation, oid};
+use crate::catalog::{Catalog, Column, IndexPart, Relation};
 use crate::error::ClientError;
 use crate::translate::bind::{Binder, Bound, quote_ident};
 use crate::translate::lower::{Lower, Misfit, literal_text};
@@ -102,7 +102,7 @@ fn set_dynamic(catalog: &mut Catalog, misfit: &Misfit) {
 
 /// The column in the dynamic carrier.
 pub(super) fn make_dynamic(column: &mut Column) {
-    (column.dynamic, column.type_oid) = (true, oid::JSONB);
+    (column.dynamic, column.type_oid) = (true, 0);
     ANY.clone_into(&mut column.type_name);
 }
 

@@ -29,7 +29,7 @@ fn nullable_text(args: &[Expr]) -> Ty {
 fn sum_type(args: &[Expr]) -> Ty {
     let class = match args[0].ty.class {
         Class::Bool | Class::Integer => Class::Integer,
-        Class::Real | Class::Text | Class::Native(_) => Class::Real,
+        Class::Real => Class::Real,
         _ => Class::Number,
     };
     Ty::plain(class)
@@ -37,7 +37,7 @@ fn sum_type(args: &[Expr]) -> Ty {
 
 /// Opens a call whose arguments are lowered outside the group.
 pub(super) fn call(lower: &mut Lower, of: &Call, name: &str, args: impl FnOnce(&mut Lower) -> Lowered) -> Lowered {
-    if of.args.first().is_some_and(Expr::folds) && (of.distinct || matches!(name, "min" | "max")) {
+    if of.args.first().is_some_and(Expr::folds) && (of.distinct && name != "count" || of.over.is_some() && matches!(name, "min" | "max")) {
         return Err(ClientError::refused(format!("{name}() of a column under NOCASE or RTRIM")));
     }
     let args = lower.ungrouped(args)?;
@@ -48,6 +48,7 @@ pub(super) fn call(lower: &mut Lower, of: &Call, name: &str, args: impl FnOnce(&
 
 fn count(lower: &mut Lower, of: &Call, _: &Expr) -> Lowered {
     call(lower, of, "count", |l| match of.args.first() {
+        Some(arg) if of.distinct => l.order_key(arg),
         Some(arg) => l.natural(arg),
         None => Ok(Frag::text("*")),
     })
@@ -56,15 +57,14 @@ fn count(lower: &mut Lower, of: &Call, _: &Expr) -> Lowered {
 /// min() and max() of a column.
 pub(super) fn simple(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lowered {
     let class = if arg.ty.class == Class::Bool { Class::Integer } else { arg.ty.class };
-    if class == Class::Dynamic && of.over.is_none() {
-        // The carrier has an order, but no max() of its own.
-        let value = lower.ungrouped(|l| l.natural(arg))?;
-        let mut out = fill(&format!("(array_agg({{}} ORDER BY {{}}{} NULLS LAST", if name == "max" { " DESC" } else { "" }), &[&value, &value]);
-        lower.call_tail(&mut out, of)?;
-        out.push(")[1]");
-        return Ok(out);
+    if arg.folds() && of.over.is_none() {
+        return folded_extreme(lower, of, arg, name);
     }
-    if matches!(class, Class::Dynamic | Class::Native(_)) && !class.is_time() {
+    if class == Class::Dynamic {
+        let helper = lower.helper(if name == "max" { "any_max" } else { "any_min" })?;
+        return call(lower, of, &helper, |l| l.natural(arg));
+    }
+    if matches!(class, Class::Native(_)) && !class.is_time() {
         return Err(ClientError::refused(format!("{name}() of a value whose class is not known")));
     }
     let out = call(lower, of, name, |l| {
@@ -75,11 +75,38 @@ pub(super) fn simple(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lo
     Ok(if arg.ty.class == Class::Bool { fill("({} <> 0)", &[&out]) } else { out })
 }
 
+/// min() and max() under NOCASE or RTRIM: of equal texts the first.
+fn folded_extreme(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lowered {
+    let rowids = lower.rowids();
+    let (value, order) = lower.ungrouped(|l| -> Result<_, ClientError> {
+        let mut order = vec![fill(if name == "max" { "{} DESC NULLS LAST" } else { "{} NULLS LAST" }, &[&l.order_key(arg)?])];
+        for rowid in &rowids {
+            order.push(l.natural(rowid)?);
+        }
+        Ok((l.natural(arg)?, Frag::join(&order, ", ")))
+    })?;
+    let mut out = fill("(array_agg({} ORDER BY {}", &[&value, &order]);
+    lower.call_tail(&mut out, of)?;
+    out.push(")[1]");
+    Ok(out)
+}
+
 fn sum(lower: &mut Lower, of: &Call, e: &Expr) -> Lowered {
     let class = e.ty.class;
-    let out = call(lower, of, "sum", |l| {
-        let (number, found) = l.number(&of.args[0])?;
-        if found == class { Ok(number) } else { l.recarry(&number, found, class) }
+    let arg = &of.args[0];
+    let out = call(lower, of, "sum", |l| match arg.ty.class {
+        Class::Dynamic => {
+            let piece = l.natural(arg)?;
+            l.call("any_sum", &[&piece])
+        }
+        Class::Text | Class::Native(_) => {
+            let text = l.text(arg)?;
+            l.call("sum_text", &[&text])
+        }
+        _ => {
+            let (number, found) = l.number(arg)?;
+            if found == class { Ok(number) } else { l.recarry(&number, found, class) }
+        }
     })?;
     // sum(int8) is numeric at the backend; an overflow is SQLite's "integer overflow".
     Ok(if class == Class::Integer { fill("({})::int8", &[&out]) } else { out })

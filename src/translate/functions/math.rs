@@ -93,7 +93,12 @@ fn sign(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
 }
 
 fn abs(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
-    let (number, class) = lower.number(&call.args[0])?;
+    let arg = &call.args[0];
+    if arg.ty.class == Class::Dynamic {
+        let piece = lower.natural(arg)?;
+        return lower.call("any_abs", &[&piece]);
+    }
+    let (number, class) = lower.number(arg)?;
     let out = fill("abs({})", &[&number]);
     lower.recarry(&out, class, e.ty.class)
 }

@@ -197,7 +197,7 @@ fn quote(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
         }
         Class::Real => lower.call("quote_real", &[&piece]),
         Class::Blob => lower.call("quote_blob", &[&piece]),
-        Class::Number => lower.call("quote_num", &[&piece]),
+        Class::Number => Ok(fill("coalesce({}, 'NULL')", &[&lower.call("quote_num", &[&piece])?])),
         Class::Dynamic => lower.call("any_quote", &[&piece]),
         class => {
             let piece = lower.text_of(&piece, class)?;

@@ -15,6 +15,11 @@ impl Lower<'_> {
         out
     }
 
+    /// The rowids of the tables of the innermost aggregate query: the order in which SQLite comes by its rows.
+    pub fn rowids(&self) -> Vec<Expr> {
+        self.groups.last().and_then(Option::as_ref).map_or(Vec::new(), |g| g.bare.rowids.clone())
+    }
+
     /// Lowers with the innermost group out of force: its keys, and the arguments of its aggregates.
     pub fn ungrouped<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let group = self.groups.last_mut().and_then(Option::take);
@@ -46,7 +51,7 @@ impl Lower<'_> {
         let chosen = self.without_group(at, |this| -> Lowered {
             let mut order = Vec::new();
             if let Some((extreme, largest)) = &group.bare.extreme {
-                let key = this.natural(extreme)?;
+                let key = this.order_key(extreme)?;
                 order.push(fill(if *largest { "{} DESC NULLS LAST" } else { "{} NULLS LAST" }, &[&key]));
             }
             for rowid in &group.bare.rowids {
@@ -97,7 +102,7 @@ impl Lower<'_> {
     pub fn window(&mut self, window: &Window) -> Lowered {
         let mut parts = Vec::new();
         if !window.partition.is_empty() {
-            let keys = window.partition.iter().map(|e| self.natural(e)).collect::<Result<Vec<_>, _>>()?;
+            let keys = window.partition.iter().map(|e| if e.folds() { self.order_key(e) } else { self.natural(e) }).collect::<Result<Vec<_>, _>>()?;
             parts.push(fill("PARTITION BY {}", &[&Frag::join(&keys, ", ")]));
         }
         let mut order = self.order_by(&window.order, false)?;
@@ -166,26 +171,10 @@ impl Lower<'_> {
         Ok(Frag::join(&terms, ", "))
     }
 
-    pub(super) fn order_key(&mut self, e: &Expr) -> Lowered {
-        use crate::catalog::Collation;
+    /// What an expression is ordered and grouped by.
+    pub fn order_key(&mut self, e: &Expr) -> Lowered {
         let key = self.natural(e)?;
-        let collation = e.ty.collation.map_or(Collation::Binary, |(c, _)| c);
-        if e.ty.class == Class::Dynamic {
-            return match collation {
-                Collation::Binary => Ok(key),
-                Collation::NoCase => self.call("any_nocase", &[&key]),
-                Collation::RTrim => self.call("any_rtrim", &[&key]),
-            };
-        }
-        if !matches!(e.ty.class, Class::Text | Class::Param) {
-            return Ok(key);
-        }
-        Ok(match collation {
-            Collation::NoCase => fill("lower({} COLLATE \"C\")", &[&key]),
-            Collation::RTrim => fill("rtrim({}, ' ')", &[&key]),
-            Collation::Binary if self.byte_order(e) => key,
-            Collation::Binary => fill("({} COLLATE \"C\")", &[&key]),
-        })
+        self.key_of(key, e.ty, !self.byte_order(e))
     }
 }
 

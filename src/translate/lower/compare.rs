@@ -292,7 +292,8 @@ impl Lower<'_> {
 fn with_affinity(left: &Expr, right: &Expr) -> (Expr, Expr) {
     let numeric = |e: &Expr| e.ty.affinity.is_some_and(Affinity::is_numeric);
     let text = |e: &Expr| e.ty.affinity == Some(Affinity::Text);
-    let none = |e: &Expr| matches!(e.ty.affinity, None | Some(Affinity::Blob));
+    // A column without a type has an affinity, which converts nothing.
+    let none = |e: &Expr| e.ty.affinity.is_none();
     match () {
         () if numeric(left) && !numeric(right) => (left.clone(), apply(right, left)),
         () if numeric(right) && !numeric(left) => (apply(left, right), right.clone()),
@@ -331,6 +332,10 @@ fn apply(e: &Expr, to: &Expr) -> Expr {
             Expr { kind: Kind::NumericAffinity(Box::new(e.clone())), ty }
         }
         _ if !numeric && e.ty.class.is_number() => as_text(e),
+        _ if e.ty.class == Class::Dynamic && !matches!(to.ty.class, Class::Native(_)) => {
+            let kind = if numeric { Kind::NumericAffinity(Box::new(e.clone())) } else { Kind::TextAffinity(Box::new(e.clone())) };
+            Expr { kind, ty: Ty { affinity: None, ..e.ty } }
+        }
         _ => e.clone(),
     }
 }

@@ -5,7 +5,7 @@ use crate::catalog::oid;
 use crate::error::ClientError;
 use crate::translate::plan::{Demand, Source};
 use crate::translate::tree::{Class, Expr, Kind, Ty};
-use crate::value::Value;
+use crate::value::{Value, carrier};
 
 /// A string for PostgreSQL (`standard_conforming_strings` is on).
 pub fn literal_text(text: &str) -> String {
@@ -44,6 +44,7 @@ impl Lower<'_> {
         match &e.kind {
             Kind::Literal { value } => match (value, e.ty.class) {
                 (Value::Null, _) => Ok(Frag::text("NULL::text")),
+                (value, Class::Dynamic) => self.dynamic(value),
                 (value, _) => constant(value),
             },
             Kind::Param(n) => Ok(slot(Source::Client(*n), demand_of(e.ty.class))),
@@ -57,12 +58,26 @@ impl Lower<'_> {
             return Ok(Frag::text(format!("NULL::{}", self.type_name(class))));
         }
         if let Kind::Param(n) = &e.kind
-            && e.ty.class == Class::Param
+            && (e.ty.class == Class::Param || class == Class::Dynamic && !matches!(e.ty.class, Class::Native(_)))
         {
             return Ok(slot(Source::Client(*n), demand_of(class)));
         }
+        if class == Class::Dynamic
+            && let Some(value) = e.constant()
+        {
+            return self.dynamic(value);
+        }
         let inner = self.natural(e)?;
         self.recarry(&inner, e.ty.class, class)
+    }
+
+    /// A constant in the dynamic carrier.
+    fn dynamic(&self, value: &Value) -> Lowered {
+        self.helper("any")?;
+        Ok(Frag::text(match carrier::encode(value) {
+            Some(text) => format!("'{text}'::litewire.\"any\""),
+            None => "NULL::litewire.\"any\"".to_owned(),
+        }))
     }
 
     /// The name of a carrier's type.
@@ -204,6 +219,7 @@ impl Lower<'_> {
             Class::Real => self.call("cast_int_real", &[&inner]),
             Class::Number => self.call("cast_int_num", &[&inner]),
             Class::Null => Ok(Frag::text("NULL::int8")),
+            Class::Dynamic => self.call("any_int", &[&inner]),
             class => {
                 let text = self.text_of(&inner, class)?;
                 self.call("cast_int", &[&text])

@@ -1,10 +1,10 @@
 //! Operators, CASE, CAST, LIKE, calls.
 
 use super::{CHANGES_VARIABLE, Frag, Lower, Lowered, ROWID_VARIABLE, fill, literal_text, slot};
-use crate::catalog::Affinity;
+use crate::catalog::{Affinity, Collation};
 use crate::error::ClientError;
 use crate::translate::plan::Source;
-use crate::translate::tree::{BinaryOp, Callee, Class, Column, CompareOp, Expr, Kind, Query, Raise, ResultColumn, Ty};
+use crate::translate::tree::{BinaryOp, Callee, Class, CompareOp, Expr, Kind, Raise, Ty};
 use crate::value::Value;
 
 impl Lower<'_> {
@@ -26,9 +26,17 @@ impl Lower<'_> {
             Kind::Binary(op, left, right) => self.binary(*op, left, right, e.ty.class),
             Kind::Case(arms, other) => self.case(arms, other.as_deref(), e.ty.class),
             Kind::Cast(inner) => self.cast(inner, e),
+            Kind::NumericAffinity(inner) if inner.ty.class == Class::Dynamic => {
+                let piece = self.natural(inner)?;
+                self.call("any_aff_num", &[&piece])
+            }
             Kind::NumericAffinity(inner) => {
                 let text = self.text(inner)?;
                 self.call("any_numaff", &[&text])
+            }
+            Kind::TextAffinity(inner) => {
+                let piece = self.natural(inner)?;
+                self.call("any_aff_text", &[&piece])
             }
             Kind::NativeCast(inner, to) => {
                 let piece = self.natural(inner)?;
@@ -68,8 +76,16 @@ impl Lower<'_> {
             }
             Kind::Not(inner) => Ok(fill("(NOT {})", &[&self.truth(inner, false)?])),
             Kind::IsNull(inner, negated) => {
-                let inner = self.natural(inner)?;
-                Ok(fill(if *negated { "({} IS NOT NULL)" } else { "({} IS NULL)" }, &[&inner]))
+                let piece = self.natural(inner)?;
+                Ok(fill(
+                    match negated {
+                        false => "({} IS NULL)",
+                        // IS NOT NULL asks that no field of a composite is NULL.
+                        true if inner.ty.class == Class::Dynamic => "(NOT ({} IS NULL))",
+                        true => "({} IS NOT NULL)",
+                    },
+                    &[&piece],
+                ))
             }
             Kind::IsTruth { expr, truth, negated } => {
                 // In a WHERE clause `p IS TRUE` is `p`, whose index serves.
@@ -199,6 +215,9 @@ impl Lower<'_> {
     fn cast(&mut self, inner: &Expr, whole: &Expr) -> Lowered {
         if let Some(value) = inner.constant() {
             let affinity = whole.ty.affinity.unwrap_or_default();
+            if matches!(value, Value::Blob(bytes) if affinity == Affinity::Text && std::str::from_utf8(bytes).is_err()) {
+                return Err(ClientError::refused("text of bytes that are no UTF-8"));
+            }
             return self.carried(&Expr::literal(value.clone().cast(affinity)), whole.ty.class);
         }
         match whole.ty.class {
@@ -208,9 +227,21 @@ impl Lower<'_> {
             Class::Real => self.natural(inner),
             Class::Text => self.text(inner),
             Class::Blob if inner.ty.class == Class::Blob => self.natural(inner),
+            Class::Dynamic => {
+                let piece = self.natural(inner)?;
+                self.call("v_bytes", &[&piece])
+            }
+            Class::Blob if inner.ty.class == Class::Dynamic => {
+                let piece = self.natural(inner)?;
+                self.call("any_blob", &[&piece])
+            }
             Class::Blob => {
                 let text = self.text(inner)?;
                 Ok(fill("convert_to({}, 'UTF8')", &[&text]))
+            }
+            _ if inner.ty.class == Class::Dynamic => {
+                let piece = self.natural(inner)?;
+                self.call("any_cast_num", &[&piece])
             }
             _ => {
                 let text = self.text(inner)?;
@@ -255,44 +286,46 @@ impl Lower<'_> {
         Ok(fill("({} OR ({} AND {}))", &[&first, &equal, &rest]))
     }
 
-    fn in_query(&mut self, left: &[Expr], query: &Query, negated: bool) -> Lowered {
-        let classes = left.iter().zip(&query.columns).map(|(e, column)| in_class(e, column)).collect::<Option<Vec<_>>>();
-        let Some(classes) = classes else { return self.in_compared(left, query, negated) };
-        let mut pieces = left.iter().zip(&classes).map(|(e, class)| self.carried(e, *class)).collect::<Result<Vec<_>, _>>()?;
-        let sub = self.query_as(query, &classes)?;
+    fn in_query(&mut self, left: &[Expr], query: &crate::translate::tree::Query, negated: bool) -> Lowered {
+        let mut sides = Vec::new();
+        let (mut pieces, mut wants) = (Vec::new(), Vec::new());
+        for (e, column) in left.iter().zip(&query.columns) {
+            let side = Membership::of(e, column.ty);
+            pieces.push(self.member(e, &side)?);
+            wants.push(side.carried(column.ty.class));
+            sides.push(side);
+        }
+        let mut sub = self.query_as(query, &wants)?;
+        if sides.iter().zip(&wants).any(|(side, class)| side.converts(*class)) {
+            let names: Vec<String> = (1..=wants.len()).map(|i| format!("\"c{i}\"")).collect();
+            let cells = names.iter().zip(sides.iter().zip(&wants)).map(|(n, (side, class))| self.converted(Frag::text(n.clone()), *class, side));
+            let cells = cells.collect::<Result<Vec<_>, _>>()?;
+            sub = fill(&format!("SELECT {{}} FROM ({{}}) AS \"_i\"({})", names.join(", ")), &[&Frag::join(&cells, ", "), &sub]);
+        }
         let left = if pieces.len() == 1 { pieces.remove(0) } else { fill("({})", &[&Frag::join(&pieces, ", ")]) };
         Ok(fill(if negated { "({} NOT IN ({}))" } else { "({} IN ({}))" }, &[&left, &sub]))
     }
 
-    /// IN (SELECT …) by comparing with each row, where PostgreSQL's own would compare otherwise (affinity, NOCASE).
-    fn in_compared(&mut self, left: &[Expr], query: &Query, negated: bool) -> Lowered {
-        let aggregates = |e: &Expr| e.any(&mut |e| matches!(&e.kind, Kind::Call(call) if e.is_aggregate() || call.over.is_some()));
-        if left.iter().any(aggregates) {
-            return Err(ClientError::refused("IN (SELECT …) of an aggregate that is compared with another class"));
-        }
-        let names: Vec<String> = (1..=left.len()).map(|n| format!("\"c{n}\"")).collect();
-        let mut equal = Vec::new();
-        for ((e, column), name) in left.iter().zip(&query.columns).zip(&names) {
-            let kind = Kind::Column(Column {
-                table: "\"_i\"".to_owned(),
-                column: name.clone(),
-                name: column.name.clone(),
-                // Of no query around it: none of their groups knows it.
-                depth: usize::MAX,
-                source: 0,
-                byte_order: self.catalog.byte_order,
-                oid: crate::catalog::oid::TEXT,
-                origin: None,
-                element: false,
-            });
-            let class = super::query::plain_class(column.ty.class);
-            equal.push(self.comparison(CompareOp::Eq, e, &Expr { kind, ty: Ty { class, nullable: true, ..column.ty } })?);
-        }
-        let equal = Frag::join(&equal, " AND ");
-        let sub = self.subquery(query)?;
-        let test = "(SELECT CASE WHEN bool_or({}) THEN true WHEN bool_or(({}) IS NULL) THEN NULL ELSE false END FROM ({}) AS \"_i\"";
-        let all = fill(&format!("{test}({}))", names.join(", ")), &[&equal, &equal, &sub]);
-        Ok(if negated { fill("(NOT {})", &[&all]) } else { all })
+    /// The left side of IN (SELECT …), as its values are compared.
+    fn member(&mut self, e: &Expr, side: &Membership) -> Lowered {
+        let class = side.carried(e.ty.class);
+        let piece = self.carried(e, class)?;
+        self.converted(piece, class, side)
+    }
+
+    /// A piece of a class as IN (SELECT …) compares it: affinity applied, collation folded.
+    fn converted(&mut self, piece: Frag, class: Class, side: &Membership) -> Lowered {
+        let piece = match (side.class, class, side.affinity) {
+            (Class::Dynamic, Class::Text, Some(Affinity::Numeric)) => self.call("any_numaff", &[&piece])?,
+            (Class::Dynamic, Class::Dynamic, Some(Affinity::Numeric)) => self.call("any_aff_num", &[&piece])?,
+            (Class::Dynamic, Class::Dynamic, Some(Affinity::Text)) => self.call("any_aff_text", &[&piece])?,
+            (Class::Dynamic, class, Some(Affinity::Text)) if class.is_number() => {
+                let text = self.text_of(&piece, class)?;
+                self.call("v_text", &[&text])?
+            }
+            (to, from, _) => self.recarry(&piece, from, to)?,
+        };
+        self.key_of(piece, Ty { class: side.class, collation: Some((side.collation, false)), ..Ty::plain(side.class) }, false)
     }
 
     fn like(&mut self, text: &Expr, pattern: &Expr, escape: Option<char>, sensitive: bool) -> Lowered {
@@ -362,21 +395,52 @@ fn symbol(op: BinaryOp) -> &'static str {
     }
 }
 
-/// The class in which PostgreSQL's IN compares as SQLite does; None where it does not.
-fn in_class(e: &Expr, column: &ResultColumn) -> Option<Class> {
-    if e.folds() || crate::translate::tree::folds(column.ty) {
-        return None;
+/// How `x IN (SELECT y …)` compares: as `x = y` does (lang_expr.html §7.6.1).
+struct Membership {
+    class: Class,
+    affinity: Option<Affinity>,
+    collation: Collation,
+}
+
+impl Membership {
+    fn of(left: &Expr, right: Ty) -> Self {
+        let numeric = |t: Ty| t.affinity.is_some_and(Affinity::is_numeric);
+        let text = |t: Ty| t.affinity == Some(Affinity::Text);
+        let bare = |t: Ty| t.affinity.is_none();
+        let affinity = match () {
+            () if numeric(left.ty) || numeric(right) => Some(Affinity::Numeric),
+            () if text(left.ty) && bare(right) || text(right) && bare(left.ty) => Some(Affinity::Text),
+            () => None,
+        };
+        let words = |c: Class| matches!(c, Class::Text | Class::Native(_));
+        let class = match (left.ty.class, right.class) {
+            (a, b) if a == b => a,
+            (Class::Param, b) => b,
+            (a, Class::Param | Class::Null) => a,
+            (Class::Bool | Class::Integer, Class::Bool | Class::Integer) => Class::Integer,
+            (a, b) if a.is_number() && b.is_number() => Class::Number,
+            (a, b) if words(a) && words(b) => Class::Text,
+            // The text of numbers is all that is compared.
+            (a, b) if affinity == Some(Affinity::Text) && (a.is_number() || words(a)) && (b.is_number() || words(b)) => Class::Text,
+            _ => Class::Dynamic,
+        };
+        let collation = super::compare::collation_of(left, &Expr { kind: Kind::Literal { value: Value::Null }, ty: right });
+        Membership { class, affinity, collation }
     }
-    let applied = |ty: &Ty| ty.affinity.is_some_and(|a| a.is_numeric() || a == Affinity::Text);
-    Some(match (e.ty.class, column.ty.class) {
-        (Class::Dynamic, Class::Dynamic) if applied(&e.ty) != applied(&column.ty) => return None,
-        (a, b) if a == b => a,
-        (Class::Param, b) => b,
-        (a, Class::Param | Class::Null) => a,
-        (Class::Bool | Class::Integer, Class::Bool | Class::Integer) => Class::Integer,
-        (a, b) if a.is_number() && b.is_number() => Class::Number,
-        (Class::Text | Class::Native(_), Class::Text | Class::Native(_)) => Class::Text,
-        _ if applied(&e.ty) || applied(&column.ty) => return None,
-        _ => Class::Dynamic,
-    })
+
+    /// The class in which a side comes before it is converted.
+    fn carried(&self, own: Class) -> Class {
+        match (self.class, self.affinity) {
+            (Class::Dynamic, Some(Affinity::Numeric)) if matches!(own, Class::Text | Class::Native(_)) => Class::Text,
+            (Class::Dynamic, Some(Affinity::Text)) if own.is_number() => own,
+            (class, _) => class,
+        }
+    }
+
+    /// Is there anything to be done to a side of that class?
+    fn converts(&self, carried: Class) -> bool {
+        carried != self.class
+            || self.class == Class::Dynamic && self.affinity.is_some()
+            || self.collation != Collation::Binary && matches!(self.class, Class::Text | Class::Dynamic)
+    }
 }

@@ -5,6 +5,7 @@ mod aggregate;
 mod compare;
 mod convert;
 mod expr;
+mod fold;
 mod frag;
 mod query;
 
@@ -156,5 +157,6 @@ impl<'a> Lower<'a> {
 
 /// A slot.
 pub fn slot(source: plan::Source, demand: plan::Demand) -> Frag {
-    Frag::slot(source, demand)
+    let slot = Frag::slot(source, demand);
+    if demand == plan::Demand::Dynamic { fill("({}::litewire.\"any\")", &[&slot]) } else { slot }
 }

@@ -1,6 +1,7 @@
 //! Queries, and the casts that give a result its wire type.
 
 use super::aggregate::{directed, is_constant_term};
+use super::fold::merges;
 use super::{Frag, Lower, Lowered, fill};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{GIVEN, PATH, ROW, quote_ident};
@@ -10,7 +11,7 @@ use crate::value::Value;
 
 /// How the items of a result list are printed.
 #[derive(Debug, Clone, Copy)]
-enum Items<'a> {
+pub(super) enum Items<'a> {
     /// Each in the carrier of its own class.
     Natural,
     /// Each in the carrier of a class.
@@ -67,7 +68,19 @@ impl Lower<'_> {
     fn query(&mut self, query: &Query, items: Items) -> Lowered {
         let mut out = self.with(&query.ctes, query.recursive)?;
         match &query.body {
+            Body::Select(select)
+                if select.distinct
+                    && (select.items.iter().any(Expr::folds)
+                        || self.orders_by_key(&query.order) && query.order.iter().all(|o| o.result.is_some())) =>
+            {
+                out.append(&self.distinct(query, select, items)?);
+            }
             Body::Select(select) => out.append(&self.select(query, select, items)?),
+            body if self.orders_by_key(&query.order) => {
+                let classes = self.classes_of(query, items);
+                let rows = self.body(query, body, Items::Carried(&classes))?;
+                out.append(&self.ordered_rows(&rows, query, &classes, items)?);
+            }
             body => {
                 out.append(&self.body(query, body, items)?);
                 if !query.order.is_empty() {
@@ -123,6 +136,9 @@ impl Lower<'_> {
     /// The query of a recursive table: its first rows, and what each step gives.
     fn recursive(&mut self, query: &Query, recursion: &Recursion, classes: &[Class]) -> Lowered {
         let Body::Compound(op, first, step) = &query.body else { return self.query_as(query, classes) };
+        if *op == "UNION" && query.columns.iter().any(|c| folds(c.ty)) {
+            return Err(ClientError::refused("a recursive common table with UNION of columns under NOCASE or RTRIM"));
+        }
         let mut out = self.with(&query.ctes, query.recursive)?;
         let (mut first, mut step) = (self.query(first, Items::Recursive(classes))?, self.query(step, Items::Recursive(classes))?);
         if recursion.depth_first {
@@ -138,12 +154,17 @@ impl Lower<'_> {
         Ok(out)
     }
 
-    /// VALUES and compounds, whose columns all arms share.
-    fn body(&mut self, query: &Query, body: &Body, items: Items) -> Lowered {
-        let classes: Vec<Class> = match items {
+    /// The classes whose carriers the columns are printed in, before they get their wire types.
+    pub(super) fn classes_of(&self, query: &Query, items: Items) -> Vec<Class> {
+        match items {
             Items::Carried(classes) | Items::Recursive(classes) => classes.to_vec(),
             _ => query.columns.iter().map(|c| plain_class(c.ty.class)).collect(),
-        };
+        }
+    }
+
+    /// VALUES and compounds, whose columns all arms share.
+    fn body(&mut self, query: &Query, body: &Body, items: Items) -> Lowered {
+        let classes = self.classes_of(query, items);
         let inner = match body {
             Body::Values(rows) => {
                 let row = |this: &mut Self, row: &Vec<Expr>| -> Lowered {
@@ -156,11 +177,14 @@ impl Lower<'_> {
                 fill("VALUES {}", &[&Frag::join(&rows, ", ")])
             }
             Body::Compound(op, left, right) => {
-                if *op != "UNION ALL" && query.columns.iter().any(|c| folds(c.ty)) {
-                    return Err(ClientError::refused(format!("{op} of columns under NOCASE or RTRIM")));
+                let arms = if let Items::Recursive(_) = items { Items::Recursive(&classes) } else { Items::Carried(&classes) };
+                let (left, right) = (self.arm(left, arms)?, self.arm(right, arms)?);
+                if *op != "UNION ALL" && query.columns.iter().any(|c| merges(c.ty)) {
+                    return self.folded_compound(op, &left, &right, &query.columns, &classes).and_then(|rows| match items {
+                        Items::Output => self.ordered_rows(&rows, &Query { order: Vec::new(), ..query.clone() }, &classes, items),
+                        _ => Ok(rows),
+                    });
                 }
-                let items = if let Items::Recursive(_) = items { Items::Recursive(&classes) } else { Items::Carried(&classes) };
-                let (left, right) = (self.arm(left, items)?, self.arm(right, items)?);
                 fill(&format!("{{}} {op} {{}}"), &[&left, &right])
             }
             Body::Select(_) => unreachable!("a SELECT is printed with its scope"),
@@ -180,12 +204,9 @@ impl Lower<'_> {
         Ok(fill("({})", &[&inner]))
     }
 
-    fn select(&mut self, query: &Query, select: &Select, items: Items) -> Lowered {
+    pub(super) fn select(&mut self, query: &Query, select: &Select, items: Items) -> Lowered {
         let group = select.aggregate.then_some((select.group.as_slice(), &select.bare));
         self.within(group, |this| {
-            if select.distinct {
-                refuse_folding(&select.items, "DISTINCT")?;
-            }
             // DISTINCT takes the first of the rows that are alike, and that one's keys order the result.
             let keys: Vec<&OrderItem> = query.order.iter().filter(|item| select.distinct && !is_constant_term(item)).collect();
             let keyed = keys.iter().any(|item| item.result.is_none());
@@ -351,7 +372,7 @@ impl Lower<'_> {
     }
 
     /// A piece in the wire type of its class.
-    fn cell(&mut self, inner: &Frag, class: Class) -> Lowered {
+    pub(super) fn cell(&mut self, inner: &Frag, class: Class) -> Lowered {
         match class {
             Class::Bool => self.recarry(inner, class, Class::Integer),
             Class::Integer | Class::Real | Class::Text | Class::Blob | Class::Param => Ok(inner.clone()),
@@ -365,11 +386,6 @@ impl Lower<'_> {
 /// The ordinals of so many result columns.
 fn ordinals(width: usize) -> String {
     (1..=width).map(|n| n.to_string()).collect::<Vec<_>>().join(", ")
-}
-
-/// What compares whole values knows no collation: it would keep apart what SQLite takes for the same.
-fn refuse_folding(items: &[Expr], construct: &str) -> Result<(), ClientError> {
-    if items.iter().any(Expr::folds) { Err(ClientError::refused(format!("{construct} of a column under NOCASE or RTRIM"))) } else { Ok(()) }
 }
 
 /// The class a column without a known one is carried in.

@@ -91,6 +91,8 @@ pub enum Kind {
     Exists(Box<Query>),
     /// Text to which a comparison applies NUMERIC affinity: a number if it looks like one, else still text.
     NumericAffinity(Box<Expr>),
+    /// A dynamic value to which a comparison applies TEXT affinity: a number becomes its text.
+    TextAffinity(Box<Expr>),
     /// COLLATE: the type carries the collation.
     Collate(Box<Expr>),
     /// A hidden value of the session: see [`super::Source`].
@@ -480,7 +482,8 @@ impl Expr {
             | Kind::Cast(e)
             | Kind::NativeCast(e, _)
             | Kind::Collate(e)
-            | Kind::NumericAffinity(e) => vec![e],
+            | Kind::NumericAffinity(e)
+            | Kind::TextAffinity(e) => vec![e],
             Kind::Raise(_, message) => message.iter().map(|m| &**m).collect(),
             Kind::IsTruth { expr, .. } => vec![expr],
             Kind::Binary(_, a, b) | Kind::Compare(_, a, b) | Kind::Glob(a, b) | Kind::NativeOp(_, a, b) => vec![a, b],

@@ -42,7 +42,7 @@ impl Class {
             Class::Real => "float8",
             Class::Number => "numeric",
             Class::Blob => "bytea",
-            Class::Dynamic => "jsonb",
+            Class::Dynamic => "litewire.\"any\"",
             Class::Null | Class::Text | Class::Param | Class::Native(_) => "text",
         }
     }
@@ -108,6 +108,8 @@ impl Ty {
             Value::Null => Class::Null,
             Value::Integer(_) => Class::Integer,
             Value::Real(_) => Class::Real,
+            // PostgreSQL's text holds no NUL.
+            Value::Text(text) if text.contains('\0') => Class::Dynamic,
             Value::Text(_) => Class::Text,
             Value::Blob(_) => Class::Blob,
         };

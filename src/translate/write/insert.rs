@@ -358,7 +358,7 @@ impl Insert<'_, '_, '_> {
     fn ignorable(&self, names: &[String], source: &Frag) -> Bound<Frag> {
         let not_null = self.not_null();
         let given = not_null.iter().filter(|(c, _)| self.columns.contains(c));
-        let mut tests: Vec<String> = given.map(|(c, _)| format!("{} IS NOT NULL", quote_ident(&self.write.table.columns[*c].name))).collect();
+        let mut tests: Vec<String> = given.map(|(c, _)| format!("NOT ({} IS NULL)", quote_ident(&self.write.table.columns[*c].name))).collect();
         tests.extend(self.write.table.checks.iter().map(|(_, c)| format!("({c}) IS NOT FALSE")));
         if tests.is_empty() {
             return Ok(source.clone());

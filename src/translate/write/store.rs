@@ -24,6 +24,10 @@ pub(super) fn store(lower: &mut Lower, table: &Relation, column: &Column, e: &Ex
         Kind::Param(n) if matches!(e.ty.class, Class::Param | Class::Integer | Class::Real) || e.ty.class == class => {
             affine(lower, column, class, &slot(Source::Client(*n), demand(column, class)))
         }
+        Kind::Param(_) if class == Class::Dynamic => {
+            let piece = lower.carried(e, class)?;
+            affine(lower, column, class, &piece)
+        }
         // Declared as text: a number if it looks like one, which is seen when it is bound.
         Kind::Param(n) if e.ty.class == Class::Text && matches!(class, Class::Integer | Class::Real | Class::Number) => {
             Ok(slot(Source::Client(*n), demand(column, class)))
@@ -177,10 +181,9 @@ fn constant(lower: &mut Lower, table: &Relation, column: &Column, class: Class, 
             lower.recarry(&inner, literal.ty.class, class)
         }
         (Class::Real, Value::Integer(n)) => lower.natural(&Expr::literal(Value::Real(*n as f64))),
-        (Class::Real, Value::Real(_)) | (Class::Text, Value::Text(_)) => lower.natural(&Expr::literal(applied.clone())),
-        (Class::Text, Value::Integer(_) | Value::Real(_)) if !holds_words(column, class) => {
-            lower.natural(&Expr::literal(Value::Text(value.text().unwrap_or_default().into_owned())))
-        }
+        (Class::Real, Value::Real(_)) => lower.natural(&Expr::literal(applied.clone())),
+        (Class::Text, Value::Text(_)) => lower.text(&Expr::literal(applied.clone())),
+        (Class::Text, Value::Integer(_) | Value::Real(_)) if !holds_words(column, class) => lower.text(&Expr::literal(value.clone())),
         (Class::Bool, Value::Integer(n)) => Ok(Frag::text((*n != 0).to_string())),
         (Class::Bool, Value::Text(text)) => Ok(Frag::text(format!("{}::bool", literal_text(text)))),
         (Class::Dynamic, _) => {
