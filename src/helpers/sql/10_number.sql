@@ -271,7 +271,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION litewire.cast_int_num(n numeric) RETURNS int8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT trunc(least(greatest(n, -9223372036854775808), 9223372036854775807))::int8
+  -- greatest() leaves out a NULL.
+  SELECT CASE WHEN n IS NOT NULL THEN trunc(least(greatest(n, -9223372036854775808), 9223372036854775807))::int8 END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.cast_real(t text) RETURNS float8

@@ -324,7 +324,7 @@ impl Binder<'_> {
         let mut results = bound.iter().map(|(_, r)| r.ty).chain(other.as_ref().map(|e| e.ty));
         let first = results.next().unwrap_or(Ty::plain(Class::Null));
         let mut ty = results.fold(first, Ty::unify);
-        ty.affinity = None;
+        (ty.affinity, ty.collation) = (None, ty.collation.filter(|(_, written)| *written));
         ty.nullable |= other.is_none();
         Ok(Expr { kind: Kind::Case(bound, other.map(Box::new)), ty })
     }

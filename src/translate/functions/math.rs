@@ -1,8 +1,9 @@
 //! Numbers (lang_mathfunc.html, and abs, round, sign, min, max of lang_corefunc.html).
 
 use super::{Function, FunctionKind, integer, real, scalar};
+use crate::error::ClientError;
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
-use crate::translate::tree::{Call, Class, Expr, Ty};
+use crate::translate::tree::{Call, Class, Expr, Ty, folds};
 
 pub(super) static FUNCTIONS: &[Function] = &[
     scalar("abs", (1, 1), number, abs),
@@ -160,8 +161,26 @@ fn extreme(lower: &mut Lower, call: &Call, e: &Expr, aggregate: &str, scalar: &s
     let class = if class == Class::Bool { Class::Integer } else { class };
     let args = call.args.iter().map(|a| lower.carried(a, class)).collect::<Result<Vec<_>, _>>()?;
     let nulls: Vec<Frag> = call.args.iter().zip(&args).filter(|(a, _)| a.ty.nullable).map(|(_, p)| fill("({}) IS NULL", &[p])).collect();
-    let collate = if class == Class::Text && !lower.catalog.byte_order { " COLLATE \"C\"" } else { "" };
-    let value = fill(&format!("{scalar}({{}}{collate})"), &[&Frag::join(&args, &format!("{collate}, "))]);
+    // The first collation among the arguments holds.
+    let ty = call.args.iter().map(|a| a.ty).reduce(Ty::unify).unwrap_or(e.ty);
+    let value = if folds(ty) {
+        if args.len() > 4 {
+            return Err(ClientError::refused(format!("{aggregate}() of more than four values under NOCASE or RTRIM")));
+        }
+        // Of equal ones the first is the largest, and the last the smallest.
+        let ty = Ty { class, ..ty };
+        let mut best = args[0].clone();
+        for next in &args[1..] {
+            let (a, b) = (lower.key_of(best.clone(), ty, false)?, lower.key_of(next.clone(), ty, false)?);
+            let op = if scalar == "greatest" { "<" } else { ">=" };
+            best = fill(&format!("(CASE WHEN {{}} {op} {{}} THEN {{}} ELSE {{}} END)"), &[&a, &b, next, &best]);
+        }
+        best
+    } else {
+        let collate = if class == Class::Text && !lower.catalog.byte_order { " COLLATE \"C\"" } else { "" };
+        let ordered: Vec<Frag> = if scalar == "least" { args.iter().rev().cloned().collect() } else { args.clone() };
+        fill(&format!("{scalar}({{}}{collate})"), &[&Frag::join(&ordered, &format!("{collate}, "))])
+    };
     if nulls.is_empty() {
         return lower.recarry(&value, class, e.ty.class);
     }

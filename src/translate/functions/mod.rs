@@ -155,7 +155,7 @@ fn first(args: &[Expr]) -> Ty {
 /// One type for all arguments.
 fn unified(args: &[Expr]) -> Ty {
     let ty = args.iter().map(|a| a.ty).reduce(Ty::unify).unwrap_or(Ty::plain(Class::Null));
-    Ty { affinity: None, ..ty }
+    Ty { affinity: None, collation: ty.collation.filter(|(_, written)| *written), ..ty }
 }
 
 /// The class of a PostgreSQL type that a client wrote behind `::`.

@@ -265,6 +265,7 @@ impl Lower<'_> {
             if !matches!(item.kind, Kind::Literal { .. }) {
                 item.ty.affinity = None;
             }
+            item.ty.collation = None;
             bare_left.ty.affinity = applied;
             let term = self.comparison(CompareOp::Eq, &bare_left, &item)?;
             values.push(self.in_value(&term, left)?);

@@ -239,6 +239,7 @@ impl Lower<'_> {
                 let text = self.text(inner)?;
                 Ok(fill("convert_to({}, 'UTF8')", &[&text]))
             }
+            _ if inner.ty.class == Class::Number => self.natural(inner),
             _ if inner.ty.class == Class::Dynamic => {
                 let piece = self.natural(inner)?;
                 self.call("any_cast_num", &[&piece])
@@ -418,6 +419,8 @@ impl Membership {
             (Class::Param, b) => b,
             (a, Class::Param | Class::Null) => a,
             (Class::Bool | Class::Integer, Class::Bool | Class::Integer) => Class::Integer,
+            // The only affinity there is makes a REAL of the left side.
+            (a, Class::Real) if a.is_number() && left.ty.affinity.is_none() && right.affinity == Some(Affinity::Real) => Class::Real,
             (a, b) if a.is_number() && b.is_number() => Class::Number,
             (a, b) if words(a) && words(b) => Class::Text,
             // The text of numbers is all that is compared.

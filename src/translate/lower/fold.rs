@@ -9,7 +9,7 @@ use crate::translate::tree::{Class, Expr, OrderItem, Query, ResultColumn, Select
 
 impl Lower<'_> {
     /// What a value is ordered and grouped by, in the order of bytes where `bytewise` says that it is not the value's own.
-    pub(super) fn key_of(&self, piece: Frag, ty: Ty, bytewise: bool) -> Lowered {
+    pub fn key_of(&self, piece: Frag, ty: Ty, bytewise: bool) -> Lowered {
         let collation = ty.collation.map_or(Collation::Binary, |(c, _)| c);
         match (ty.class, collation) {
             (Class::Dynamic, Collation::NoCase) => self.call("any_nocase", &[&piece]),
