@@ -342,7 +342,7 @@ BEGIN
 END $$;
 
 -- An element with its storage class; arrays and objects as text, or as JSONB.
-CREATE OR REPLACE FUNCTION litewire._jb_value(b bytea, i int, blobs bool) RETURNS jsonb
+CREATE OR REPLACE FUNCTION litewire._jb_value(b bytea, i int, blobs bool) RETURNS litewire."any"
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
   CASE get_byte(b, i) & 15
@@ -454,9 +454,9 @@ BEGIN
   RETURN b;
 END $$;
 
-CREATE OR REPLACE FUNCTION litewire.jb_any(v jsonb) RETURNS bytea
+CREATE OR REPLACE FUNCTION litewire.jb_any(v litewire."any") RETURNS bytea
 LANGUAGE sql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
-  SELECT CASE jsonb_typeof(v) WHEN 'object' THEN litewire.jb_blob(decode(v->>'b', 'hex')) ELSE litewire.jb(litewire.any_text(v)) END
+  SELECT CASE (v).k WHEN 3 THEN litewire.jb_blob((v).b) ELSE litewire.jb(litewire.any_text(v)) END
 $$;
 
 -- A value as an element of JSON.
@@ -488,12 +488,12 @@ BEGIN
   RETURN b;
 END $$;
 
-CREATE OR REPLACE FUNCTION litewire.jbe_any(v jsonb) RETURNS bytea
+CREATE OR REPLACE FUNCTION litewire.jbe_any(v litewire."any") RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
-  SELECT CASE jsonb_typeof(v)
-           WHEN 'number' THEN litewire.jbe_num(litewire.any_num(v))
-           WHEN 'array' THEN litewire.jbe_text(v->>0)
-           WHEN 'object' THEN litewire.jbe_blob(decode(v->>'b', 'hex'))
+  SELECT CASE (v).k
+           WHEN 1 THEN litewire.jbe_num(litewire.any_num(v))
+           WHEN 2 THEN litewire.jbe_text(litewire.any_text(v))
+           WHEN 3 THEN litewire.jbe_blob((v).b)
            ELSE '\x00' END
 $$;
 
@@ -518,12 +518,12 @@ LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
   SELECT litewire._jb_text(litewire.jbe_blob(b), 0)
 $$;
 
-CREATE OR REPLACE FUNCTION litewire.je_any(v jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION litewire.je_any(v litewire."any") RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
-  SELECT CASE jsonb_typeof(v)
-           WHEN 'number' THEN litewire.je_num(litewire.any_num(v))
-           WHEN 'array' THEN to_json(v->>0)::text
-           WHEN 'object' THEN litewire.je_blob(decode(v->>'b', 'hex'))
+  SELECT CASE (v).k
+           WHEN 1 THEN litewire.je_num(litewire.any_num(v))
+           WHEN 2 THEN to_json(litewire.any_text(v))::text
+           WHEN 3 THEN litewire.je_blob((v).b)
            ELSE 'null' END
 $$;
 
@@ -537,9 +537,9 @@ BEGIN
   RETURN to_json(t)::text;
 END $$;
 
-CREATE OR REPLACE FUNCTION litewire.je_key_any(v jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION litewire.je_key_any(v litewire."any") RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT litewire.je_key(CASE jsonb_typeof(v) WHEN 'array' THEN v->>0 END)
+  SELECT litewire.je_key(CASE (v).k WHEN 2 THEN litewire.any_text(v) END)
 $$;
 
 -- The first step of a path without its dollar: '.' and a key, or '[' and an index ('#-n' from the end); what follows; the key as
@@ -794,9 +794,9 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
   SELECT litewire.jb_text(litewire.jb_blob(b))::json
 $$;
 
-CREATE OR REPLACE FUNCTION litewire.j_doc_any(v jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION litewire.j_doc_any(v litewire."any") RETURNS json
 LANGUAGE sql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
-  SELECT CASE jsonb_typeof(v) WHEN 'object' THEN litewire.j_doc_blob(decode(v->>'b', 'hex')) ELSE litewire.j_doc(litewire.any_text(v)) END
+  SELECT CASE (v).k WHEN 3 THEN litewire.j_doc_blob((v).b) ELSE litewire.j_doc(litewire.any_text(v)) END
 $$;
 
 -- JSON text without the space between its tokens.
@@ -892,7 +892,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT CASE WHEN n < 0 THEN '$[#' ELSE '$[' END || n || ']'
 $$;
 
-CREATE OR REPLACE FUNCTION litewire.j_arrow_any(v jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION litewire.j_arrow_any(v litewire."any") RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT CASE litewire.any_typeof(v) WHEN 'integer' THEN litewire.j_arrow_int(litewire.any_num(v)::int8) ELSE litewire.j_arrow(litewire.any_text(v)) END
 $$;
@@ -920,7 +920,7 @@ LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
 $$;
 
 -- jsonb_extract(): arrays and objects as JSONB.
-CREATE OR REPLACE FUNCTION litewire.jb_extract(b bytea, path text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION litewire.jb_extract(b bytea, path text) RETURNS litewire."any"
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   at constant int := (litewire._jb_find(b, path)).at;
@@ -953,9 +953,9 @@ BEGIN
   RETURN litewire.j_valid(litewire._j_blob_text(b), flags);
 END $$;
 
-CREATE OR REPLACE FUNCTION litewire.j_valid_any(v jsonb, flags int8) RETURNS int8
+CREATE OR REPLACE FUNCTION litewire.j_valid_any(v litewire."any", flags int8) RETURNS int8
 LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
-  SELECT CASE jsonb_typeof(v) WHEN 'object' THEN litewire.j_valid_blob(decode(v->>'b', 'hex'), flags) ELSE litewire.j_valid(litewire.any_text(v), flags) END
+  SELECT CASE (v).k WHEN 3 THEN litewire.j_valid_blob((v).b, flags) ELSE litewire.j_valid(litewire.any_text(v), flags) END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.j_error(t text) RETURNS int8
@@ -972,14 +972,14 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
   SELECT CASE WHEN litewire.is_jb(b) THEN litewire._jb_check(b, 0, length(b), 1) ELSE litewire.j_error(litewire._j_blob_text(b)) END
 $$;
 
-CREATE OR REPLACE FUNCTION litewire.j_error_any(v jsonb) RETURNS int8
+CREATE OR REPLACE FUNCTION litewire.j_error_any(v litewire."any") RETURNS int8
 LANGUAGE sql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
-  SELECT CASE jsonb_typeof(v) WHEN 'object' THEN litewire.j_error_blob(decode(v->>'b', 'hex')) ELSE litewire.j_error(litewire.any_text(v)) END
+  SELECT CASE (v).k WHEN 3 THEN litewire.j_error_blob((v).b) ELSE litewire.j_error(litewire.any_text(v)) END
 $$;
 
 -- json_each() and json_tree() as json.c walks them: ids are places in the JSONB.
 CREATE OR REPLACE FUNCTION litewire.jb_each(b bytea, root text, tree bool, blobs bool)
-RETURNS TABLE(key jsonb, value jsonb, type text, atom jsonb, id int8, parent int8, fullkey text, path text, rowid int8)
+RETURNS TABLE(key litewire."any", value litewire."any", type text, atom litewire."any", id int8, parent int8, fullkey text, path text, rowid int8)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
   at int;

@@ -115,7 +115,7 @@ fn is_key(parent: &Relation, columns: &[usize]) -> bool {
 
 /// Does PostgreSQL compare the two sides as SQLite does?
 fn is_native(child: &Column, parent: &Column) -> bool {
-    child.type_oid == parent.type_oid && child.dynamic == parent.dynamic && parent.collation == Collation::Binary
+    child.type_oid == parent.type_oid && !child.dynamic && !parent.dynamic && parent.collation == Collation::Binary
 }
 
 /// The two sides of a key, and how they are compared.
