@@ -181,12 +181,6 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT array_agg(t ORDER BY n) FROM (SELECT t, min(n) AS n FROM unnest(a) WITH ORDINALITY AS u(t, n) WHERE t IS NOT NULL GROUP BY t) AS q
 $$;
 
--- quote() of a number and of a value of any class.
-CREATE OR REPLACE FUNCTION litewire.quote_num(n numeric) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN n IS NULL THEN 'NULL' WHEN n = 'Infinity' THEN '9.0e+999' WHEN n = '-Infinity' THEN '-9.0e+999' ELSE litewire.num_text(n) END
-$$;
-
 -- unhex(): pairs of digits, with characters to be passed over between them; NULL for anything else.
 CREATE OR REPLACE FUNCTION litewire.unhex(t text, passed text) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$

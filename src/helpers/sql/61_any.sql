@@ -7,15 +7,11 @@ $$;
 
 CREATE OR REPLACE FUNCTION litewire.any_substr(v litewire."any", p int8, n int8) RETURNS litewire."any"
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE (v).k
-           WHEN 3 THEN litewire.v_blob(litewire.substr_blob((v).b, p, n))
-           ELSE litewire.v_text(litewire.substr(litewire.any_text(v), p, n)) END
+  SELECT CASE (v).k WHEN 3 THEN litewire.v_blob(litewire.substr_blob((v).b, p, n)) ELSE litewire.v_text(litewire.substr(litewire.any_text(v), p, n)) END
 $$;
 
 -- instr(): by bytes where both are blobs.
 CREATE OR REPLACE FUNCTION litewire.any_instr(a litewire."any", b litewire."any") RETURNS int8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN (a).k = 3 AND (b).k = 3
-              THEN position((b).b IN (a).b)
-              ELSE strpos(litewire.any_text(a), litewire.any_text(b)) END
+  SELECT CASE WHEN (a).k = 3 AND (b).k = 3 THEN position((b).b IN (a).b) ELSE strpos(litewire.any_text(a), litewire.any_text(b)) END
 $$;

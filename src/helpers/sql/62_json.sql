@@ -491,7 +491,7 @@ END $$;
 CREATE OR REPLACE FUNCTION litewire.jbe_any(v litewire."any") RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
   SELECT CASE (v).k
-           WHEN 1 THEN litewire.jbe_num(litewire.any_num(v))
+           WHEN 1 THEN litewire.jbe_num((v).n)
            WHEN 2 THEN litewire.jbe_text(litewire.any_text(v))
            WHEN 3 THEN litewire.jbe_blob((v).b)
            ELSE '\x00' END
@@ -521,7 +521,7 @@ $$;
 CREATE OR REPLACE FUNCTION litewire.je_any(v litewire."any") RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS $$
   SELECT CASE (v).k
-           WHEN 1 THEN litewire.je_num(litewire.any_num(v))
+           WHEN 1 THEN litewire.je_num((v).n)
            WHEN 2 THEN to_json(litewire.any_text(v))::text
            WHEN 3 THEN litewire.je_blob((v).b)
            ELSE 'null' END

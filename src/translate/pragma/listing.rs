@@ -259,6 +259,8 @@ impl Said {
 fn part_of(e: &ast::Expr) -> (Option<&str>, Option<String>) {
     match e {
         ast::Expr::Identifier(name) => (Some(&name.value), None),
+        // A string is a name where only a name may stand (quirks.html).
+        ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::SingleQuotedString(name), .. }) => (Some(name), None),
         ast::Expr::Collate { expr, collation } => (part_of(expr).0, Some(collation.to_string())),
         ast::Expr::Nested(inner) => part_of(inner),
         _ => (None, None),

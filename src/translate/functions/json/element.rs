@@ -83,7 +83,7 @@ fn json(lower: &mut Lower, e: &Expr, want: Want) -> Lowered {
                 Want::Subtype => (Frag::text("74::int8"), Frag::text("0")),
                 Want::Element => {
                     let value = lower.natural(e)?;
-                    (fill("{} ->> 0", &[&value]), lower.call("je_any", &[&value])?)
+                    (lower.call("any_text", &[&value])?, lower.call("je_any", &[&value])?)
                 }
             };
             Ok(fill("(CASE WHEN {} IN ('array', 'object') THEN {} ELSE {} END)", &[&kind, &then, &other]))
