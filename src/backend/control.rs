@@ -103,6 +103,11 @@ impl Control {
         self.reconnect(&mut slot, FIRST_DELAY).await
     }
 
+    /// Ends it; it is made again when it is needed.
+    pub async fn close(&self) {
+        self.client.lock().await.take();
+    }
+
     /// Waits for DDL that a notification tells of.
     pub async fn changed(&self) {
         self.notices.changed.notified().await;

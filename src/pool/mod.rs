@@ -186,14 +186,22 @@ impl Pool {
     }
 }
 
-/// Checks the catalog when a notification comes, and every two seconds while the pool is in use.
+/// Checks the catalog when a notification comes, and every two seconds while the pool is in use. The control connection of a
+/// pool that has no clients ends as idle links do.
 async fn watch(pool: Weak<Pool>, keeper: Arc<Keeper>) {
+    let mut idle = Duration::ZERO;
     loop {
         let notified = tokio::time::timeout(POLL, keeper.control().changed()).await.is_ok();
         let Some(pool) = pool.upgrade() else { return };
         if !pool.used.swap(false, Ordering::Relaxed) && !notified {
+            // The registry of pools and this task have it: nobody else.
+            idle = if Arc::strong_count(&pool) == 2 { idle + POLL } else { Duration::ZERO };
+            if idle >= pool.settings.idle_timeout {
+                keeper.control().close().await;
+            }
             continue;
         }
+        idle = Duration::ZERO;
         let checked = async {
             keeper.check().await?;
             keeper.control().acknowledge().await

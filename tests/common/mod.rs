@@ -31,7 +31,8 @@ impl Stack {
         static SHARED: Mutex<Weak<Stack>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            let stack = Arc::new(Stack::start(""));
+            // Each test has a database of its own, and so a pool: its connections must not outlive it by much.
+            let stack = Arc::new(Stack::start("[pool]\nidle_timeout = '2s'\n"));
             *shared = Arc::downgrade(&stack);
             stack
         })

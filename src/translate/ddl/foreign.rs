@@ -160,7 +160,8 @@ impl<'a> Sides<'a> {
 
     /// All columns of the child at `child` have values.
     fn filled(&self, child: &str) -> String {
-        let filled = |(own, _): &(usize, usize)| format!("{child}.{} IS NOT NULL", quote_ident(&self.child.columns[*own].name));
+        // IS NOT NULL asks that no field of a carrier is NULL.
+        let filled = |(own, _): &(usize, usize)| format!("NOT ({child}.{} IS NULL)", quote_ident(&self.child.columns[*own].name));
         self.pairs.iter().map(filled).collect::<Vec<_>>().join(" AND ")
     }
 
