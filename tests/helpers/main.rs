@@ -30,6 +30,7 @@ const MODIFIER: &str = "[-+][0-9]{1,3} (day|month|year|hour|minute|second)s?|sta
     |[-+]000[0-9]-(0[0-9]|1[01])-[012][0-9]( 10:20)?|[-+]0[0-9]:[0-5][0-9]|subsec|floor|ceiling|utc|localtime";
 const FORMAT: &str = "(%d|%e|%f|%F|%H|%I|%j|%J|%k|%l|%m|%M|%p|%P|%R|%s|%S|%T|%u|%w|%U|%W|%V|%G|%g|%Y|%%|x){1,3}";
 const JSON: &str = "\\{\"a\":(\\[1,2.50,\"x\"\\]|null|true|\"q\\\\\"\"|\\{\"b\":[0-9]\\}), ?\"c\":[0-9]{1,3}\\}|\\[[0-9], ?\\[[1-9]\\]\\]";
+const JSON5: &str = "[\\[{][a$]?[:,]?('x\\\\v'|\"\\\\u0041\"|0x1F|[-+]?\\.5|5\\.|NaN|-Infinity|/\\* \\*/|true|[0-9]{1,2})?[,:]? ?[a-c0-9]?[\\]}]";
 const PATH: &str = "\\$(|\\.a|\\.c|\\.a\\.b|\\.a\\[0\\]|\\[0\\]|\\[1\\]\\[0\\]|\\[#-1\\]|\\.\"a\")";
 
 const CASES: &[Case] = &[
@@ -76,11 +77,14 @@ const CASES: &[Case] = &[
         "20[0-9]{2}-0[1-9]-1[0-9] 10:1[1-9]:1[1-9]\\.[1-9]",
         "",
     ),
-    case("litewire.json(a)", "json(a)", JSON, ""),
-    case("litewire.json_valid(a)", "json_valid(a)", "[\\[{\"1,}\\]]{0,4}", ""),
-    case("litewire.json_extract(a, b)", "CAST(json_extract(a, b) AS TEXT)", JSON, PATH),
-    case("litewire.any_text(litewire.j_any(a::json #> litewire.j_path(b)))", "CAST(json_extract(a, b) AS TEXT)", JSON, PATH),
-    case("litewire.any_typeof(litewire.j_any(a::json #> litewire.j_path(b)))", "typeof(json_extract(a, b))", JSON, PATH),
+    case("litewire.j_min(litewire.j_doc(a)::text)", "json(a)", JSON, ""),
+    case("litewire.j_valid(a, 1)", "json_valid(a)", "[\\[{\"1,}\\]]{0,4}", ""),
+    case("litewire.j_valid(a, 2)", "json_valid(a, 2)", JSON5, ""),
+    case("upper(encode(litewire.jb(a), 'hex'))", "hex(jsonb(a))", JSON5, ""),
+    case("litewire.jb_text(litewire.jb(a))", "json(a)", JSON5, ""),
+    case("litewire.jb_pretty(litewire.jb(a), b)", "json_pretty(a, b)", JSON, " {0,2}"),
+    case("litewire.any_text(litewire.j_any(litewire.j_get(litewire.j_doc(a), b)))", "CAST(json_extract(a, b) AS TEXT)", JSON, PATH),
+    case("litewire.any_typeof(litewire.j_any(litewire.j_get(litewire.j_doc(a), b)))", "typeof(json_extract(a, b))", JSON, PATH),
     case(
         "litewire.num_text(litewire.num_whole(litewire.cast_real(a)::text::numeric + 0.0))",
         "CAST((SELECT n FROM numeric_column WHERE t = a) AS TEXT)",
@@ -105,11 +109,13 @@ const CASES: &[Case] = &[
         NUMBER_LIKE,
         "",
     ),
-    case("litewire.json_type(a, b)", "json_type(a, b)", JSON, PATH),
-    case("litewire.json_array_length(a, b)", "json_array_length(a, b)", JSON, PATH),
-    case("litewire.j_edit(a::json, litewire.j_path(b), '9', 's')", "json_set(a, b, 9)", JSON, "\\$(\\.a|\\.c|\\.z|\\.a\\.b)"),
-    case("litewire.j_edit(a::json, litewire.j_path(b), NULL, 'd')", "json_remove(a, b)", JSON, "\\$(\\.a|\\.c|\\.z|\\[0\\])"),
-    case("litewire.j_patch(a::json, b::json)", "json_patch(a, b)", JSON, JSON),
+    case("litewire.j_type(litewire.j_get(litewire.j_doc(a), b))", "json_type(a, b)", JSON, PATH),
+    case("litewire.j_length(litewire.j_get(litewire.j_doc(a), b))", "json_array_length(a, b)", JSON, PATH),
+    case("upper(encode(litewire.jb_edit(litewire.jb(a), b, litewire.jbe_text('v'), 's'), 'hex'))", "hex(jsonb_set(a, b, 'v'))", JSON, PATH),
+    case("upper(encode(litewire.jb_edit(litewire.jb(a), b, litewire.jbe_text('v'), 'i'), 'hex'))", "hex(jsonb_insert(a, b, 'v'))", JSON, PATH),
+    case("upper(encode(litewire.jb_edit(litewire.jb(a), b, litewire.jbe_text('v'), 'r'), 'hex'))", "hex(jsonb_replace(a, b, 'v'))", JSON, PATH),
+    case("litewire.jb_text(litewire.jb_edit(litewire.jb(a), b, NULL, 'd'))", "json_remove(a, b)", JSON, PATH),
+    case("upper(encode(litewire.jb_patch(litewire.jb(a), litewire.jb(b)), 'hex'))", "hex(jsonb_patch(a, b))", JSON, JSON),
     case("litewire.any_text(litewire.any_numaff(a))", "CAST((SELECT n FROM numeric_column WHERE t = a) AS TEXT)", NUMBER_LIKE, ""),
     case("litewire.any_typeof(litewire.any_numaff(a))", "typeof((SELECT n FROM numeric_column WHERE t = a))", NUMBER_LIKE, ""),
 ];

@@ -174,3 +174,90 @@ BEGIN
   END LOOP;
   RETURN r||'$';
 END $$;
+
+-- The different texts of an array in the order in which each first stands; NULL when there are none. DISTINCT within an aggregate.
+CREATE OR REPLACE FUNCTION litewire.firsts(a text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT array_agg(t ORDER BY n) FROM (SELECT t, min(n) AS n FROM unnest(a) WITH ORDINALITY AS u(t, n) WHERE t IS NOT NULL GROUP BY t) AS q
+$$;
+
+-- unhex(): pairs of digits, with characters to be passed over between them; NULL for anything else.
+CREATE OR REPLACE FUNCTION litewire.unhex(t text, passed text) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  c text;
+  digits text := '';
+BEGIN
+  -- A hexadecimal digit is never passed over.
+  passed := regexp_replace(passed, '[0-9A-Fa-f]', '', 'g');
+  FOREACH c IN ARRAY string_to_array(t, NULL) LOOP
+    IF c ~ '[0-9A-Fa-f]' THEN
+      digits := digits || c;
+    ELSIF strpos(passed, c) = 0 OR length(digits) % 2 = 1 THEN
+      RETURN NULL;
+    END IF;
+  END LOOP;
+  RETURN CASE length(digits) % 2 WHEN 0 THEN decode(digits, 'hex') END;
+END $$;
+
+-- unistr(): \XXXX, \+XXXXXX, \uXXXX and \UXXXXXXXX are characters, \\ is a backslash.
+CREATE OR REPLACE FUNCTION litewire.unistr(t text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  m text[];
+  code int8;
+  made text := '';
+BEGIN
+  FOR m IN SELECT regexp_matches(t, '\\(?:\\|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4}))|([^\\]+)|(\\)', 'g') LOOP
+    IF m[6] IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'invalid Unicode escape';
+    END IF;
+    code := ('x' || lpad(coalesce(m[1], m[2], m[3], m[4]), 16, '0'))::bit(64)::int8;
+    made := made || coalesce(m[5], CASE WHEN code IS NULL THEN '\' ELSE chr(code::int) END);
+  END LOOP;
+  RETURN made;
+END $$;
+
+-- unistr_quote(): control characters make it a call of unistr().
+CREATE OR REPLACE FUNCTION litewire.unistr_quote(t text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN t ~ '[\x01-\x1f]' THEN 'unistr(' || litewire.quote_text((
+           SELECT string_agg(CASE WHEN c = '\' THEN '\\' WHEN c < ' ' THEN '\u' || lpad(to_hex(ascii(c)), 4, '0') ELSE c END, '' ORDER BY n)
+           FROM unnest(string_to_array(t, NULL)) WITH ORDINALITY AS u(c, n))) || ')'
+         ELSE litewire.quote_text(t) END
+$$;
+
+-- The input of median() and percentile(): a number, or text that is one as a whole.
+CREATE OR REPLACE FUNCTION litewire.percentile_input(t text, name text) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  n constant numeric := litewire.try_num(t);
+BEGIN
+  IF n IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'input to ' || name || '() is not numeric';
+  END IF;
+  RETURN n::float8;
+END $$;
+
+-- percentile.c: the place of a fraction among the sorted numbers, between two of them unless it is to be one of them.
+CREATE OR REPLACE FUNCTION litewire.percentile(a float8[], fraction float8, scale float8, discrete bool, name text) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+  sorted float8[];
+  place float8;
+  first int;
+BEGIN
+  IF fraction IS NULL OR fraction NOT BETWEEN 0 AND scale THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the fraction argument to ' || name || '() is not between 0.0 and ' || litewire.real_text(scale);
+  END IF;
+  SELECT array_agg(x ORDER BY x) INTO sorted FROM unnest(a) AS u(x) WHERE x IS NOT NULL;
+  IF sorted IS NULL THEN
+    RETURN NULL;
+  END IF;
+  place := fraction * (cardinality(sorted) - 1) / scale;
+  first := trunc(place);
+  IF discrete OR place = first OR first = cardinality(sorted) - 1 THEN
+    RETURN sorted[first + 1];
+  END IF;
+  RETURN sorted[first + 1] + (sorted[first + 2] - sorted[first + 1]) * (place - first);
+END $$;

@@ -3,7 +3,7 @@
 use super::{Binder, Bound, split_name};
 use crate::catalog::{Affinity, Collation, affinity_of_declared};
 use crate::error::{ClientError, SqlState};
-use crate::translate::functions::{self, FunctionKind};
+use crate::translate::functions::{self, Function, FunctionKind};
 use crate::translate::tree::{BinaryOp, Call, Callee, Class, CompareOp, Expr, Kind, NativeName, Ty};
 use crate::value::Value;
 use crate::value::datetime::{DateCall, DateFunction};
@@ -188,8 +188,11 @@ impl Binder<'_> {
                 return Ok(Expr { kind, ty: Ty::plain(class) });
             }
             BinaryOperator::Match | BinaryOperator::Regexp => {
-                let name = if *op == BinaryOperator::Match { "MATCH" } else { "REGEXP" };
-                return Err(self.refused(format!("the operator {name}"), right.span()));
+                let message = match op {
+                    BinaryOperator::Match => "unable to use function MATCH in the requested context",
+                    _ => "no such function: REGEXP",
+                };
+                return Err(ClientError::new(SqlState::UNDEFINED_FUNCTION, message).at(self.at(right.span())));
             }
             other => return Err(self.refused(format!("the operator {other}"), whole.span())),
         };
@@ -440,10 +443,13 @@ impl Binder<'_> {
         if let FunctionKind::Refused(why) = function.kind {
             return Err(self.refused(format!("the function {name}() ({why})"), span));
         }
+        if let Some(message) = misused(function, &call) {
+            return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(span)));
+        }
         call.function = Callee::Known(function);
         let aggregate = function.is_aggregate(count) && call.over.is_none();
         if aggregate && !self.scopes.last().is_some_and(|s| s.aggregate_allowed) {
-            return Err(ClientError::new(SqlState::GROUPING_ERROR, format!("misuse of aggregate: {name}()")).at(self.at(span)));
+            return Err(ClientError::new(SqlState::GROUPING_ERROR, format!("misuse of aggregate function {name}()")).at(self.at(span)));
         }
         let ty = (function.result)(&call.args);
         Ok(Expr { kind: Kind::Call(Box::new(call)), ty })
@@ -453,6 +459,26 @@ impl Binder<'_> {
         let native = NativeName::new(name).ok_or_else(|| self.refused(format!("the function {name}"), span))?;
         call.function = Callee::Native(native);
         Ok(Expr { kind: Kind::Call(Box::new(call)), ty: Ty::plain(functions::native_function_class(name)) })
+    }
+}
+
+/// What SQLite has against the clauses around a call of a function.
+fn misused(function: &Function, call: &Call) -> Option<String> {
+    let name = function.name;
+    let aggregate = function.is_aggregate(call.args.len());
+    let window = function.kind == FunctionKind::Window;
+    match () {
+        () if call.over.is_some() && !aggregate && !window => Some(format!("{name}() may not be used as a window function")),
+        () if call.over.is_none() && window => Some(format!("misuse of window function {name}()")),
+        () if call.over.is_some() && call.distinct => Some("DISTINCT is not supported for window functions".to_owned()),
+        () if window && call.filter.is_some() => Some("FILTER clause may only be used with aggregate window functions".to_owned()),
+        () if !call.order.is_empty() && (!aggregate || call.over.is_some()) => Some(format!("ORDER BY may not be used with non-aggregate {name}()")),
+        () if !aggregate && !window && call.filter.is_some() => Some(format!("FILTER may not be used with non-aggregate {name}()")),
+        () if aggregate && call.distinct && call.args.len() != 1 => Some("DISTINCT aggregates must have exactly one argument".to_owned()),
+        () if name == "likelihood" && !matches!(call.args.get(1).and_then(Expr::constant), Some(Value::Real(p)) if (0.0..=1.0).contains(p)) => {
+            Some("second argument to likelihood() must be a constant between 0.0 and 1.0".to_owned())
+        }
+        () => None,
     }
 }
 

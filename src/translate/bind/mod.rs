@@ -5,10 +5,11 @@ mod query;
 mod raise;
 mod scope;
 mod system;
+mod table_function;
 mod view;
 mod window;
 
-pub use expr::compare;
+pub use expr::{compare, logic};
 pub use query::{plain_query, plain_select, unique};
 pub use scope::{OUTSIDE, Scope, Source};
 pub use view::columns_of_view;

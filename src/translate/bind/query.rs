@@ -467,7 +467,7 @@ impl Binder<'_> {
 
     fn factor(&mut self, factor: &TableFactor) -> Bound<From> {
         match factor {
-            TableFactor::Table { name, args: Some(_), .. } => Err(self.refused(format!("the table-valued function {name}"), factor.span())),
+            TableFactor::Table { name, args: Some(args), alias, .. } => self.table_function(name, args, alias.as_ref()),
             TableFactor::Table { name, alias, .. } => self.table(name, alias.as_ref()),
             TableFactor::Derived { subquery, alias, .. } => {
                 // A subquery in FROM sees nothing of its neighbours.
@@ -571,7 +571,17 @@ fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
     // And it has a collation, as a column does.
     let collation = ty.collation.or(Some((Collation::Binary, false)));
     let ty = Ty { affinity: ty.affinity.or(Some(Affinity::Blob)), class, collation, ..ty };
-    SourceColumn { name: name.to_owned(), printed: quote_ident(unique), ty, oid: 0, byte_order: true, hidden: false, argument: false, origin: None }
+    SourceColumn {
+        name: name.to_owned(),
+        printed: quote_ident(unique),
+        ty,
+        oid: 0,
+        byte_order: true,
+        hidden: false,
+        argument: false,
+        element: false,
+        origin: None,
+    }
 }
 
 /// Column names of a derived table, made different: PostgreSQL refuses a reference to a name that stands twice.

@@ -60,6 +60,8 @@ pub struct SourceColumn {
     pub argument: bool,
     /// The column of the catalog that it is.
     pub origin: Option<Origin>,
+    /// Is it the value of json_each()?
+    pub element: bool,
 }
 
 impl Source {
@@ -74,6 +76,7 @@ impl Source {
             hidden: c.hidden,
             argument: false,
             origin: None,
+            element: false,
         });
         Source {
             name: name.to_owned(),
@@ -109,6 +112,7 @@ impl Source {
             byte_order: column.byte_order,
             oid: if column.oid == 0 { oid::TEXT } else { column.oid },
             origin: column.origin,
+            element: column.element,
         });
         Expr { kind, ty: column.ty }
     }

@@ -1,9 +1,9 @@
 //! Aggregates (lang_aggfunc.html).
 
-use super::{Function, FunctionKind, integer, refused, text};
+use super::{Function, FunctionKind, integer, text};
 use crate::error::ClientError;
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
-use crate::translate::tree::{Call, Class, Expr, Ty};
+use crate::translate::tree::{Call, Callee, Class, Expr, Ty};
 
 const fn aggregate(name: &'static str, args: (u8, u8), result: fn(&[Expr]) -> Ty, lower: fn(&mut Lower, &Call, &Expr) -> Lowered) -> Function {
     Function { name, args, star: false, kind: FunctionKind::Aggregate, result, lower }
@@ -16,8 +16,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
     aggregate("total", (1, 1), |a| super::real(a).not_null(), |l, c, _| real_aggregate(l, c, "sum", true)),
     aggregate("group_concat", (1, 2), nullable_text, concat),
     aggregate("string_agg", (2, 2), nullable_text, concat),
-    refused("median", "it is no part of a standard SQLite"),
-    refused("percentile", "it is no part of a standard SQLite"),
+    aggregate("median", (1, 1), super::real, |l, c, _| percentile(l, c, "1", false)),
+    aggregate("percentile", (2, 2), super::real, |l, c, _| percentile(l, c, "100", false)),
+    aggregate("percentile_cont", (2, 2), super::real, |l, c, _| percentile(l, c, "1", false)),
+    aggregate("percentile_disc", (2, 2), super::real, |l, c, _| percentile(l, c, "1", true)),
 ];
 
 fn nullable_text(args: &[Expr]) -> Ty {
@@ -34,7 +36,7 @@ fn sum_type(args: &[Expr]) -> Ty {
 }
 
 /// Opens a call whose arguments are lowered outside the group.
-fn call(lower: &mut Lower, of: &Call, name: &str, args: impl FnOnce(&mut Lower) -> Lowered) -> Lowered {
+pub(super) fn call(lower: &mut Lower, of: &Call, name: &str, args: impl FnOnce(&mut Lower) -> Lowered) -> Lowered {
     if of.args.first().is_some_and(Expr::folds) && (of.distinct && name != "count" || of.over.is_some() && matches!(name, "min" | "max")) {
         return Err(ClientError::refused(format!("{name}() of a column under NOCASE or RTRIM")));
     }
@@ -116,12 +118,52 @@ fn real_aggregate(lower: &mut Lower, of: &Call, name: &str, zero: bool) -> Lower
 }
 
 fn concat(lower: &mut Lower, of: &Call, _: &Expr) -> Lowered {
-    call(lower, of, "string_agg", |l| {
-        let piece = l.text(&of.args[0])?;
-        let separator = match of.args.get(1) {
-            Some(separator) => l.text(separator)?,
-            None => Frag::text("','"),
-        };
-        Ok(fill("{}, {}", &[&piece, &separator]))
-    })
+    joined(
+        lower,
+        of,
+        |l| l.text(&of.args[0]),
+        |l| match of.args.get(1) {
+            Some(separator) => l.text(separator),
+            None => Ok(Frag::text("','")),
+        },
+    )
+}
+
+/// The texts of a group, one behind the other. DISTINCT keeps each where it first stands.
+pub(super) fn joined(
+    lower: &mut Lower,
+    of: &Call,
+    text: impl FnOnce(&mut Lower) -> Lowered,
+    separator: impl FnOnce(&mut Lower) -> Lowered,
+) -> Lowered {
+    if !of.distinct || of.args.first().is_some_and(Expr::folds) {
+        return call(lower, of, "string_agg", |l| Ok(fill("{}, {}", &[&text(l)?, &separator(l)?])));
+    }
+    let texts = call(lower, &Call { distinct: false, ..of.clone() }, "array_agg", text)?;
+    let firsts = lower.call("firsts", &[&texts])?;
+    Ok(fill("array_to_string({}, {})", &[&firsts, &separator(lower)?]))
+}
+
+/// median() and percentile…(): of a fraction of `scale`, which need not be an element unless it is to be `discrete`.
+fn percentile(lower: &mut Lower, of: &Call, scale: &str, discrete: bool) -> Lowered {
+    if of.distinct {
+        return Err(ClientError::refused("DISTINCT within median() and percentile()"));
+    }
+    let name = match of.function {
+        Callee::Known(function) => function.name,
+        Callee::Native(_) => "percentile",
+    };
+    let numbers = call(lower, &Call { order: Vec::new(), ..of.clone() }, "array_agg", |l| {
+        let arg = &of.args[0];
+        if arg.ty.class.is_number() || arg.ty.class == Class::Null {
+            return l.real(arg);
+        }
+        let text = l.text(arg)?;
+        l.call("percentile_input", &[&text, &Frag::text(format!("'{name}'"))])
+    })?;
+    let fraction = match of.args.get(1) {
+        Some(fraction) => lower.real(fraction)?,
+        None => Frag::text("0.5"),
+    };
+    lower.call("percentile", &[&numbers, &fraction, &Frag::text(scale), &Frag::text(discrete.to_string()), &Frag::text(format!("'{name}'"))])
 }

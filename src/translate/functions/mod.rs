@@ -4,6 +4,7 @@ mod aggregate;
 mod datetime;
 mod json;
 mod math;
+pub mod table;
 mod text;
 mod window;
 

@@ -1,9 +1,9 @@
 //! Core functions (lang_corefunc.html): text, blobs, classes, choices.
 
 use super::{Function, blob, first, integer, refused, scalar, text, unified};
-use crate::error::ClientError;
+use crate::error::{ClientError, SqlState};
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
-use crate::translate::tree::{Call, Class, CompareOp, Expr, Ty};
+use crate::translate::tree::{Call, Class, CompareOp, Expr, Kind, Ty};
 use crate::value::Value;
 
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -19,7 +19,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
     scalar("substring", (2, 3), substr_type, substr),
     scalar("instr", (2, 2), integer, instr),
     scalar("hex", (1, 1), text, hex),
-    scalar("quote", (1, 1), text, quote),
+    scalar("quote", (1, 1), not_null_text, quote),
+    scalar("unistr_quote", (1, 1), not_null_text, unistr_quote),
+    scalar("unhex", (1, 2), super::blob, unhex),
+    scalar("unistr", (1, 1), text, unistr),
     scalar("char", (0, 255), text, char),
     scalar("unicode", (1, 1), integer, |l, c, _| Ok(fill("nullif(ascii({}), 0)::int8", &[&l.text(&c.args[0])?]))),
     scalar("zeroblob", (1, 1), blob, |l, c, _| Ok(fill("decode(repeat('00', greatest({}, 0)::int), 'hex')", &[&l.integer(&c.args[0])?]))),
@@ -36,20 +39,19 @@ pub(super) static FUNCTIONS: &[Function] = &[
     scalar("likelihood", (2, 2), pass, |l, c, _| l.natural(&c.args[0])),
     scalar("concat", (1, 255), not_null_text, |l, c, _| Ok(fill("concat({})", &[&texts(l, &c.args)?]))),
     scalar("concat_ws", (2, 255), text, |l, c, _| Ok(fill("concat_ws({})", &[&texts(l, &c.args)?]))),
-    scalar("printf", (1, 255), text, printf),
-    scalar("format", (1, 255), text, printf),
-    scalar("like", (2, 2), super::math::truth, |l, c, _| like(l, c)),
+    scalar("printf", (0, 255), text, printf),
+    scalar("format", (0, 255), text, printf),
+    scalar("like", (2, 3), super::math::truth, like),
+    scalar("glob", (2, 2), super::math::truth, glob),
     scalar("sqlite_version", (0, 0), not_null_text, |_, _, _| Ok(Frag::text("'3.54.1'::text"))),
+    scalar("sqlite_source_id", (0, 0), not_null_text, |_, _, _| Ok(Frag::text(SOURCE_ID))),
     refused("load_extension", "the backend loads no SQLite extensions"),
-    refused("soundex", "it is no part of a standard SQLite"),
-    refused("unistr", "not lowered yet"),
-    refused("unhex", "not lowered yet"),
-    refused("glob", "use the GLOB operator"),
-    refused("sqlite_source_id", "the answer is no SQLite library's"),
     refused("sqlite_compileoption_used", "the answer is no SQLite library's"),
     refused("sqlite_compileoption_get", "the answer is no SQLite library's"),
-    refused("sqlite_offset", "there is no file"),
 ];
+
+/// What SQLite 3.54.1 says.
+const SOURCE_ID: &str = "'2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76'::text";
 
 fn not_null_text(_: &[Expr]) -> Ty {
     Ty::plain(Class::Text).not_null()
@@ -60,7 +62,10 @@ fn pass(args: &[Expr]) -> Ty {
 }
 
 fn substr_type(args: &[Expr]) -> Ty {
-    let class = if args.first().is_some_and(|a| a.ty.class == Class::Blob) { Class::Blob } else { Class::Text };
+    let class = match args.first().map(|a| a.ty.class) {
+        Some(class @ (Class::Blob | Class::Dynamic)) => class,
+        _ => Class::Text,
+    };
     Ty { nullable: args.iter().any(|a| a.ty.nullable), ..Ty::plain(class) }
 }
 
@@ -86,14 +91,31 @@ fn texts(lower: &mut Lower, args: &[Expr]) -> Lowered {
 
 fn length(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     let arg = &call.args[0];
-    let piece = if arg.ty.class == Class::Blob { lower.natural(arg)? } else { lower.text(arg)? };
+    let piece = match arg.ty.class {
+        Class::Dynamic => {
+            let piece = lower.natural(arg)?;
+            return lower.call("any_length", &[&piece]);
+        }
+        Class::Blob => lower.natural(arg)?,
+        _ => lower.text(arg)?,
+    };
     Ok(fill("length({})::int8", &[&piece]))
 }
 
 fn octet_length(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     let arg = &call.args[0];
-    let piece = if arg.ty.class == Class::Blob { lower.natural(arg)? } else { lower.text(arg)? };
+    let piece = match arg.ty.class {
+        Class::Dynamic => bytes(lower, arg)?,
+        Class::Blob => lower.natural(arg)?,
+        _ => lower.text(arg)?,
+    };
     Ok(fill("octet_length({})::int8", &[&piece]))
+}
+
+/// The bytes of a value of any class.
+fn bytes(lower: &mut Lower, e: &Expr) -> Lowered {
+    let piece = lower.natural(e)?;
+    lower.call("any_blob", &[&piece])
 }
 
 /// upper and lower know ASCII alone.
@@ -116,13 +138,14 @@ fn replace(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
 }
 
 fn substr(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
-    let is_blob = e.ty.class == Class::Blob;
-    let subject = if is_blob { lower.natural(&call.args[0])? } else { lower.text(&call.args[0])? };
+    let class = e.ty.class;
+    let subject = if class == Class::Text { lower.text(&call.args[0])? } else { lower.natural(&call.args[0])? };
     let constant = |at: usize| match call.args.get(at).and_then(Expr::constant) {
         Some(Value::Integer(n)) => i32::try_from(*n).ok(),
         _ => None,
     };
     match (constant(1), call.args.len(), constant(2)) {
+        _ if class == Class::Dynamic => {}
         (Some(from @ 1..), 2, _) => return Ok(fill(&format!("substr({{}}, {from})"), &[&subject])),
         (Some(from @ 1..), 3, Some(count @ 0..)) => return Ok(fill(&format!("substr({{}}, {from}, {count})"), &[&subject])),
         _ => {}
@@ -132,7 +155,12 @@ fn substr(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
         Some(count) => lower.integer(count)?,
         None => Frag::text("2147483647::int8"),
     };
-    lower.call(if is_blob { "substr_blob" } else { "substr" }, &[&subject, &from, &count])
+    let helper = match class {
+        Class::Blob => "substr_blob",
+        Class::Dynamic => "any_substr",
+        _ => "substr",
+    };
+    lower.call(helper, &[&subject, &from, &count])
 }
 
 fn instr(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
@@ -140,13 +168,18 @@ fn instr(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
         let (a, b) = (lower.natural(&call.args[0])?, lower.natural(&call.args[1])?);
         return Ok(fill("position({} in {})::int8", &[&b, &a]));
     }
+    let may_be_blob = |e: &Expr| matches!(e.ty.class, Class::Blob | Class::Dynamic);
+    if call.args.iter().all(may_be_blob) {
+        let (a, b) = (lower.carried(&call.args[0], Class::Dynamic)?, lower.carried(&call.args[1], Class::Dynamic)?);
+        return lower.call("any_instr", &[&a, &b]);
+    }
     Ok(fill("strpos({})::int8", &[&texts(lower, &call.args)?]))
 }
 
 fn hex(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     let arg = &call.args[0];
-    if arg.ty.class == Class::Blob {
-        let piece = lower.natural(arg)?;
+    if matches!(arg.ty.class, Class::Blob | Class::Dynamic) {
+        let piece = if arg.ty.class == Class::Blob { lower.natural(arg)? } else { bytes(lower, arg)? };
         return lower.call("hex_blob", &[&piece]);
     }
     let piece = lower.text(arg)?;
@@ -232,13 +265,57 @@ fn iif(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
     Ok(out)
 }
 
-fn like(lower: &mut Lower, call: &Call) -> Lowered {
-    let (pattern, subject) = (lower.text(&call.args[0])?, lower.text(&call.args[1])?);
-    Ok(fill("({} ILIKE {} ESCAPE '')", &[&subject, &pattern]))
+fn unistr(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let text = lower.text(&call.args[0])?;
+    lower.call("unistr", &[&text])
+}
+
+fn unistr_quote(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
+    match call.args[0].ty.class {
+        Class::Text | Class::Param | Class::Native(_) => {
+            let text = lower.text(&call.args[0])?;
+            lower.call("unistr_quote", &[&text])
+        }
+        Class::Dynamic => Err(ClientError::refused("unistr_quote() of a value whose class is not known")),
+        _ => quote(lower, call, e),
+    }
+}
+
+fn unhex(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let text = lower.text(&call.args[0])?;
+    let passed = match call.args.get(1) {
+        Some(passed) => lower.text(passed)?,
+        None => Frag::text("''::text"),
+    };
+    lower.call("unhex", &[&text, &passed])
+}
+
+/// like(pattern, text), like(pattern, text, escape): the operator's function.
+fn like(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
+    let [pattern, subject, rest @ ..] = call.args.as_slice() else { return Err(ClientError::refused("like() of one argument")) };
+    let escape = match rest.first() {
+        None => None,
+        Some(escape) => match escape.constant().and_then(Value::text) {
+            Some(text) => match (text.chars().next(), text.chars().nth(1)) {
+                (Some(c), None) => Some(c),
+                _ => return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, "ESCAPE expression must be a single character")),
+            },
+            None => return Err(ClientError::refused("an ESCAPE that is no literal")),
+        },
+    };
+    let sensitive = lower.options.case_sensitive_like;
+    let kind = Kind::Like { text: Box::new(subject.clone()), pattern: Box::new(pattern.clone()), escape, negated: false, sensitive };
+    lower.truth(&Expr { kind, ty: e.ty }, false)
+}
+
+/// glob(pattern, text)
+fn glob(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
+    let [pattern, subject] = call.args.as_slice() else { return Err(ClientError::refused("glob() of other than two arguments")) };
+    lower.truth(&Expr { kind: Kind::Glob(Box::new(subject.clone()), Box::new(pattern.clone())), ty: e.ty }, false)
 }
 
 fn printf(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     let args = call.args.iter().map(|a| lower.text(a)).collect::<Result<Vec<_>, _>>()?;
-    let (format, rest) = args.split_first().ok_or_else(|| ClientError::refused("printf() without arguments"))?;
+    let Some((format, rest)) = args.split_first() else { return Ok(Frag::text("NULL::text")) };
     lower.call("printf", &[format, &fill("VARIADIC ARRAY[{}]::text[]", &[&Frag::join(rest, ", ")])])
 }

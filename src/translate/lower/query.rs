@@ -217,9 +217,9 @@ impl Lower<'_> {
                 let inner = self.subquery(query)?;
                 Ok(fill(&format!("({{}}) AS {alias}({})", columns.join(", ")), &[&inner]))
             }
-            From::Function(name, args, alias) => {
-                let args = args.iter().map(|a| self.text(a)).collect::<Result<Vec<_>, _>>()?;
-                Ok(fill(&format!("{name}({{}}) AS {alias}"), &[&Frag::join(&args, ", ")]))
+            From::Function(function, args, alias) => {
+                let rows = (function.lower)(self, args)?;
+                Ok(fill(&format!("LATERAL ({{}}) AS {alias}"), &[&rows]))
             }
             From::Join(kind, left, right, on) => {
                 let (left, right) = (self.from(left)?, self.from(right)?);

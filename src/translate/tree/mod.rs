@@ -5,6 +5,7 @@ mod types;
 pub use types::{Class, Ty};
 
 use super::functions::Function;
+use super::functions::table::TableFunction;
 use super::parse::Exclude;
 use crate::value::Value;
 use sqlparser::ast::WindowFrameUnits;
@@ -132,6 +133,8 @@ pub struct Column {
     pub oid: u32,
     /// The column of the catalog that it is.
     pub origin: Option<Origin>,
+    /// Is it the value of json_each(), whose arrays and objects are JSON and not just text?
+    pub element: bool,
 }
 
 /// A column of the catalog: the index of its relation, and its own within it.
@@ -419,7 +422,7 @@ pub enum From {
     /// A subquery with its alias and column names as printed.
     Query(Box<Query>, String, Vec<String>),
     /// A table-valued function with its alias as printed.
-    Function(&'static str, Vec<Expr>, String),
+    Function(&'static TableFunction, Vec<Expr>, String),
     /// A join: kind's text, sides, ON.
     Join(&'static str, Box<From>, Box<From>, Option<Expr>),
 }
