@@ -87,6 +87,16 @@ impl Lower<'_> {
     }
 
     fn numbers(&mut self, op: CompareOp, left: &Expr, right: &Expr) -> Lowered {
+        let whole = |e: &Expr| e.ty.class == Class::Integer && !matches!(&e.kind, Kind::Column(c) if matches!(c.oid, oid::INT2 | oid::INT4));
+        if whole(left) && right.ty.class == Class::Real || whole(right) && left.ty.class == Class::Real {
+            // int8 against float8 would be rounded; what cannot be equal rounded, an index says.
+            let (a, b) = (self.carried(left, Class::Number)?, self.carried(right, Class::Number)?);
+            let exact = fill(&format!("({{}} {} {{}})", op.text()), &[&a, &b]);
+            if op != CompareOp::Eq {
+                return Ok(exact);
+            }
+            return Ok(fill("(({} = {}) AND {})", &[&self.natural(left)?, &self.natural(right)?, &exact]));
+        }
         let side = |this: &mut Self, e: &Expr, other: &Expr| -> Lowered {
             match e.ty.class {
                 Class::Bool => this.carried(e, Class::Integer),
