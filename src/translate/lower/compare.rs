@@ -3,7 +3,7 @@
 use super::convert::constant;
 use super::{Frag, Lower, Lowered, fill, slot};
 use crate::catalog::{Affinity, Collation, oid};
-use crate::translate::plan::{Demand, Source};
+use crate::translate::plan::{Demand, ParamClass, Source};
 use crate::translate::tree::{Class, CompareOp, Expr, Kind, Ty};
 use crate::value::Value;
 
@@ -41,6 +41,9 @@ impl Lower<'_> {
             (Class::Real, Class::Integer) if right.constant().is_some() => self.real_with_integer(op, left, right),
             (a, b) if a.is_number() && b.is_number() => self.numbers(op, left, right),
             (Class::Param, Class::Param) => self.same(op, Class::Text, left, right),
+            // Text of which is known that no integer is meant by it.
+            (Class::Param, Class::Integer) if self.is_fraction(left) => self.numbers(op, &as_real(left), right),
+            (Class::Integer, Class::Param) if self.is_fraction(right) => self.numbers(op, left, &as_real(right)),
             (Class::Param, b) => self.same(op, b, left, right),
             (a, Class::Param) => self.same(op, a, left, right),
             (Class::Text | Class::Native(_), Class::Text | Class::Native(_)) => self.texts(op, left, right),
@@ -51,6 +54,10 @@ impl Lower<'_> {
                 _ => self.same(op, Class::Dynamic, left, right),
             },
         }
+    }
+
+    fn is_fraction(&self, e: &Expr) -> bool {
+        matches!(e.kind, Kind::Param(n) if matches!(self.param(n), Some(ParamClass::FractionText | ParamClass::Fraction)))
     }
 
     /// Both in the carrier of one class.
@@ -384,4 +391,8 @@ fn fold(op: CompareOp, left: &Value, right: &Value, collation: Collation) -> Opt
         _ if nulls > 0 => Some("NULL::bool"),
         _ => known(op.holds(left.compare(right, collation))),
     }
+}
+
+fn as_real(e: &Expr) -> Expr {
+    Expr { ty: Ty::plain(Class::Real), ..e.clone() }
 }
