@@ -237,7 +237,7 @@ fn misfits_can_stop_a_migration() {
     assert!(printed.contains("odd.n (bigint): 2 TEXT"), "{printed}");
     assert_eq!(place.sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"), [["0"]]);
     let printed = place.run(0, "migrate", &file, &[]);
-    for part in ["odd.dtm", "child: 2 rows refer to no row of parent", "NULL in a key", "text that is not UTF-8"] {
+    for part in ["odd.dtm", "child: 2 rows refer to no row of parent", "text that is not UTF-8"] {
         assert!(printed.contains(part), "{part}: {printed}");
     }
 }

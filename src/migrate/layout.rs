@@ -92,7 +92,7 @@ impl Layout {
                 select,
                 form,
                 exact: relation.is_sqlite(),
-                required: column.not_null || relation.primary_key().contains(&at),
+                required: column.not_null,
                 generated: column.generated,
                 hidden: column.hidden,
                 widens: relation.is_sqlite() && !column.hidden && !column.generated && column.sequence.is_none(),

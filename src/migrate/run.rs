@@ -147,8 +147,8 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
         report.tables.push(TableReport { table, rows: table_state.rows, quarantined: table_state.quarantined });
         report.problems.extend(table_state.problems);
     }
-    state::set(&client, &snapshot.id, "copied").await?;
 
+    // Broken off while it compares, it goes on with that.
     if request.verify {
         let rows = decisions.rows.clone();
         let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: true, rows };
@@ -156,11 +156,10 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
         if !decisions.data_only {
             outcome.schema = verify::schema(&client, &source, &decisions.skipped).await?;
         }
-        if outcome.equal() {
-            state::set(&client, &snapshot.id, "verified").await?;
-        }
         report.verified = Some(outcome);
     }
+    let end = if report.verified.as_ref().is_some_and(Outcome::equal) { "verified" } else { "copied" };
+    state::set(&client, &snapshot.id, end).await?;
     if request.keep_snapshot || report.verified.as_ref().is_some_and(|outcome| !outcome.equal()) {
         report.snapshot = Some(snapshot.path);
     } else {
