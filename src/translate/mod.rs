@@ -232,9 +232,19 @@ fn with_write<'a>(
     if matches!(written.template.parts.first(), Some(Part::Text(first)) if first.starts_with("WITH ")) {
         return Err(ClientError::refused("WITH in front of a REPLACE into a table with several unique keys"));
     }
+    if ctes.iter().any(|cte| stands_in_a_literal(&written.template, &cte.name)) {
+        return Err(ClientError::refused("a common table that is read by a write which goes row by row"));
+    }
     text.append(&written.template);
     written.template = text;
     Ok(Action::Execute(Box::new(written)))
+}
+
+/// Does a name stand in a text that a helper runs for each row? Such a text sees no common table.
+fn stands_in_a_literal(template: &Template, name: &str) -> bool {
+    let text = template.numbered();
+    let helper = text.contains("litewire.each(") || text.contains("litewire.write_rows(");
+    helper && scan::tokens(&text).iter().any(|t| t.kind == Kind::String && t.text(&text).contains(name))
 }
 
 /// A statement of PostgreSQL's own, `$n` its only holes.
