@@ -6,7 +6,8 @@
 pgbench (-S and TPC-B-like; simple, extended, prepared; 1, 8, 64 clients), and then what pgbench cannot send (benches/load.rs)
 against PgBouncer with the equivalents written by hand. A cell is the median of its rounds: throughput as a share of the direct
 connection's (or PgBouncer's), the CPU time per transaction of the proxy as a multiple of PgBouncer's, and the CPU time per
-transaction of the backend as a multiple of the direct connection's (or PgBouncer's).
+transaction of the backend as a multiple of the direct connection's (or PgBouncer's); for the sqlite dialect, the share of
+translations that the plan cache did not have.
 
 Needs pgbench, pgbouncer, initdb and cargo. A cell that a pooler cannot run shows as "-". Exit status 1 if Litewire
 failed in one, or if its proxy CPU in a pgbench cell is above 1.3 times PgBouncer's.
@@ -49,6 +50,7 @@ class Sample:
     rate: float
     proxy: float  # CPU seconds a transaction
     backend: float
+    misses: float = 0.0  # share of the translations that were not in the plan cache
 
 
 def program(name):
@@ -160,6 +162,7 @@ class Bench:
 
     def measure(self, target, run):
         """Runs something that tells its transactions, or None; the CPU time that it took."""
+        plans = self.plans(target)
         before = (cpu(target.proxy) if target.proxy else 0, backend_cpu(self.postmaster))
         started = time.monotonic()
         transactions = run()
@@ -167,7 +170,17 @@ class Bench:
         if not transactions:
             return None
         proxy = cpu(target.proxy) - before[0] if target.proxy else 0
-        return Sample(transactions / seconds, proxy / transactions, (backend_cpu(self.postmaster) - before[1]) / transactions)
+        backend = backend_cpu(self.postmaster) - before[1]
+        hits, misses = (after - then for after, then in zip(self.plans(target), plans))
+        return Sample(transactions / seconds, proxy / transactions, backend / transactions, misses / max(hits + misses, 1))
+
+    def plans(self, target):
+        """(hits, misses) of Litewire's plan cache for the sqlite dialect."""
+        if target is not self.litewire_sqlite:
+            return 0, 0
+        command = [program("psql"), "-h", "127.0.0.1", "-p", str(target.port), "-U", ROLE, "-Atc", "SHOW litewire.plan_cache", "postgres"]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return tuple(map(int, re.findall(r"\d+", answer)))
 
     def run_pgbench(self, target, script, protocol, clients):
         threads = str(min(clients, 2))
@@ -203,7 +216,7 @@ class Bench:
                 sample = self.measure(target, lambda target=target: run(target))
                 if sample:
                     samples[target.name].append(sample)
-        median = lambda taken: Sample(*(statistics.median(getattr(s, field) for s in taken) for field in ("rate", "proxy", "backend")))
+        median = lambda taken: Sample(*(statistics.median(getattr(s, field) for s in taken) for field in ("rate", "proxy", "backend", "misses")))
         medians = {name: median(taken) if len(taken) == self.arguments.rounds else None for name, taken in samples.items()}
         report(name, targets, medians)
         return medians
@@ -222,7 +235,8 @@ def report(name, targets, medians):
             continue
         proxy = ratio(sample.proxy, bouncer.proxy) if bouncer and target.proxy else "    -"
         share, backend = (ratio(sample.rate, base.rate), ratio(sample.backend, base.backend)) if base else ("    -", "    -")
-        print(f"{label} {sample.rate:10.0f}/s  throughput {share}  proxy CPU {proxy} ({sample.proxy * 1e6:6.1f} us)  backend CPU {backend}", flush=True)
+        misses = f"  cache misses {sample.misses:.2%}" if target.name == "litewire sqlite" else ""
+        print(f"{label} {sample.rate:10.0f}/s  throughput {share}  proxy CPU {proxy} ({sample.proxy * 1e6:6.1f} us)  backend CPU {backend}{misses}", flush=True)
 
 
 def too_dear(medians):

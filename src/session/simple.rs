@@ -366,7 +366,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// SET and SHOW of Litewire's own settings; true when the statement was one.
     pub(super) fn own_setting(&mut self, sql: &str) -> bool {
-        let known = |name: &str| matches!(name, "litewire.dialect" | "litewire.results" | "litewire.dynamic");
+        let known = |name: &str| matches!(name, "litewire.dialect" | "litewire.results" | "litewire.dynamic" | "litewire.plan_cache");
         let head = sql.trim_start().as_bytes().get(..4).unwrap_or_default();
         if ![b"SET ", b"SHOW", b"RESE"].iter().any(|verb| head.eq_ignore_ascii_case(*verb)) {
             return false;
@@ -396,7 +396,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 if !known(name) || !tokens.first().is_some_and(|t| t.is(sql, "SHOW")) {
                     return false;
                 }
+                let (hits, misses) = self.pool.plans().counts();
+                let counts = format!("hits={hits} misses={misses}");
                 let value = match name {
+                    "litewire.plan_cache" => &counts,
                     "litewire.dialect" if self.is_sqlite() => "sqlite",
                     "litewire.dialect" => "postgres",
                     "litewire.dynamic" if self.dynamic_text => "text",
