@@ -78,7 +78,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     fn sync(&mut self) {
         self.skipping = false;
-        if self.unsynced {
+        if let Some(Expect::Own { tag: Some(_), ready, .. }) = self.expect.back_mut().filter(|_| self.unsynced) {
+            // The Query that ends the batch is answered by a ReadyForQuery: a Sync would have another, and a wake-up for it.
+            *ready = true;
+            self.unsynced = false;
+        } else if self.unsynced {
             encode::empty(&mut self.bout, b'S');
             self.expect.push_back(Expect::Sync);
             self.unsynced = false;

@@ -22,7 +22,7 @@ use crate::error::{ClientError, SqlState};
 use crate::pool::{Checkout, ImmediateTurn, Pool};
 use crate::reply::Held;
 use crate::server::CancelHandle;
-use crate::translate::Options;
+use crate::translate::{Action, Options};
 use crate::wire::{encode, frame};
 use bytes::{Buf, BytesMut};
 use counters::Counters;
@@ -390,8 +390,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// Does a message of a pipeline depend on replies that are still to come: on the counters, or on a schema that changes?
     fn needs_replies(&self, tag: u8, length: usize) -> bool {
-        if self.expect.is_empty() || !self.is_sqlite() || self.skipping || !matches!(tag, b'P' | b'B') {
+        if self.expect.is_empty() || !self.is_sqlite() || self.skipping || !matches!(tag, b'P' | b'B' | b'E') {
             return false;
+        }
+        if tag == b'E' {
+            // A Query of our own behind a message that fails would be skipped with all the rest.
+            let name = self.cin.get(frame::HEADER..length).and_then(|body| frame::Reader::new(body).cstring().ok());
+            let plan = name.and_then(|name| self.portals.get(name)).and_then(|portal| portal.plan.as_ref());
+            return self.unsynced && plan.is_some_and(|plan| matches!(plan.action, Action::Transaction(_)));
         }
         if self.expect.iter().any(|e| matches!(e, Expect::Execute { shape, .. } if shape.schema_change)) {
             return true;

@@ -343,3 +343,20 @@ fn a_described_statement_keeps_its_columns_or_fails() {
     client.send(&[close('S', "s"), parse("s", "SELECT * FROM t", &[]), bind("", "s", &[], &[]), execute("", 0), sync()]);
     assert_eq!(client.answer().error(), None);
 }
+
+#[test]
+fn transaction_control_behind_a_failure_is_skipped_with_it() {
+    let proxy = Stack::shared();
+    let mut client = connect(&proxy, &proxy.database());
+    client.run("CREATE TABLE t(id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1); BEGIN; INSERT INTO t VALUES (2)");
+    let run = |sql: &str| [parse("", sql, &[]), bind("", "", &[], &[]), execute("", 0)].concat();
+    client.send(&[run("INSERT INTO t VALUES (1)"), run("COMMIT"), sync()]);
+    let answer = client.answer();
+    assert_eq!((answer.tags().as_str(), answer.status()), ("12EZ", 'T'));
+    client.send(&[run("INSERT INTO t VALUES (3)"), run("COMMIT"), sync(), run("BEGIN"), run("INSERT INTO t VALUES (4)"), run("ROLLBACK"), sync()]);
+    let answer = client.answer();
+    assert_eq!((answer.tags().as_str(), answer.status()), ("12C12CZ", 'I'));
+    let answer = client.answer();
+    assert_eq!((answer.tags().as_str(), answer.status()), ("12C12C12CZ", 'I'));
+    assert_eq!(client.value("SELECT group_concat(id) FROM t"), "1,2,3");
+}

@@ -370,6 +370,7 @@ impl Making {
     fn key(&mut self, columns: &[IndexColumn], primary: bool, binder: &Binder) -> Bound<()> {
         let mut parts = Vec::new();
         for column in columns {
+            super::index::no_nulls_order(column)?;
             let (name, span) = match strip_collation(&column.column.expr) {
                 ast::Expr::Identifier(name) => (name.value.clone(), name.span),
                 // A string is a name where only a name may stand (quirks.html).

@@ -125,6 +125,13 @@ fn printed(create: &ast::CreateIndex, name: &str, table: &Relation, parts: &[Par
     format!("CREATE {unique}INDEX {} ON {on} ({}){filter}", quote_ident(name), parts.join(", "))
 }
 
+/// SQLite's indexes and keys have their NULLs where the direction puts them (lang_createindex.html).
+pub(super) fn no_nulls_order(column: &ast::IndexColumn) -> Bound<()> {
+    let Some(first) = column.column.options.nulls_first else { return Ok(()) };
+    let message = format!("unsupported use of NULLS {}", if first { "FIRST" } else { "LAST" });
+    Err(ClientError::new(SqlState::SYNTAX_ERROR, message))
+}
+
 /// The parts of an index, and its predicate as printed.
 fn parts(create: &ast::CreateIndex, table: &Relation, binder: &mut Binder, lower: &mut Lower) -> Bound<(Vec<Part>, Option<String>)> {
     let mut source = Source::of_relation(table, &table.name);
@@ -138,6 +145,7 @@ fn parts(create: &ast::CreateIndex, table: &Relation, binder: &mut Binder, lower
 fn parts_in_scope(create: &ast::CreateIndex, binder: &mut Binder, lower: &mut Lower) -> Bound<(Vec<Part>, Option<String>)> {
     let mut parts = Vec::new();
     for column in &create.columns {
+        no_nulls_order(column)?;
         let bound = index_key(&column.column.expr, binder)?;
         pure(&bound, "index expressions")?;
         let plain = if let Kind::Collate(inner) = &bound.kind { inner } else { &bound };
