@@ -35,12 +35,12 @@ pub enum Isolation {
 }
 
 impl Isolation {
-    /// The level as BEGIN spells it.
-    pub fn as_sql(self) -> &'static str {
+    /// What BEGIN says of it; nothing for PostgreSQL's own level.
+    pub fn modes(self) -> &'static str {
         match self {
-            Isolation::ReadCommitted => "READ COMMITTED",
-            Isolation::RepeatableRead => "REPEATABLE READ",
-            Isolation::Serializable => "SERIALIZABLE",
+            Isolation::ReadCommitted => "",
+            Isolation::RepeatableRead => "ISOLATION LEVEL REPEATABLE READ",
+            Isolation::Serializable => "ISOLATION LEVEL SERIALIZABLE",
         }
     }
 }

@@ -1,14 +1,18 @@
 //! Getting a backend, giving it back, and what is sent to it beside the client's own.
 
 use super::expect::Expect;
+use super::transaction::STEPS;
 use super::{Session, settings};
 use crate::error::ClientError;
 use crate::reply::Shape;
-use crate::translate;
+use crate::translate::{self, Shared};
 use crate::wire::encode;
 use bytes::BufMut;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The steps of the guard as shared statements: every statement of a transaction needs them.
+static GUARD: LazyLock<[Arc<Shared>; 3]> = LazyLock::new(|| STEPS.map(|step| translate::shared(step.to_owned(), Vec::new(), 0)));
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A backend with this client's settings.
@@ -63,8 +67,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return;
         }
         for step in steps {
-            let shared = translate::shared((*step).to_owned(), Vec::new(), 0);
-            self.prepare(&shared, false);
+            let shared = GUARD.iter().find(|s| s.sql == *step).expect("every step is there");
+            self.prepare(shared, false);
             encode::message(&mut self.bout, b'B', |b| {
                 encode::cstring(b, "");
                 encode::cstring(b, &shared.name());

@@ -4,7 +4,7 @@ use super::expect::Expect;
 use super::settings::{self, Change};
 use super::{Ended, Session, params};
 use crate::catalog::Catalog;
-use crate::config::{DialectKind, Immediate, Isolation, ResultProfile};
+use crate::config::{DialectKind, Immediate, ResultProfile};
 use crate::error::{ClientError, SqlState};
 use crate::reply::{self, Shape};
 use crate::translate::{self, Action, Answer, OutColumn, OutKind, Plan, Setting, Source, Statement, TransactionControl};
@@ -182,7 +182,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 // In one Query with the statement, and so in one reply.
                 let guard = self.guard(statement.guard);
                 encode::message(&mut self.bout, b'Q', |b| {
-                    guard.iter().for_each(|step| b.extend_from_slice(&[step.as_bytes(), b";"].concat()));
+                    guard.iter().for_each(|step| [step.as_bytes(), b";"].iter().for_each(|part| b.extend_from_slice(part)));
                     encode::cstring(b, &text);
                 });
                 let (change, guards) = (settings::change(sql), guard.len() as u8);
@@ -247,14 +247,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     pub(super) async fn control(&mut self, control: &TransactionControl, ready: bool) -> Result<(), ClientError> {
         let (sql, tag) = match control {
             TransactionControl::Begin { immediate, native } => {
-                let isolation = match self.options.isolation {
-                    Isolation::ReadCommitted => "",
-                    Isolation::RepeatableRead => "ISOLATION LEVEL REPEATABLE READ",
-                    Isolation::Serializable => "ISOLATION LEVEL SERIALIZABLE",
-                };
                 let serial = *immediate && self.options.immediate == Immediate::Serial;
                 let lock = serial && self.pool.catalog().helpers.is_some();
-                let sql = self.transaction.begin(native, isolation, lock)?;
+                let sql = self.transaction.begin(native, self.options.isolation.modes(), lock)?;
                 if serial {
                     // Waiters hold no backend.
                     self.turn = Some(self.pool.immediate().await);

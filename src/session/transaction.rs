@@ -3,6 +3,13 @@
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind_ident as quote_ident;
 
+const SET: &str = "SAVEPOINT _lw";
+const RELEASE: &str = "RELEASE _lw";
+const BACK: &str = "ROLLBACK TO _lw";
+
+/// All that the guard is made of.
+pub const STEPS: [&str; 3] = [SET, RELEASE, BACK];
+
 /// The savepoint's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Guard {
@@ -43,10 +50,10 @@ impl Transaction {
     pub fn protect(&mut self) -> &'static [&'static str] {
         let before = std::mem::replace(&mut self.guard, Guard::Fresh);
         match before {
-            Guard::None => &["SAVEPOINT _lw"],
+            Guard::None => &[SET],
             Guard::Fresh => &[],
-            Guard::Used => &["RELEASE _lw", "SAVEPOINT _lw"],
-            Guard::Failed => &["ROLLBACK TO _lw"],
+            Guard::Used => &[RELEASE, SET],
+            Guard::Failed => &[BACK],
         }
     }
 
@@ -56,7 +63,7 @@ impl Transaction {
             return &[];
         }
         self.guard = Guard::Fresh;
-        &["ROLLBACK TO _lw"]
+        &[BACK]
     }
 
     /// A statement was sent under the guard.

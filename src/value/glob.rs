@@ -33,11 +33,6 @@ pub fn glob(pattern: &str) -> Glob {
     }
 }
 
-/// Does the pattern contain a letter, so that case matters to it?
-pub fn like_has_letters(pattern: &str) -> bool {
-    pattern.bytes().any(|b| b.is_ascii_alphabetic())
-}
-
 /// The text that every match of a LIKE pattern starts with, and whether the pattern is that text alone, a `%` and nothing more.
 pub fn like_prefix(pattern: &str, escape: Option<char>) -> (String, bool) {
     let mut prefix = String::new();

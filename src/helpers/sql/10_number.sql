@@ -169,15 +169,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN abs(x) < 9007199254740992 THEN x::text::numeric ELSE trunc(litewire.exact(x)) END + 0.0
 $$;
 
--- The double of a carrier; out of range it is infinite.
-CREATE OR REPLACE FUNCTION litewire.n2r(n numeric) RETURNS float8
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
-BEGIN
-  RETURN n::float8;
-EXCEPTION WHEN numeric_value_out_of_range THEN
-  RETURN CASE WHEN abs(n) < 1 THEN 0::float8 WHEN n < 0 THEN '-Infinity' ELSE 'Infinity' END;
-END $$;
-
 CREATE OR REPLACE FUNCTION litewire.num_text(n numeric) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN scale(n) = 0 THEN n::text ELSE litewire.real_text(n::float8) END
@@ -243,13 +234,6 @@ END $$;
 CREATE OR REPLACE FUNCTION litewire.truth(t text) RETURNS bool
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT litewire.num(t) <> 0
-$$;
-
--- Text for a native boolean column: NULL when it is neither.
-CREATE OR REPLACE FUNCTION litewire.try_bool(t text) RETURNS bool
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN lower(t) IN ('1', 't', 'true', 'y', 'yes', 'on') THEN true
-              WHEN lower(t) IN ('0', 'f', 'false', 'n', 'no', 'off') THEN false END
 $$;
 
 -- CAST to INTEGER: the digits in front, cut to 64 bits.

@@ -452,15 +452,6 @@ BEGIN
   RETURN r.jd / 1000 - 210866760000;
 END $$;
 
--- unixepoch() with the modifier 'subsec'.
-CREATE OR REPLACE FUNCTION litewire.unixepoch_subsec(a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS float8
-LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
-DECLARE
-  r constant record := litewire._dt(a, nowms, tz);
-BEGIN
-  RETURN (r.jd - 210866760000000) / 1000.0::float8;
-END $$;
-
 CREATE OR REPLACE FUNCTION litewire.strftime(f text, a text[], nowms int8 DEFAULT NULL, tz text DEFAULT 'UTC') RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
@@ -546,12 +537,6 @@ BEGIN
   r := litewire._dt(ARRAY[t],NULL);
   RETURN timestamp '1970-01-01' + ((r.jd-210866760000000)/1000.0)*interval '1 second';
 END $$;
-
--- SQLite month arithmetic (day overflow rolls into the next month): trunc to month, add, put the rest back
-CREATE OR REPLACE FUNCTION litewire.add_months(ts timestamp, n int) RETURNS timestamp
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT date_trunc('month',ts) + n*interval '1 month' + (ts - date_trunc('month',ts))
-$$;
 
 -- Native timestamps as SQLite would have stored them: `YYYY-MM-DD HH:MM:SS`, and a fraction only where there is one.
 CREATE OR REPLACE FUNCTION litewire.ts_text(t timestamp) RETURNS text

@@ -472,11 +472,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
               ELSE litewire._jb_node(CASE scale(n) WHEN 0 THEN 3 ELSE 5 END, convert_to(litewire.num_text(n), 'UTF8')) END
 $$;
 
-CREATE OR REPLACE FUNCTION litewire.jbe_json(t text) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN t IS NULL THEN '\x00' ELSE litewire.jb(t) END
-$$;
-
 CREATE OR REPLACE FUNCTION litewire.jbe_blob(b bytea) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 BEGIN

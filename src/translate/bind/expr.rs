@@ -5,8 +5,8 @@ use crate::catalog::{Affinity, Collation, affinity_of_declared};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions::{self, Function, FunctionKind};
 use crate::translate::tree::{BinaryOp, Call, Callee, Class, CompareOp, Expr, Kind, NativeName, Ty};
-use crate::value::Value;
 use crate::value::datetime::{DateCall, DateFunction};
+use crate::value::{Value, unhex};
 use sqlparser::ast::Spanned;
 use sqlparser::ast::{
     self, BinaryOperator, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, UnaryOperator,
@@ -616,12 +616,4 @@ fn is_hex(text: &str) -> bool {
 /// A hexadecimal literal of more than 64 bits.
 fn is_long_hex(text: &str) -> bool {
     is_hex(text) && text[2..].bytes().filter(|b| *b != b'_').skip_while(|b| *b == b'0').count() > 16
-}
-
-fn unhex(hex: &str) -> Option<Vec<u8>> {
-    let digit = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
-    hex.len()
-        .is_multiple_of(2)
-        .then(|| hex.as_bytes().chunks(2).map(|p| Some(digit(p[0])? << 4 | digit(p[1])?)).collect::<Option<Vec<u8>>>())
-        .flatten()
 }

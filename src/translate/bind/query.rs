@@ -363,21 +363,11 @@ fn is_name(expr: &ast::Expr) -> bool {
 
 pub(super) fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
     // A subquery's column keeps its expression's affinity; an expression has BLOB affinity, which converts nothing.
-    let class = if matches!(ty.class, Class::Param | Class::Null) { Class::Text } else { ty.class };
+    let class = ty.class.or_text();
     // And it has a collation, as a column does.
     let collation = ty.collation.or(Some((Collation::Binary, false)));
     let ty = Ty { affinity: ty.affinity.or(Some(Affinity::Blob)), class, collation, ..ty };
-    SourceColumn {
-        name: name.to_owned(),
-        printed: quote_ident(unique),
-        ty,
-        oid: 0,
-        byte_order: true,
-        hidden: false,
-        argument: false,
-        element: false,
-        origin: None,
-    }
+    SourceColumn::computed(name, unique, ty)
 }
 
 /// Column names of a derived table, made different: PostgreSQL refuses a reference to a name that stands twice.

@@ -90,6 +90,23 @@ pub struct SourceColumn {
     pub element: bool,
 }
 
+impl SourceColumn {
+    /// A column that no table has: a query's, or a function's.
+    pub fn computed(name: &str, unique: &str, ty: Ty) -> Self {
+        SourceColumn {
+            name: name.to_owned(),
+            printed: quote_ident(unique),
+            ty,
+            oid: 0,
+            byte_order: true,
+            hidden: false,
+            argument: false,
+            element: false,
+            origin: None,
+        }
+    }
+}
+
 impl Source {
     /// A relation of the catalog under a name.
     pub fn of_relation(relation: &Relation, name: &str) -> Self {
@@ -128,16 +145,8 @@ impl Source {
 
     /// A table of columns without a declared type.
     pub fn of_columns(name: &str, columns: &[(&str, Class)]) -> Self {
-        let column = |(name, class): &(&str, Class)| SourceColumn {
-            name: (*name).to_owned(),
-            printed: quote_ident(name),
-            ty: Ty { nullable: true, affinity: Some(Affinity::Blob), ..Ty::plain(*class) },
-            oid: 0,
-            byte_order: true,
-            hidden: false,
-            argument: false,
-            element: false,
-            origin: None,
+        let column = |(name, class): &(&str, Class)| {
+            SourceColumn::computed(name, name, Ty { nullable: true, affinity: Some(Affinity::Blob), ..Ty::plain(*class) })
         };
         Source { name: name.to_owned(), printed: quote_ident(name), columns: columns.iter().map(column).collect(), ..Source::default() }
     }

@@ -48,21 +48,11 @@ impl Binder<'_> {
 }
 
 fn source(function: &table::TableFunction, args: &[Expr], name: String, printed: String, byte_order: bool) -> Source {
-    let column = |name: &str, ty: Ty| SourceColumn {
-        name: name.to_owned(),
-        printed: quote_ident(name),
-        ty: Ty { affinity: Some(Affinity::Blob), ..ty },
-        oid: 0,
-        byte_order,
-        hidden: false,
-        argument: false,
-        element: false,
-        origin: None,
-    };
+    let column = |name: &str, ty: Ty| SourceColumn { byte_order, ..SourceColumn::computed(name, name, Ty { affinity: Some(Affinity::Blob), ..ty }) };
     let shown = function.columns.iter().map(|c| SourceColumn { element: c.element, ..column(c.name, Ty::plain(c.class)) });
     let arguments = function.arguments.iter().enumerate().map(|(at, name)| {
         let class = args.get(at).map_or(Class::Text, |a| a.ty.class);
-        let class = if matches!(class, Class::Param | Class::Null) { Class::Text } else { class };
+        let class = class.or_text();
         SourceColumn { argument: true, ..column(name, Ty::plain(class)) }
     });
     let mut columns: Vec<SourceColumn> = shown.chain(arguments).collect();

@@ -23,7 +23,7 @@ pub(super) fn table_as<'a>(name: &str, schema: &str, query: &ast::Query, binder:
     let sql = text(name, &names, &affinities);
     let ast::Statement::CreateTable(mut create) = parse::parse(&sql)? else { return Err(ClientError::refused("CREATE TABLE … AS SELECT")) };
     create.temporary = schema == TEMPORARY;
-    let plain = |class: Class| if matches!(class, Class::Null | Class::Param) { Class::Text } else { class };
+    let plain = |class: Class| class.or_text();
     let classes: Vec<Class> = query.columns.iter().map(|c| plain(c.ty.class)).collect();
     // What its affinity's own type may not hold is kept in the carrier.
     let holds = |affinity: Affinity, class: Class| {

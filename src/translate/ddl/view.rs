@@ -95,7 +95,7 @@ pub fn typed(catalog: &mut Catalog, options: &Options) {
             continue;
         }
         let Ok(query) = Binder::new("", &[], catalog, options).view_of(relation) else { continue };
-        let classes = query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class });
+        let classes = query.columns.iter().map(|c| c.ty.class.or_text());
         let classes: Vec<Class> = classes.collect();
         let names = unique(&query.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>());
         let mut columns = std::mem::take(&mut catalog.relations[at].columns);
@@ -123,7 +123,7 @@ fn body(relation: &Relation, catalog: &Catalog, options: &Options) -> Option<(Ve
     let mut binder = Binder::new("", &[], catalog, options);
     let query = binder.view_of(relation).ok()?;
     let names = unique(&query.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>());
-    let class = |class: Class| if matches!(class, Class::Null | Class::Param) { Class::Text } else { class };
+    let class = |class: Class| class.or_text();
     let classes: Vec<Class> = query.columns.iter().map(|c| class(c.ty.class)).collect();
     let mut lower = Lower::new(catalog, options);
     lower.stored = true;

@@ -68,7 +68,7 @@ pub(super) fn simple(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lo
         return Err(ClientError::refused(format!("{name}() of a value whose class is not known")));
     }
     let out = call(lower, of, name, |l| {
-        let piece = l.carried(arg, if matches!(class, Class::Null | Class::Param) { Class::Text } else { class })?;
+        let piece = l.carried(arg, class.or_text())?;
         let collate = class == Class::Text && !l.byte_order(arg);
         Ok(if collate { fill("({} COLLATE \"C\")", &[&piece]) } else { piece })
     })?;
@@ -117,47 +117,29 @@ fn real_aggregate(lower: &mut Lower, of: &Call, name: &str, zero: bool) -> Lower
     Ok(if zero { fill("coalesce({}, 0)", &[&out]) } else { out })
 }
 
-/// group_concat(DISTINCT …): each text where it stands first. PostgreSQL's DISTINCT would sort them.
-fn distinct_concat(lower: &mut Lower, of: &Call, order: Option<Frag>) -> Lowered {
-    let piece = lower.ungrouped(|l| l.text(&of.args[0]))?;
-    let mut all = match &order {
-        Some(order) => fill("array_agg({} ORDER BY {}", &[&piece, order]),
-        None => fill("array_agg({}", &[&piece]),
-    };
-    lower.call_tail(&mut all, of)?;
-    let first = fill("SELECT v, min(n) AS n FROM unnest({}) WITH ORDINALITY AS u(v, n) WHERE v IS NOT NULL GROUP BY v", &[&all]);
-    Ok(fill("(SELECT string_agg(v, ',' ORDER BY n) FROM ({}) AS d)", &[&first]))
-}
-
 fn concat(lower: &mut Lower, of: &Call, _: &Expr) -> Lowered {
     let order = if of.order.is_empty() && of.over.is_none() { lower.scan_order()? } else { None };
-    if of.distinct && of.over.is_none() && !of.args[0].folds() {
-        return distinct_concat(lower, of, order);
-    }
-    call(lower, of, "string_agg", |l| {
-        let piece = l.text(&of.args[0])?;
-        let separator = match of.args.get(1) {
-            Some(separator) => l.text(separator)?,
-            None => Frag::text("','"),
-        };
-        Ok(match order {
-            Some(order) => fill("{}, {} ORDER BY {}", &[&piece, &separator, &order]),
-            None => fill("{}, {}", &[&piece, &separator]),
-        })
-    })
+    let separator = |l: &mut Lower| match of.args.get(1) {
+        Some(separator) => l.text(separator),
+        None => Ok(Frag::text("','")),
+    };
+    joined(lower, of, order.as_ref(), |l| l.text(&of.args[0]), separator)
 }
 
-/// The texts of a group, one behind the other. DISTINCT keeps each where it first stands.
+/// The texts of a group, one behind the other, in an order where the call states none. DISTINCT keeps each where it first stands:
+/// PostgreSQL's own would sort them.
 pub(super) fn joined(
     lower: &mut Lower,
     of: &Call,
+    order: Option<&Frag>,
     text: impl FnOnce(&mut Lower) -> Lowered,
     separator: impl FnOnce(&mut Lower) -> Lowered,
 ) -> Lowered {
+    let ordered = |args: Frag| order.map_or_else(|| args.clone(), |order| fill("{} ORDER BY {}", &[&args, order]));
     if !of.distinct || of.args.first().is_some_and(Expr::folds) {
-        return call(lower, of, "string_agg", |l| Ok(fill("{}, {}", &[&text(l)?, &separator(l)?])));
+        return call(lower, of, "string_agg", |l| Ok(ordered(fill("{}, {}", &[&text(l)?, &separator(l)?]))));
     }
-    let texts = call(lower, &Call { distinct: false, ..of.clone() }, "array_agg", text)?;
+    let texts = call(lower, &Call { distinct: false, ..of.clone() }, "array_agg", |l| text(l).map(ordered))?;
     let firsts = lower.call("firsts", &[&texts])?;
     Ok(fill("array_to_string({}, {})", &[&firsts, &separator(lower)?]))
 }

@@ -157,7 +157,7 @@ fn extreme(lower: &mut Lower, call: &Call, e: &Expr, aggregate: &str, scalar: &s
     if let [only] = call.args.as_slice() {
         return super::aggregate::simple(lower, call, only, aggregate);
     }
-    let class = if matches!(e.ty.class, Class::Null | Class::Param) { Class::Text } else { e.ty.class };
+    let class = e.ty.class.or_text();
     let class = if class == Class::Bool { Class::Integer } else { class };
     let args = call.args.iter().map(|a| lower.carried(a, class)).collect::<Result<Vec<_>, _>>()?;
     let nulls: Vec<Frag> = call.args.iter().zip(&args).filter(|(a, _)| a.ty.nullable).map(|(_, p)| fill("({}) IS NULL", &[p])).collect();

@@ -238,7 +238,7 @@ fn type_of(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
 }
 
 fn coalesce(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
-    let class = if matches!(e.ty.class, Class::Null | Class::Param) { Class::Text } else { e.ty.class };
+    let class = e.ty.class.or_text();
     let args = call.args.iter().map(|a| lower.carried(a, class)).collect::<Result<Vec<_>, _>>()?;
     Ok(fill("coalesce({})", &[&Frag::join(&args, ", ")]))
 }
@@ -247,12 +247,12 @@ fn nullif(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
     let [a, b] = call.args.as_slice() else { return Err(ClientError::refused("nullif() of other than two arguments")) };
     let strip = |e: &Expr| Expr { ty: Ty { affinity: e.ty.affinity, ..e.ty }, ..e.clone() };
     let equal = lower.truth(&crate::translate::bind::compare(CompareOp::Eq, strip(a), strip(b)), false)?;
-    let value = lower.carried(a, if matches!(e.ty.class, Class::Null | Class::Param) { Class::Text } else { e.ty.class })?;
+    let value = lower.carried(a, e.ty.class.or_text())?;
     Ok(fill("(CASE WHEN {} THEN NULL ELSE {} END)", &[&equal, &value]))
 }
 
 fn iif(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
-    let class = if matches!(e.ty.class, Class::Null | Class::Param) { Class::Text } else { e.ty.class };
+    let class = e.ty.class.or_text();
     let mut out = Frag::text("(CASE");
     for arm in call.args.chunks(2) {
         match arm {

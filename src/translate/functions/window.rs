@@ -48,7 +48,7 @@ fn ntile(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
 }
 
 fn shifted(lower: &mut Lower, call: &Call, e: &Expr, name: &str) -> Lowered {
-    let class = if matches!(e.ty.class, Class::Null | Class::Param) { Class::Text } else { e.ty.class };
+    let class = e.ty.class.or_text();
     let mut args = vec![lower.carried(&call.args[0], class)?];
     if let Some(offset) = call.args.get(1) {
         // PostgreSQL counts rows in int4; nobody has more.

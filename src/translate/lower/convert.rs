@@ -21,7 +21,7 @@ pub fn constant(value: &Value) -> Result<Frag, ClientError> {
         Value::Real(x) => format!("'{}'::float8", real(*x)),
         Value::Text(text) if text.contains('\0') => return Err(ClientError::refused("text with a NUL character")),
         Value::Text(text) => format!("{}::text", literal_text(text)),
-        Value::Blob(bytes) => format!("'\\x{}'::bytea", hex(bytes)),
+        Value::Blob(bytes) => format!("'\\x{}'::bytea", crate::value::hex(bytes).to_lowercase()),
     }))
 }
 
@@ -31,11 +31,6 @@ fn real(x: f64) -> String {
         return if x > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
     }
     format!("{x:e}")
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 impl Lower<'_> {

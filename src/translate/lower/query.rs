@@ -102,7 +102,7 @@ impl Lower<'_> {
                 (0, false) => "WITH ",
                 _ => ", ",
             });
-            let classes: Vec<Class> = cte.types.iter().map(|t| plain_class(t.class)).collect();
+            let classes: Vec<Class> = cte.types.iter().map(|t| t.class.or_text()).collect();
             let columns = cte.columns.iter().map(|c| quote_ident(c)).collect::<Vec<_>>().join(", ");
             let materialized = match cte.materialized {
                 None => "",
@@ -158,7 +158,7 @@ impl Lower<'_> {
     pub(super) fn classes_of(&self, query: &Query, items: Items) -> Vec<Class> {
         match items {
             Items::Carried(classes) | Items::Recursive(classes) => classes.to_vec(),
-            _ => query.columns.iter().map(|c| plain_class(c.ty.class)).collect(),
+            _ => query.columns.iter().map(|c| c.ty.class.or_text()).collect(),
         }
     }
 
@@ -219,7 +219,7 @@ impl Lower<'_> {
             let mut cells = Vec::new();
             for (i, item) in select.items.iter().enumerate() {
                 cells.push(match items {
-                    Items::Natural => this.carried(item, plain_class(query.columns[i].ty.class))?,
+                    Items::Natural => this.carried(item, query.columns[i].ty.class.or_text())?,
                     Items::Carried(classes) => this.carried(item, classes[i])?,
                     Items::Recursive(classes) => this.collated(item, classes[i])?,
                     Items::Output => this.output_cell(item)?,
@@ -386,11 +386,6 @@ impl Lower<'_> {
 /// The ordinals of so many result columns.
 fn ordinals(width: usize) -> String {
     (1..=width).map(|n| n.to_string()).collect::<Vec<_>>().join(", ")
-}
-
-/// The class a column without a known one is carried in.
-pub(super) fn plain_class(class: Class) -> Class {
-    if matches!(class, Class::Null | Class::Param) { Class::Text } else { class }
 }
 
 /// The wire type of a class in `sqlite` results.

@@ -29,6 +29,11 @@ pub enum Class {
 }
 
 impl Class {
+    /// The class in which a value is carried: TEXT where nothing is known of it.
+    pub fn or_text(self) -> Self {
+        if matches!(self, Class::Null | Class::Param) { Class::Text } else { self }
+    }
+
     /// INTEGER, REAL or either; truth values too.
     pub fn is_number(self) -> bool {
         matches!(self, Class::Bool | Class::Integer | Class::Real | Class::Number)

@@ -139,8 +139,7 @@ impl<'m> Making<'m> {
         let text = match &statement {
             Statement::Query(query) => {
                 let bound = binder.query(query).map_err(shifted)?;
-                let classes: Vec<Class> =
-                    bound.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
+                let classes: Vec<Class> = bound.columns.iter().map(|c| c.ty.class.or_text()).collect();
                 let text = lower.query_as(&bound, &classes).map_err(shifted)?;
                 wrapped("PERFORM * FROM (", &text, ") AS \"_s\"")
             }

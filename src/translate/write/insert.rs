@@ -269,8 +269,7 @@ impl Insert<'_, '_, '_> {
 
     /// The cells of a query's rows, and the query under the alias `_v`.
     fn query_cells(&mut self, query: &Query) -> Bound<(Vec<Frag>, Frag)> {
-        let classes: Vec<Class> =
-            query.columns.iter().map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class }).collect();
+        let classes: Vec<Class> = query.columns.iter().map(|c| c.ty.class.or_text()).collect();
         let inner = self.write.lower.query_as(query, &classes)?;
         let mut cells = Vec::new();
         for ((i, class), at) in classes.iter().enumerate().filter(|(i, _)| self.kept[*i]).zip(self.columns.clone()) {

@@ -338,11 +338,7 @@ impl<'a> Write<'a, '_> {
                             if self.lower.beforehand.is_some() && !query.correlated {
                                 return Err(ClientError::refused("a query for several columns of the rows of a table with triggers"));
                             }
-                            let classes: Vec<Class> = query
-                                .columns
-                                .iter()
-                                .map(|c| if matches!(c.ty.class, Class::Null | Class::Param) { Class::Text } else { c.ty.class })
-                                .collect();
+                            let classes: Vec<Class> = query.columns.iter().map(|c| c.ty.class.or_text()).collect();
                             let inner = self.lower.query_as(&query, &classes)?;
                             let mut cells = Vec::new();
                             for (i, at) in columns.iter().enumerate() {

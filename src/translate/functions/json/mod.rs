@@ -231,7 +231,7 @@ fn object(lower: &mut Lower, call: &Call) -> Lowered {
 }
 
 fn group_array(lower: &mut Lower, call: &Call) -> Lowered {
-    let elements = joined(lower, call, |l| element(l, &call.args[0]), |_| Ok(Frag::text("','")))?;
+    let elements = joined(lower, call, None, |l| element(l, &call.args[0]), |_| Ok(Frag::text("','")))?;
     Ok(fill("('[' || coalesce({}, '') || ']')", &[&elements]))
 }
 
