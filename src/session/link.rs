@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The steps of the guard as shared statements: every statement of a transaction needs them.
-static GUARD: LazyLock<[Arc<Shared>; 3]> = LazyLock::new(|| STEPS.map(|step| translate::shared(step.to_owned(), Vec::new(), 0)));
+static GUARD: LazyLock<[Arc<Shared>; STEPS.len()]> = LazyLock::new(|| STEPS.map(|step| translate::shared(step.to_owned(), Vec::new(), 0)));
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A backend with this client's settings.

@@ -191,7 +191,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     // The script stays while its last statement may have to be tried again.
                     script.ready = last;
                 }
-                self.transaction.used();
+                if !statement.only_reads {
+                    self.transaction.used();
+                }
                 self.unnamed_here = false;
             }
             Action::Transaction(control) => {

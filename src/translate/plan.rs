@@ -53,6 +53,8 @@ pub struct Statement {
     pub reads_counters: bool,
     /// May it run in a subtransaction (the guard)? False for VACUUM and the like.
     pub guard: bool,
+    /// Does it change nothing, not even by a function that it calls? Then the savepoint before it serves the next statement too.
+    pub only_reads: bool,
     /// Does it pin the backend to the client (LISTEN, temporary tables, …)?
     pub pins: bool,
     /// What it is at the backends, once somebody prepared it: see [`Statement::shared`].
