@@ -379,6 +379,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         match tag {
             b'd' | b'c' | b'f' | b'X' => false,
             b'Q' => true,
+            // It is the end of the batch that the Query of our own is in.
+            b'S' if self.unsynced && matches!(self.expect.back(), Some(Expect::Own { tag: Some(_), .. })) => false,
             _ if self.held_error.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
             // Within a transaction the guard of a batch depends on how the batch before it ended.
             _ => {
