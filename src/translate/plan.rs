@@ -430,7 +430,7 @@ impl Template {
 
     /// The text with each slot written by `print` (slot index, output).
     pub fn printed(&self, mut print: impl FnMut(usize, &mut String)) -> String {
-        let mut out = String::with_capacity(self.parts.iter().map(|p| if let Part::Text(t) = p { t.len() } else { 8 }).sum());
+        let mut out = String::with_capacity(self.parts.iter().map(|p| if let Part::Text(t) = p { t.len() } else { 24 }).sum());
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
