@@ -41,6 +41,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use transaction::Transaction;
 
+/// A buffer's bytes that are kept while a client is idle.
+const KEPT: usize = 512;
+/// The same for the queue of expected replies.
+const KEPT_REPLIES: usize = 8;
+
 /// A client that is let in.
 pub struct Client<IO> {
     /// Its socket.
@@ -199,9 +204,11 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
     if !client.info.application_name.is_empty() {
         settings.start("application_name", &client.info.application_name);
     }
-    let mut session = Session {
+    // On the heap, so that the future of an idle client is small.
+    let mut session = Box::new(Session {
         io: client.io,
-        cin: client.read_buf,
+        // Not the start-up's buffer, which is larger than what most clients say.
+        cin: BytesMut::from(&client.read_buf[..]),
         cout: BytesMut::new(),
         prompt: false,
         bout: BytesMut::new(),
@@ -240,7 +247,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         undescribed: None,
         dynamic_text: false,
         unnamed_here: false,
-    };
+    });
     let ended = session.turn().await;
     session.drop_link();
     match ended {
@@ -286,6 +293,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             self.release_if_idle();
+            if self.link.is_none() {
+                self.shed();
+            }
             let event = poll_fn(|cx| {
                 // Only the one who waits for a client is told; a transaction ends first.
                 if self.link.is_none() && stop.as_mut().poll(cx).is_ready() {
@@ -304,6 +314,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")));
                 }
             }
+        }
+    }
+
+    /// Gives memory back that a client who waits does not need.
+    fn shed(&mut self) {
+        for buffer in [&mut self.cin, &mut self.cout, &mut self.bout] {
+            if buffer.is_empty() && buffer.capacity() > KEPT {
+                *buffer = BytesMut::new();
+            }
+        }
+        if self.expect.is_empty() && self.expect.capacity() > KEPT_REPLIES {
+            self.expect = VecDeque::new();
         }
     }
 
