@@ -145,6 +145,17 @@ impl Target {
         Ok(Target { config, connector })
     }
 
+    /// The first host of the URL and its port; a Unix socket's directory.
+    pub fn first_place(&self) -> (String, u16) {
+        match self.places().first() {
+            Some(Place::Tcp { name, port, .. }) => (name.clone(), *port),
+            Some(Place::Unix(path)) => {
+                (path.parent().unwrap_or(path).display().to_string(), self.config.get_ports().first().copied().unwrap_or(5432))
+            }
+            None => (String::new(), 0),
+        }
+    }
+
     /// The parsed URL.
     pub fn config(&self) -> &tokio_postgres::Config {
         &self.config

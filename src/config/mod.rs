@@ -1,6 +1,7 @@
 //! The configuration: one section, one file. What is read here is already valid; `config.toml` at the top of the
 //! repository documents every key.
 
+mod admin;
 mod auth;
 mod backend;
 mod dialect;
@@ -13,6 +14,7 @@ mod transactions;
 mod units;
 mod verifier;
 
+pub use admin::{Admin, Metrics};
 pub use auth::{Auth, AuthMethod, User};
 pub use backend::{Backend, BackendUrl, BackendUrlError, Database};
 pub use dialect::{Dialect, DialectKind, DialectRule, ForeignKeys, Misfit, ResultProfile, TypeMapping, UntypedParams};
@@ -59,6 +61,10 @@ pub struct Config {
     pub embedded: Embedded,
     /// What is logged, and how.
     pub log: Log,
+    /// Who may use the admin console.
+    pub admin: Admin,
+    /// Where metrics and health are told.
+    pub metrics: Metrics,
 }
 
 /// What the command line says over the file.
@@ -111,6 +117,9 @@ pub enum ConfigError {
         /// The name.
         name: String,
     },
+    /// Two processes on one port cannot share one data directory.
+    #[error("[server] reuse_port needs a backend that is not the embedded one; set [backend] url, or a [[database]]")]
+    ReusePortEmbedded,
     /// Half of a key pair.
     #[error("[server] tls_cert and tls_key belong together; set both, or none to do without TLS")]
     HalfTls,
@@ -174,6 +183,9 @@ impl Config {
         }
         unique("user", self.users.iter().map(|u| u.name.as_str()))?;
         unique("database", self.databases.iter().map(|d| d.name.as_str()))?;
+        if self.server.reuse_port && self.needs_embedded() {
+            return Err(ConfigError::ReusePortEmbedded);
+        }
         if self.server.tls_cert.is_some() != self.server.tls_key.is_some() {
             return Err(ConfigError::HalfTls);
         }

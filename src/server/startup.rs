@@ -5,7 +5,10 @@ use super::Shared;
 use super::auth::Step;
 use super::cancel::{CancelHandle, random};
 use super::options::{session_options, split_options};
+use crate::admin;
+use crate::config::DialectKind;
 use crate::error::{ClientError, SqlState};
+use crate::observe::Identity;
 use crate::pool::Pool;
 use crate::session::{self, Client, ClientInfo, SessionOptions};
 use futures_util::{SinkExt, StreamExt};
@@ -17,6 +20,7 @@ use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage, ProtocolVers
 use pgwire::tokio::server::{MaybeTls, PgWireMessageServerCodec, negotiate_tls};
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -56,8 +60,18 @@ struct Admitted {
     _place: OwnedSemaphorePermit,
 }
 
+/// Who was let in where.
+enum Greeted {
+    Session(Box<Admitted>),
+    Console {
+        user: String,
+        /// May it do more than look?
+        full: bool,
+    },
+}
+
 /// Serves a connection from its first byte to its last.
-pub(super) async fn serve(socket: TcpStream, shared: &Shared, mut stopped: watch::Receiver<bool>) -> Result<(), Ended> {
+pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, shared: &Shared, mut stopped: watch::Receiver<bool>) -> Result<(), Ended> {
     let limit = shared.config.server.auth_timeout;
     let start = async {
         let Some(mut socket) = negotiate_tls::<()>(socket, shared.tls.clone()).await? else { return Ok(None) };
@@ -80,11 +94,29 @@ pub(super) async fn serve(socket: TcpStream, shared: &Shared, mut stopped: watch
         started = tokio::time::timeout(limit, start) => started.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?,
         _ = stopped.wait_for(|stop| *stop) => return Ok(()),
     };
-    let Some((socket, admitted)) = started? else { return Ok(()) };
+    let Some((socket, greeted)) = started? else { return Ok(()) };
+    let admitted = match greeted {
+        Greeted::Session(admitted) => *admitted,
+        Greeted::Console { user, full } => {
+            let parts = socket.into_parts();
+            return Ok(admin::console(parts.io, parts.read_buf, shared.admin.clone(), &user, full, stopped).await?);
+        }
+    };
 
     let Admitted { startup, pool, options, cancel, _place } = admitted;
     let Startup { user, database, application_name, parameters } = startup;
-    let info = ClientInfo { user, database, application_name, startup: parameters, cancel };
+    let identity = Identity {
+        user: user.clone(),
+        database: database.clone(),
+        role: pool.target().config().get_user().unwrap_or_default().to_owned(),
+        application_name: application_name.clone(),
+        address: peer.ip().to_string(),
+        port: peer.port(),
+        tls: socket.is_secure(),
+    };
+    tracing::debug!(%peer, user, database, application_name, "a client was let in");
+    let meter = shared.clients.enter(identity, options.dialect == DialectKind::Sqlite);
+    let info = ClientInfo { user, database, application_name, startup: parameters, cancel, meter };
     let parts = socket.into_parts();
     match parts.io {
         MaybeTls::Plain(io) => session::run(Client { io, read_buf: parts.read_buf, info }, pool, options, stopped).await?,
@@ -94,11 +126,17 @@ pub(super) async fn serve(socket: TcpStream, shared: &Shared, mut stopped: watch
 }
 
 /// From the first message to ReadyForQuery. None: it was a CancelRequest, or the client went away.
-async fn greet(socket: &mut Socket, shared: &Shared) -> Result<Option<Admitted>, Ended> {
+async fn greet(socket: &mut Socket, shared: &Shared) -> Result<Option<Greeted>, Ended> {
     let message = match receive(socket).await? {
         Some(PgWireFrontendMessage::Startup(message)) => message,
         Some(PgWireFrontendMessage::CancelRequest(request)) => {
-            shared.cancels.cancel(request.pid, &request.secret_key.to_bytes()).await;
+            let key = request.secret_key.to_bytes();
+            if let Some(peers) = &shared.peers
+                && peers.pass_on(request.pid, &key).await
+            {
+                return Ok(None);
+            }
+            shared.cancels.cancel(request.pid, &key).await;
             return Ok(None);
         }
         Some(_) => return Err(violation("a start-up message was expected")),
@@ -106,6 +144,16 @@ async fn greet(socket: &mut Socket, shared: &Shared) -> Result<Option<Admitted>,
     };
     negotiate_version(socket, &message).await?;
     let mut startup = read(message)?;
+    if startup.database == admin::DATABASE {
+        // An operator gets in when clients do not any more.
+        if !authenticate(socket, shared, &startup).await? {
+            return Ok(None);
+        }
+        return match shared.config.admin_rights(&startup.user) {
+            Some(full) => Ok(Some(Greeted::Console { user: startup.user, full })),
+            None => Err(refuse(SqlState::INVALID_AUTHORIZATION, format!("user \"{}\" may not use the admin console", startup.user))),
+        };
+    }
     let place = shared.places.clone().try_acquire_owned();
     let place = place.map_err(|_| refuse(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already"))?;
     if !authenticate(socket, shared, &startup).await? {
@@ -119,7 +167,7 @@ async fn greet(socket: &mut Socket, shared: &Shared) -> Result<Option<Admitted>,
         ProtocolVersion::PROTOCOL3_0 => random::<4>().to_vec(),
         _ => random::<32>().to_vec(),
     };
-    let cancel = shared.cancels.register(key.clone(), pool.target().clone());
+    let cancel = shared.cancels.register(key.clone(), pool.clone());
     socket.feed(PgWireBackendMessage::Authentication(Authentication::Ok)).await?;
     for (name, value) in pool.parameters() {
         let value = match name.as_str() {
@@ -131,7 +179,7 @@ async fn greet(socket: &mut Socket, shared: &Shared) -> Result<Option<Admitted>,
     }
     socket.feed(PgWireBackendMessage::BackendKeyData(BackendKeyData::new(cancel.pid(), SecretKey::Bytes(key.into())))).await?;
     socket.send(PgWireBackendMessage::ReadyForQuery(ReadyForQuery::new(TransactionStatus::Idle))).await?;
-    Ok(Some(Admitted { startup, pool, options, cancel, _place: place }))
+    Ok(Some(Greeted::Session(Box::new(Admitted { startup, pool, options, cancel, _place: place }))))
 }
 
 /// False: the client went away, as psql does to ask for a password.

@@ -19,6 +19,7 @@ mod widen;
 use crate::catalog::Catalog;
 use crate::config::{DialectKind, ForeignKeys, Immediate, Isolation, ResultProfile, TypeMapping, UntypedParams};
 use crate::error::{ClientError, SqlState};
+use crate::observe::Meter;
 use crate::pool::{Checkout, ImmediateTurn, Pool};
 use crate::reply::Held;
 use crate::server::CancelHandle;
@@ -40,6 +41,9 @@ use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use transaction::Transaction;
+
+/// What a client is told that is sent away.
+const TERMINATED: &str = "terminating connection due to administrator command";
 
 /// A client that is let in.
 pub struct Client<IO> {
@@ -63,6 +67,8 @@ pub struct ClientInfo {
     pub startup: BTreeMap<String, String>,
     /// What makes it cancellable.
     pub cancel: CancelHandle,
+    /// What it is seen by, and counted with.
+    pub meter: Meter,
 }
 
 /// What the configuration says of a session.
@@ -257,6 +263,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// The loop, until the client leaves.
     async fn turn(&mut self) -> Result<(), Ended> {
         let mut stop = pin!(stopped(self.shutdown.clone()));
+        let client = self.info.meter.client().clone();
+        let mut killed = pin!(client.killed());
         loop {
             loop {
                 if self.script.is_some() && self.expect.is_empty() {
@@ -288,7 +296,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.release_if_idle();
             let event = poll_fn(|cx| {
                 // Only the one who waits for a client is told; a transaction ends first.
-                if self.link.is_none() && stop.as_mut().poll(cx).is_ready() {
+                if self.link.is_none() && stop.as_mut().poll(cx).is_ready() || killed.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Ok(Event::Stop));
                 }
                 self.poll_relay(cx)
@@ -301,7 +309,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     return Err(Ended::Fatal(error.detail(reason).hint("Connect again; what was not committed is undone.")));
                 }
                 Event::Stop => {
-                    return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")));
+                    return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, TERMINATED)));
                 }
             }
         }
@@ -331,6 +339,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(Progress::Wait);
         }
         self.flushed = false;
+        if tag != b'X' {
+            self.info.meter.asked();
+        }
         // Dealing with a frame never looks at what follows it.
         let mut cin = std::mem::take(&mut self.cin);
         let progress = self.dispatch(tag, &cin[..length]).await;
@@ -411,6 +422,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         plan.is_some_and(crate::translate::Plan::reads_counters)
     }
 
+    fn set_dialect(&mut self, dialect: DialectKind) {
+        self.options.dialect = dialect;
+        self.info.meter.dialect(self.is_sqlite());
+    }
+
     fn is_sqlite(&self) -> bool {
         self.options.dialect == DialectKind::Sqlite
     }
@@ -469,6 +485,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// An error of the proxy's own, in its turn.
     fn inject_error(&mut self, error: &ClientError, sql: &str) {
         crate::observe::counters().errors.add(1);
+        crate::observe::note_refusal(error);
         let mut out = BytesMut::new();
         encode::error(&mut out, error, sql);
         self.inject(out);
@@ -479,6 +496,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let status = self.link.as_ref().map_or(b'I', |link| self.transaction.status(link.status));
         let mut out = BytesMut::new();
         encode::ready(&mut out, status);
+        self.info.meter.answered(status == b'I');
         self.inject(out);
     }
 }

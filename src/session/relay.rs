@@ -46,6 +46,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.cout.advance(written);
+            self.info.meter.sent(written);
         }
         self.prompt = false;
         Pin::new(&mut self.io).poll_flush(cx)
@@ -82,8 +83,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
                 match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.cin) {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Event::ClientGone)),
-                    Poll::Ready(Ok(_)) if self.has_frame() => return Poll::Ready(Ok(Event::Client)),
-                    Poll::Ready(Ok(_)) => moved = true,
+                    Poll::Ready(Ok(read)) => {
+                        self.info.meter.received(read);
+                        if self.has_frame() {
+                            return Poll::Ready(Ok(Event::Client));
+                        }
+                        moved = true;
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                     Poll::Pending => {}
                 }
@@ -506,6 +512,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if !told {
             return;
         }
+        self.info.meter.answered(status == b'I');
         // A client that pipelines has gone on already.
         if status == b'I' && self.expect.is_empty() && std::mem::take(&mut self.schema.announce) {
             encode::ready(self.announcing.insert(BytesMut::new()), shown);
