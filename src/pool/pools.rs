@@ -1,7 +1,8 @@
 use super::Pool;
-use crate::backend::{Target, TlsTrust};
-use crate::config::Config;
+use crate::backend::Target;
+use crate::config::{BackendUrl, Config};
 use crate::error::{ClientError, SqlState};
+use crate::wire::scram::Keys;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,11 +22,22 @@ impl Pools {
 
     /// The pool that serves a client's user in a database, ready for use.
     ///
-    /// 3D000 when there is no such database, 57P03 when its backend is not there.
+    /// 3D000 when there is no such database, 57P03 when its backend is not there, 28000 when it refuses the role.
     pub async fn get(&self, user: &str, database: &str) -> Result<Arc<Pool>, ClientError> {
+        self.log_in(user, database, None).await
+    }
+
+    /// The same for a client that has just logged in. `keys` is what its log-in has shown: where the role is the user's own and has
+    /// no password in the configuration, they log it in at the backend.
+    pub async fn log_in(&self, user: &str, database: &str, keys: Option<Keys>) -> Result<Arc<Pool>, ClientError> {
         let target = self.target(user, database)?;
-        let key = (database.to_owned(), target.get_user().unwrap_or_default().to_owned());
+        let role = target.get().get_user().unwrap_or_default();
+        let keys = keys.filter(|_| role == user && target.get().get_password().is_none());
+        let key = (database.to_owned(), role.to_owned());
         let pool = self.pool(&key, target)?;
+        if let Some(keys) = keys {
+            pool.target().set_keys(keys);
+        }
         match pool.prepare().await {
             Ok(()) => Ok(pool),
             Err(error) => {
@@ -40,13 +52,12 @@ impl Pools {
     }
 
     /// The pool of that key, made if there is none.
-    fn pool(&self, key: &(String, String), target: tokio_postgres::Config) -> Result<Arc<Pool>, ClientError> {
+    fn pool(&self, key: &(String, String), target: BackendUrl) -> Result<Arc<Pool>, ClientError> {
         let mut pools = self.lock();
         if let Some(pool) = pools.get(key) {
             return Ok(pool.clone());
         }
-        let trust = self.config.backend.tls_ca.clone().map_or(TlsTrust::Any, TlsTrust::Full);
-        let target = Target::new(target, &trust)
+        let target = Target::new(target)
             .map_err(|e| ClientError::new(SqlState::CANNOT_CONNECT_NOW, format!("TLS towards the backend cannot be set up: {e}")))?;
         let pool = Pool::new(target, &self.config.pool, self.config.limits.plan_cache.get());
         pools.insert(key.clone(), pool.clone());
@@ -58,19 +69,22 @@ impl Pools {
     }
 
     /// Where the database lives, with the role and its password: the user's own entry, else the URL's, else the user's name.
-    fn target(&self, user: &str, database: &str) -> Result<tokio_postgres::Config, ClientError> {
+    fn target(&self, user: &str, database: &str) -> Result<BackendUrl, ClientError> {
         let mut target = self
             .config
             .target(database)
             .ok_or_else(|| ClientError::new(SqlState::INVALID_CATALOG_NAME, format!("database \"{database}\" does not exist")))?;
+        let address = target.get_mut();
         let entry = self.config.user(user);
         if let Some(role) = entry.and_then(|e| e.backend_user.as_deref()) {
-            target.user(role);
-        } else if target.get_user().is_none() {
-            target.user(user);
+            address.user(role);
+        } else if address.get_user().is_none() {
+            address.user(user);
         }
-        if let Some(password) = entry.and_then(|e| e.backend_password.as_deref()) {
-            target.password(password);
+        let same_role = address.get_user() == Some(user);
+        let password = entry.and_then(|e| e.backend_password.as_ref().or_else(|| e.password.as_ref().filter(|_| same_role)));
+        if let Some(password) = password {
+            address.password(password.get());
         }
         Ok(target)
     }
@@ -83,7 +97,7 @@ mod tests {
     fn target(config: &str, user: &str, database: &str) -> Result<(String, String), ClientError> {
         let config = Config::parse(config, "test").expect("valid");
         let target = Pools::new(Arc::new(config)).target(user, database)?;
-        Ok((target.get_user().unwrap_or_default().to_owned(), target.get_dbname().unwrap_or_default().to_owned()))
+        Ok((target.get().get_user().unwrap_or_default().to_owned(), target.get().get_dbname().unwrap_or_default().to_owned()))
     }
 
     fn named(user: &str, database: &str) -> Result<(String, String), ClientError> {

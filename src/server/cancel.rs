@@ -1,4 +1,5 @@
 use crate::backend::Target;
+use crate::wire::secret::{random, same};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -102,26 +103,13 @@ impl Drop for CancelHandle {
     }
 }
 
-/// Compares in a time that does not tell how much of it fits.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
-}
-
-/// Bytes that nobody can guess.
-pub(super) fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system has randomness");
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::TlsTrust;
 
     #[test]
     fn only_what_is_held_and_with_the_key() {
-        let target = Target::new(tokio_postgres::Config::new(), &TlsTrust::Any).expect("no files needed");
+        let target = Target::new("host=h sslmode=disable".parse().expect("an address")).expect("no files needed");
         let cancels = Arc::new(Cancels::default());
         let handle = cancels.register(b"key!".to_vec(), target);
         let pid = handle.pid();
