@@ -13,10 +13,19 @@ pub enum LogError {
     Twice(Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Parts of other people's that log statements with their values: only who names them gets that.
+const TALKATIVE: [&str; 2] = ["sqlparser", "tokio_postgres"];
+
+/// What `[log] level` lets through.
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    let quiet = TALKATIVE.iter().filter(|part| !level.contains(**part)).map(|part| format!(",{part}=warn"));
+    Ok(EnvFilter::try_new(format!("{level}{}", quiet.collect::<String>()))?)
+}
+
 /// Starts logging to standard error.
 pub fn start_log(log: &Log) -> Result<(), LogError> {
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(&log.level)?)
+        .with_env_filter(filter(&log.level)?)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     match log.format {

@@ -88,6 +88,12 @@ impl CancelHandle {
         *self.entry.held() = Held { backend: Some((pid, key.clone())), under_way: 0 };
     }
 
+    /// Cancels what the client's backend does, as a CancelRequest of the client's would.
+    pub fn cancel(&self) {
+        let (cancels, entry, pid) = (self.cancels.clone(), self.entry.clone(), self.pid);
+        tokio::spawn(async move { cancels.cancel(pid, &entry.key).await });
+    }
+
     /// From now on a CancelRequest goes nowhere. True: one is still under way and may hit whoever has the backend next, so that
     /// the backend must be marked broken instead of being returned.
     #[must_use = "a backend that a CancelRequest may still hit must not be returned"]

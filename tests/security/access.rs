@@ -50,14 +50,17 @@ fn the_socket_beside_the_port() {
          [[access]]\ntype = 'host'\nmethod = 'reject'",
         sockets.path().display()
     ));
+    let path = sockets.path().join(format!(".s.PGSQL.{}", proxy.port));
+    // The port is told before the proxy's first turn.
+    while !path.exists() {
+        std::thread::yield_now();
+    }
     let url = |user: &str| format!("host={} port={} user={user} dbname=postgres", sockets.path().display(), proxy.port);
     assert_eq!(value(&url("guest"), "SELECT 1"), Ok("1".to_owned()));
     assert_eq!(crate::support::psql(&url(&name), "SELECT 2"), Ok("2".to_owned()));
     let refused = value(&url("somebody"), "SELECT 1");
     assert_eq!(refused, Err("28000 Peer authentication failed for user \"somebody\"".to_owned()));
     assert!(value(&proxy.url("user=guest"), "SELECT 1").is_err_and(|error| error.contains("rejects connection")));
-    let path = sockets.path().join(format!(".s.PGSQL.{}", proxy.port));
-    assert!(path.exists());
     drop(proxy);
     assert!(!path.exists(), "it goes with the proxy");
 }

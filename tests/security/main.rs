@@ -2,13 +2,13 @@
 
 #[path = "../postgres/mod.rs"]
 mod postgres;
-#[path = "../common/tools.rs"]
-#[allow(dead_code, reason = "other test binaries use the rest")]
-mod tools;
+#[path = "../common/mod.rs"]
+mod common;
 
 mod access;
 mod backend_tls;
 mod front_tls;
+mod limits;
 mod log_in;
 mod protocol;
 mod support;
