@@ -7,6 +7,7 @@ mod common;
 
 mod access;
 mod backend_tls;
+mod drivers;
 mod front_tls;
 mod limits;
 mod log_in;
