@@ -27,6 +27,10 @@ states! {
     INVALID_SAVEPOINT = b"3B001";
     /// BEGIN within a transaction.
     ACTIVE_TRANSACTION = b"25001";
+    /// A client that said nothing for too long within a transaction.
+    IDLE_IN_TRANSACTION_TIMEOUT = b"25P03";
+    /// A client that said nothing for too long.
+    IDLE_SESSION_TIMEOUT = b"57P05";
     /// COMMIT or ROLLBACK without a transaction.
     NO_ACTIVE_TRANSACTION = b"25P01";
     /// A prepared statement that does not exist.

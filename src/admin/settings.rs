@@ -7,8 +7,16 @@ use toml::{Table, Value};
 /// Every key with its default.
 const DOCUMENTED: &str = include_str!("../../config.toml");
 /// Keys, or beginnings of keys, whose change takes a restart.
-pub const NEEDS_RESTART: [&str; 7] =
-    ["server.listen", "server.workers", "server.reuse_port", "server.peer_dir", "embedded.", "log.format", "metrics.listen"];
+pub const NEEDS_RESTART: [&str; 8] = [
+    "server.listen",
+    "server.unix_socket_dir",
+    "server.workers",
+    "server.reuse_port",
+    "server.peer_dir",
+    "embedded.",
+    "log.format",
+    "metrics.listen",
+];
 /// What a value that is a secret is shown as.
 const SECRET: &str = "(set)";
 
@@ -103,7 +111,7 @@ mod tests {
             [[database]]\nname = 'd'\nurl = 'postgres://u:hunter4@h/d'";
         let settings = settings(text);
         let shown: Vec<_> = settings.shown().collect();
-        assert!(shown.contains(&("backend.url", "h/d")) && shown.contains(&("user[a].backend_password", SECRET)), "{shown:?}");
+        assert!(shown.contains(&("backend.url", "h:5432/d")) && shown.contains(&("user[a].backend_password", SECRET)), "{shown:?}");
         assert!(!format!("{shown:?}").contains("hunter"), "{shown:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, broadcast};
-use tokio_postgres::{AsyncMessage, Client, NoTls, Notification};
+use tokio_postgres::{AsyncMessage, Client, Notification};
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
@@ -174,11 +174,7 @@ impl Control {
 
     async fn connect(&self) -> Result<Client, ControlError> {
         let target = self.target.lock().expect("no holder panics").clone();
-        let stream = target.open().await?;
-        let mut config = target.config().clone();
-        // `open` has seen to TLS already.
-        config.ssl_mode(tokio_postgres::config::SslMode::Disable).application_name("litewire control");
-        let (client, mut connection) = config.connect_raw(stream, NoTls).await.map_err(start_up)?;
+        let (client, mut connection) = target.client("litewire control").await?;
         let notices = self.notices.clone();
         tokio::spawn(async move {
             while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
@@ -223,12 +219,5 @@ impl Notices {
             self.asked.lock().expect("no holder panics").push(told.payload().to_owned());
         }
         self.changed.notify_one();
-    }
-}
-
-fn start_up(error: tokio_postgres::Error) -> ConnectError {
-    match error.as_db_error() {
-        Some(db) => ConnectError::Refused { code: db.code().code().to_owned(), message: db.message().to_owned() },
-        None => ConnectError::Authentication(error.to_string()),
     }
 }

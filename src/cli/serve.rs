@@ -139,8 +139,8 @@ fn example_client(config: &Config) -> (String, String) {
     let named = config.databases.iter().map(|d| d.name.as_str()).find(|name| *name != "*");
     let database = named.or_else(|| url?.get_dbname()).unwrap_or("postgres");
     let user = match config.auth.method {
-        AuthMethod::ScramSha256 => config.users.first().map(|u| u.name.as_str()),
-        AuthMethod::Trust => url.and_then(|u| u.get_user()).or_else(|| config.databases.iter().find_map(|d| d.url.get().get_user())),
+        AuthMethod::ScramSha256 | AuthMethod::Md5 => config.users.first().map(|u| u.name.as_str()),
+        _ => url.and_then(|u| u.get_user()).or_else(|| config.databases.iter().find_map(|d| d.url.get().get_user())),
     };
     (user.unwrap_or("postgres").to_owned(), database.to_owned())
 }

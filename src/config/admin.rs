@@ -28,7 +28,7 @@ impl Config {
     pub fn admin_rights(&self, user: &str) -> Option<bool> {
         let named = |users: &[String]| users.iter().any(|name| name == user);
         let nobody = self.admin.users.is_empty() && self.admin.stats_users.is_empty();
-        let trusted = self.auth.method == AuthMethod::Trust && self.server.listen.ip().is_loopback();
+        let trusted = self.auth.method == AuthMethod::Trust && self.access.is_empty() && self.server.listen.ip().is_loopback();
         if named(&self.admin.users) || nobody && trusted && user == DEFAULT_USER {
             Some(true)
         } else {

@@ -20,9 +20,18 @@ pub enum LogError {
     Twice(Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Parts of other people's that log statements with their values: only who names them gets that.
+const TALKATIVE: [&str; 2] = ["sqlparser", "tokio_postgres"];
+
+/// What `[log] level` lets through.
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    let quiet = TALKATIVE.iter().filter(|part| !level.contains(**part)).map(|part| format!(",{part}=warn"));
+    Ok(EnvFilter::try_new(format!("{level}{}", quiet.collect::<String>()))?)
+}
+
 /// Starts logging to standard error.
 pub fn start_log(log: &Log) -> Result<(), LogError> {
-    let (level, handle) = reload::Layer::new(EnvFilter::try_new(&log.level)?);
+    let (level, handle) = reload::Layer::new(filter(&log.level)?);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let registry = tracing_subscriber::registry().with(level);
     match log.format {
@@ -37,6 +46,6 @@ pub fn start_log(log: &Log) -> Result<(), LogError> {
 
 /// Changes the level of the log that runs, if one does.
 pub fn set_log_level(level: &str) -> Result<(), LogError> {
-    let level = EnvFilter::try_new(level)?;
+    let level = filter(level)?;
     LEVEL.get().map_or(Ok(()), |handle| handle.reload(level)).map_err(|error| LogError::Twice(error.into()))
 }

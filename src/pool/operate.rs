@@ -74,7 +74,10 @@ impl Pool {
     /// Takes over other settings, or another target. Clients keep the links that they hold until they give them back.
     pub(super) fn reconfigure(&self, target: Target, settings: &config::Pool) {
         let before = std::mem::replace(&mut *self.settings.write().unwrap_or_else(PoisonError::into_inner), settings.clone());
-        if target.config() != self.target().config() {
+        if let Some(keys) = self.target().keys() {
+            target.set_keys(keys);
+        }
+        if target.url() != self.target().url() {
             self.keeper.control().retarget(target.clone());
             let keeper = self.keeper.clone();
             tokio::spawn(async move { keeper.control().close().await });

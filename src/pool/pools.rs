@@ -1,8 +1,9 @@
 use super::Pool;
 use super::operate::Gate;
-use crate::backend::{Target, TlsTrust};
-use crate::config::Config;
+use crate::backend::Target;
+use crate::config::{BackendUrl, Config};
 use crate::error::{ClientError, SqlState};
+use crate::wire::scram::Keys;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::collections::{BTreeMap, HashMap};
@@ -35,11 +36,22 @@ impl Pools {
 
     /// The pool that serves a client's user in a database, ready for use.
     ///
-    /// 3D000 when there is no such database, 57P03 when its backend is not there.
+    /// 3D000 when there is no such database, 57P03 when its backend is not there, 28000 when it refuses the role.
     pub async fn get(&self, user: &str, database: &str) -> Result<Arc<Pool>, ClientError> {
+        self.log_in(user, database, None).await
+    }
+
+    /// The same for a client that has just logged in. `keys` is what its log-in has shown: where the role is the user's own and has
+    /// no password in the configuration, they log it in at the backend.
+    pub async fn log_in(&self, user: &str, database: &str, keys: Option<Keys>) -> Result<Arc<Pool>, ClientError> {
         let target = self.target(user, database)?;
-        let key = (database.to_owned(), target.get_user().unwrap_or_default().to_owned());
+        let role = target.get().get_user().unwrap_or_default();
+        let keys = keys.filter(|_| role == user && target.get().get_password().is_none());
+        let key = (database.to_owned(), role.to_owned());
         let pool = self.pool(&key, user, target)?;
+        if let Some(keys) = keys {
+            pool.target().set_keys(keys);
+        }
         if pool.is_paused() && pool.is_prepared() {
             // Whoever paused it does not want the backend to be asked.
             return Ok(pool);
@@ -59,13 +71,13 @@ impl Pools {
     }
 
     /// The pool of that key, made if there is none.
-    fn pool(&self, key: &PoolKey, user: &str, target: tokio_postgres::Config) -> Result<Arc<Pool>, ClientError> {
+    fn pool(&self, key: &PoolKey, user: &str, target: BackendUrl) -> Result<Arc<Pool>, ClientError> {
         let mut pools = self.lock();
         if let Some(entry) = pools.get(key) {
             return Ok(entry.pool.clone());
         }
         let config = self.config();
-        let pool = Pool::new(secured(&config, target)?, &config.pool, config.limits.plan_cache.get());
+        let pool = Pool::new(secured(target)?, &config.pool, config.limits.plan_cache.get());
         pools.insert(key.clone(), Entry { pool: pool.clone(), user: user.to_owned() });
         Ok(pool)
     }
@@ -100,8 +112,8 @@ impl Pools {
         let config = self.config();
         let urls = config.backend.url.iter().chain(config.databases.iter().map(|database| &database.url));
         for url in urls {
-            if let Ok(target) = secured(&config, url.get().clone())
-                && target.open().await.is_ok()
+            if let Ok(target) = secured(url.clone())
+                && target.is_reached().await
             {
                 return true;
             }
@@ -118,17 +130,17 @@ impl Pools {
     /// configured is forgotten.
     pub fn reload(&self, config: &Arc<Config>) {
         let before = std::mem::replace(&mut *self.config.write().unwrap_or_else(PoisonError::into_inner), config.clone());
-        let same = before.pool == config.pool && before.backend == config.backend;
+        let same = before.pool == config.pool;
         self.lock().retain(|(database, role), entry| {
             let target = match self.target(&entry.user, database) {
-                Ok(target) if target.get_user() == Some(role) => target,
+                Ok(target) if target.get().get_user() == Some(role) => target,
                 _ => return false,
             };
             entry.pool.plans().set_limit(config.limits.plan_cache.get());
-            if same && target == *entry.pool.target().config() {
+            if same && target == *entry.pool.target().url() {
                 return true;
             }
-            match secured(config, target) {
+            match secured(target) {
                 Ok(target) => entry.pool.reconfigure(target, &config.pool),
                 Err(error) => tracing::error!(database, role, %error, "the pool goes on with its former settings"),
             }
@@ -145,28 +157,29 @@ impl Pools {
     }
 
     /// Where the database lives, with the role and its password: the user's own entry, else the URL's, else the user's name.
-    fn target(&self, user: &str, database: &str) -> Result<tokio_postgres::Config, ClientError> {
+    fn target(&self, user: &str, database: &str) -> Result<BackendUrl, ClientError> {
         let config = self.config();
         let mut target = config
             .target(database)
             .ok_or_else(|| ClientError::new(SqlState::INVALID_CATALOG_NAME, format!("database \"{database}\" does not exist")))?;
+        let address = target.get_mut();
         let entry = config.user(user);
         if let Some(role) = entry.and_then(|e| e.backend_user.as_deref()) {
-            target.user(role);
-        } else if target.get_user().is_none() {
-            target.user(user);
+            address.user(role);
+        } else if address.get_user().is_none() {
+            address.user(user);
         }
-        if let Some(password) = entry.and_then(|e| e.backend_password.as_deref()) {
-            target.password(password);
+        let same_role = address.get_user() == Some(user);
+        let password = entry.and_then(|e| e.backend_password.as_ref().or_else(|| e.password.as_ref().filter(|_| same_role)));
+        if let Some(password) = password {
+            address.password(password.get());
         }
         Ok(target)
     }
 }
 
-/// What the configuration says of the way there.
-fn secured(config: &Config, target: tokio_postgres::Config) -> Result<Target, ClientError> {
-    let trust = config.backend.tls_ca.clone().map_or(TlsTrust::Any, TlsTrust::Full);
-    Target::new(target, &trust).map_err(|e| ClientError::new(SqlState::CANNOT_CONNECT_NOW, format!("TLS towards the backend cannot be set up: {e}")))
+fn secured(target: BackendUrl) -> Result<Target, ClientError> {
+    Target::new(target).map_err(|e| ClientError::new(SqlState::CANNOT_CONNECT_NOW, format!("TLS towards the backend cannot be set up: {e}")))
 }
 
 #[cfg(test)]
@@ -176,7 +189,7 @@ mod tests {
     fn target(config: &str, user: &str, database: &str) -> Result<(String, String), ClientError> {
         let config = Config::parse(config, "test").expect("valid");
         let target = Pools::new(Arc::new(config)).target(user, database)?;
-        Ok((target.get_user().unwrap_or_default().to_owned(), target.get_dbname().unwrap_or_default().to_owned()))
+        Ok((target.get().get_user().unwrap_or_default().to_owned(), target.get().get_dbname().unwrap_or_default().to_owned()))
     }
 
     fn named(user: &str, database: &str) -> Result<(String, String), ClientError> {

@@ -1,5 +1,6 @@
 use super::peers;
 use crate::pool::Pool;
+use crate::wire::secret::{random, same};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -96,6 +97,12 @@ impl CancelHandle {
         *self.entry.held() = Held { backend: Some((pid, key.clone())), under_way: 0 };
     }
 
+    /// Cancels what the client's backend does, as a CancelRequest of the client's would.
+    pub fn cancel(&self) {
+        let (cancels, entry, pid) = (self.cancels.clone(), self.entry.clone(), self.pid);
+        tokio::spawn(async move { cancels.cancel(pid, &entry.key).await });
+    }
+
     /// From now on a CancelRequest goes nowhere. True: one is still under way and may hit whoever has the backend next, so that
     /// the backend must be marked broken instead of being returned.
     #[must_use = "a backend that a CancelRequest may still hit must not be returned"]
@@ -111,26 +118,14 @@ impl Drop for CancelHandle {
     }
 }
 
-/// Compares in a time that does not tell how much of it fits.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
-}
-
-/// Bytes that nobody can guess.
-pub(super) fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system has randomness");
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{Target, TlsTrust};
+    use crate::backend::Target;
 
     #[tokio::test]
     async fn only_what_is_held_and_with_the_key() {
-        let target = Target::new(tokio_postgres::Config::new(), &TlsTrust::Any).expect("no files needed");
+        let target = Target::new("host=h sslmode=disable".parse().expect("an address")).expect("no files needed");
         let cancels = Arc::new(Cancels::default());
         let pool = Pool::new(target, &crate::config::Pool::default(), 0);
         let handle = cancels.register(b"key!".to_vec(), pool);

@@ -2,13 +2,18 @@
 
 mod auth;
 mod cancel;
+mod conversation;
 mod listen;
+mod local;
 mod notify;
 mod options;
+mod packet;
 mod peers;
+mod places;
 mod reload;
 mod startup;
 mod tls;
+mod verifiers;
 
 pub use cancel::CancelHandle;
 pub use listen::{ListenError, bind};
@@ -16,21 +21,24 @@ pub use reload::Source;
 pub use tls::ServerTlsError;
 
 use crate::admin::{self, Admin, Order, Phase};
+use crate::backend::Stream;
 use crate::config::Config;
 use crate::error::ClientError;
 use crate::observe::{Clients, counters};
 use crate::pool::Pools;
 use auth::Authenticator;
 use cancel::Cancels;
+use local::Local;
 use peers::Peers;
+use places::Places;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tls::ServerTls;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
 
 /// After an `accept` that failed for want of resources.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -53,11 +61,10 @@ pub enum ServerError {
 struct Shared {
     config: Arc<Config>,
     pools: Arc<Pools>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<ServerTls>,
     authenticator: Authenticator,
     cancels: Arc<Cancels>,
-    /// One permit for each client that is let in.
-    places: Arc<Semaphore>,
+    places: Places,
     clients: Arc<Clients>,
     admin: Arc<Admin>,
     peers: Option<Arc<Peers>>,
@@ -103,6 +110,8 @@ pub async fn run(service: Service) -> Result<(), ServerError> {
         Some(address) => Some(listen::bind(address, false).await?),
         None => None,
     };
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    let local = Local::bind(config.server.unix_socket_dir.as_deref(), port, config.server.reuse_port).map_err(ServerTlsError::Local)?;
     let current = RwLock::new(Arc::new(Shared::new(config, source.as_ref(), console)?));
     let shared = || current.read().unwrap_or_else(PoisonError::into_inner).clone();
     let admin = shared().admin.clone();
@@ -123,7 +132,7 @@ pub async fn run(service: Service) -> Result<(), ServerError> {
 
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
-    let mut listener = Some(listener);
+    let mut listeners = Some((listener, local));
     let mut deadline: Option<Instant> = None;
     loop {
         // Whoever looks on keeps nobody from stopping.
@@ -132,7 +141,7 @@ pub async fn run(service: Service) -> Result<(), ServerError> {
         }
         let order = tokio::select! {
             order = orders.recv() => order.unwrap_or(Order::Stop),
-            accepted = accept(listener.as_ref()) => {
+            accepted = accept(listeners.as_ref()) => {
                 match accepted {
                     Ok((socket, peer)) => drop(connections.spawn(connection(socket, peer, shared(), stopped.clone()))),
                     Err(error) => {
@@ -180,9 +189,9 @@ pub async fn run(service: Service) -> Result<(), ServerError> {
                 notify::stopping("waiting for clients");
             }
         }
-        if let Some(listener) = listener.take() {
+        if let Some(listeners) = listeners.take() {
             // Those who were connected before the socket closes would be reset with it.
-            while let Some(Ok((socket, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {
+            while let Some(Ok((socket, peer))) = futures_util::FutureExt::now_or_never(accept(Some(&listeners))) {
                 connections.spawn(connection(socket, peer, shared(), stopped.clone()));
             }
         }
@@ -193,11 +202,17 @@ pub async fn run(service: Service) -> Result<(), ServerError> {
     Ok(())
 }
 
-/// The next connection; never, without a listener.
-async fn accept(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => std::future::pending().await,
+/// The next client, and where it comes from (None over the Unix-domain socket); never, without listeners.
+async fn accept(listeners: Option<&(TcpListener, Local)>) -> std::io::Result<(Stream, Option<SocketAddr>)> {
+    let Some((listener, local)) = listeners else { return std::future::pending().await };
+    tokio::select! {
+        accepted = listener.accept() => {
+            let (socket, peer) = accepted?;
+            // Of a client that has gone already, it cannot be.
+            let _ = socket.set_nodelay(true);
+            Ok((Stream::Tcp(socket), Some(peer)))
+        }
+        accepted = local.accept() => Ok((Stream::Unix(accepted?), None)),
     }
 }
 
@@ -211,7 +226,7 @@ async fn passed(deadline: Option<Instant>) {
 
 impl Shared {
     fn new(config: Config, source: Option<&Source>, orders: mpsc::Sender<Order>) -> Result<Self, ServerError> {
-        let tls = tls::acceptor(&config.server)?;
+        let tls = tls::server_tls(&config.server)?;
         let peers = match &config.server.peer_dir {
             Some(directory) => Some(Arc::new(Peers::join(directory).map_err(ServerError::Peers)?)),
             None => None,
@@ -223,19 +238,15 @@ impl Shared {
         Ok(Shared {
             admin: Arc::new(Admin::new(pools.clone(), clients.clone(), config.clone(), settings, orders)),
             pools,
+            authenticator: Authenticator::new(&config, tls.as_ref().and_then(|tls| tls.end_point.clone())),
             tls,
-            authenticator: Authenticator::new(&config),
             cancels: Arc::new(Cancels::new(peers.as_ref().map(|peers| peers.id()))),
-            places: Arc::new(Semaphore::new(places(&config))),
+            places: Places::new(&config),
             clients,
             config,
             peers,
         })
     }
-}
-
-fn places(config: &Config) -> usize {
-    config.server.max_clients.min(Semaphore::MAX_PERMITS)
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {
@@ -247,18 +258,18 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// One connection from its first byte to its last.
-async fn connection(socket: TcpStream, peer: SocketAddr, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+async fn connection(socket: Stream, peer: Option<SocketAddr>, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     counters().clients.add(1);
     let outcome = startup::serve(socket, peer, &shared, stopped).await;
     counters().clients.sub(1);
     match outcome {
         Ok(()) => {}
         Err(startup::Ended::Refused(error)) => refused(peer, &error),
-        Err(startup::Ended::Io(error)) => tracing::debug!(%peer, %error, "a client's connection ended"),
+        Err(startup::Ended::Io(error)) => tracing::debug!(?peer, %error, "a client's connection ended"),
     }
 }
 
-fn refused(peer: SocketAddr, error: &ClientError) {
+fn refused(peer: Option<SocketAddr>, error: &ClientError) {
     counters().errors.add(1);
-    tracing::info!(%peer, state = error.state.as_str(), %error, "a client was refused");
+    tracing::info!(?peer, state = error.state.as_str(), %error, "a client was refused");
 }

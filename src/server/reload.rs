@@ -1,9 +1,9 @@
 //! The configuration read again, while clients are served.
 
-use super::{Authenticator, Shared, places, tls};
+use super::{Shared, tls};
 use crate::admin::{Reloaded, Settings};
 use crate::config::{Config, ConfigError, Overrides};
-use crate::{observe, pool};
+use crate::observe;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -54,23 +54,22 @@ fn try_reload(current: &RwLock<Arc<Shared>>, source: Option<&Source>) -> Result<
     keep_what_is_fixed(&mut config, &before.config);
 
     // All that can fail comes first.
-    let tls = tls::acceptor(&config.server).map_err(|error| error.to_string())?;
+    let tls = tls::server_tls(&config.server).map_err(|error| error.to_string())?;
     observe::set_log_level(&config.log.level).map_err(|error| error.to_string())?;
 
     let config = Arc::new(config);
     before.pools.reload(&config);
-    pool::resize(&before.places, places(&before.config), places(&config));
     let reloaded = before.admin.reloaded(config.clone(), settings);
     let pools = before.pools.list();
     let homeless = |client: &observe::Client| !pools.contains_key(&(client.identity.database.clone(), client.identity.role.clone()));
     before.clients.list().iter().filter(|client| homeless(client)).for_each(|client| client.kill());
     let after = Shared {
-        authenticator: Authenticator::new(&config),
+        authenticator: before.authenticator.renewed(&config, tls.as_ref().and_then(|tls| tls.end_point.clone())),
         tls,
+        places: before.places.renewed(&before.config, &config),
         config,
         pools: before.pools.clone(),
         cancels: before.cancels.clone(),
-        places: before.places.clone(),
         clients: before.clients.clone(),
         admin: before.admin.clone(),
         peers: before.peers.clone(),
@@ -86,6 +85,7 @@ fn keep_what_is_fixed(config: &mut Config, before: &Config) {
     config.server.workers = fixed.workers;
     config.server.reuse_port = fixed.reuse_port;
     config.server.peer_dir = fixed.peer_dir;
+    config.server.unix_socket_dir = fixed.unix_socket_dir;
     config.log.format = before.log.format;
     config.metrics = before.metrics.clone();
     if config.needs_embedded() {

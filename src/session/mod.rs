@@ -13,8 +13,11 @@ mod schema;
 mod settings;
 mod simple;
 mod statement;
+mod timeouts;
 mod transaction;
 mod widen;
+
+pub use timeouts::Timeouts;
 
 use crate::catalog::Catalog;
 use crate::config::{DialectKind, ForeignKeys, Immediate, Isolation, ResultProfile, TypeMapping, UntypedParams};
@@ -38,6 +41,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use timeouts::{Clock, Waiting};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use transaction::Transaction;
@@ -94,6 +98,8 @@ pub struct SessionOptions {
     pub max_query_size: usize,
     /// `[limits] max_message_size`
     pub max_message_size: usize,
+    /// `[limits] …_timeout`
+    pub timeouts: Timeouts,
 }
 
 /// Why a session ends early.
@@ -189,6 +195,8 @@ struct Session<IO> {
     dynamic_text: bool,
     /// The unnamed statement that the backend at hand has parsed (postgres dialect).
     unnamed_here: bool,
+    /// ReadyForQuerys of backends so far.
+    answered: u64,
 }
 
 /// Serves a client to its end.
@@ -246,6 +254,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         undescribed: None,
         dynamic_text: false,
         unnamed_here: false,
+        answered: 0,
     };
     let ended = session.turn().await;
     session.drop_link();
@@ -265,6 +274,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let mut stop = pin!(stopped(self.shutdown.clone()));
         let client = self.info.meter.client().clone();
         let mut killed = pin!(client.killed());
+        let mut clock = Clock::new(self.options.timeouts);
         loop {
             loop {
                 if self.script.is_some() && self.expect.is_empty() {
@@ -288,7 +298,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     break;
                 }
                 match self.frame().await? {
-                    Progress::Done => {}
+                    Progress::Done => clock.heard(),
                     Progress::Wait => break,
                     Progress::Terminate => return Ok(()),
                 }
@@ -299,10 +309,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 if self.link.is_none() && stop.as_mut().poll(cx).is_ready() || killed.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Ok(Event::Stop));
                 }
+                if let Poll::Ready(waited) = clock.poll(self.waiting(), cx) {
+                    return Poll::Ready(Ok(Event::Late(waited)));
+                }
                 self.poll_relay(cx)
             });
             match event.await? {
                 Event::Client | Event::Drained => {}
+                Event::Late(waited) => match waited.too_long() {
+                    Some(error) => return Err(Ended::Fatal(error)),
+                    None => self.info.cancel.cancel(),
+                },
                 Event::ClientGone => return Ok(()),
                 Event::BackendGone(reason) => {
                     let error = ClientError::new(SqlState::CONNECTION_FAILURE, "the connection to the backend was lost");
@@ -312,6 +329,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, TERMINATED)));
                 }
             }
+        }
+    }
+
+    fn waiting(&self) -> Waiting {
+        match &self.link {
+            _ if !self.expect.is_empty() => Waiting::Answer(self.answered),
+            Some(link) if link.status != b'I' => Waiting::InTransaction,
+            _ => Waiting::Idle,
         }
     }
 

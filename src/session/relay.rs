@@ -1,6 +1,7 @@
 //! Both sockets at once: what the client is owed goes out, what the backend says is looked at by its header alone.
 
 use super::expect::Expect;
+use super::timeouts::Waiting;
 use super::widen::STALE;
 use super::{Ended, Session};
 use crate::backend::Link;
@@ -33,6 +34,8 @@ pub(super) enum Event {
     ClientGone,
     /// The backend's socket ended.
     BackendGone(String),
+    /// It took too long.
+    Late(Waiting),
     /// The proxy stops.
     Stop,
 }
@@ -473,6 +476,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     fn ready(&mut self, status: u8) {
+        self.answered += 1;
         if let Some(link) = self.link.as_mut() {
             link.status = status;
         }

@@ -121,7 +121,7 @@ pub(super) fn databases(admin: &Admin) -> Vec<Row> {
     names.extend(pools.keys().map(|(database, _)| database.as_str()));
     let mut rows = vec![row(super::super::DATABASE, Place { database: super::super::DATABASE.to_owned(), ..Place::default() }, [0; 5])];
     for name in names {
-        let place = config.target(name).map(|target| Place::of(&target)).unwrap_or_default();
+        let place = config.target(name).map(|target| Place::of(target.get())).unwrap_or_default();
         let mine = || pools.iter().filter(|((database, _), _)| database == name).map(|(_, pool)| pool);
         let servers: usize = mine().map(|pool| pool.servers().len()).sum();
         let connected = clients.iter().filter(|client| client.identity.database == name).count();
