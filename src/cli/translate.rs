@@ -72,14 +72,12 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 fn load(url: &BackendUrl) -> Result<Catalog, CliError> {
-    let failed = |error: tokio_postgres::Error| {
-        let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-        CliError::Catalog { url: url.to_string(), reason }
-    };
+    let failed = |reason: String| CliError::Catalog { url: url.to_string(), reason };
     tokio::runtime::Runtime::new()?.block_on(async {
-        let (client, connection) = url.get().connect(tokio_postgres::NoTls).await.map_err(failed)?;
+        let target = backend::Target::new(url.clone()).map_err(|e| failed(e.to_string()))?;
+        let (client, connection) = target.client("litewire translate").await.map_err(|e| failed(e.to_string()))?;
         tokio::spawn(connection);
-        backend::catalog::load(&client).await.map_err(failed)
+        backend::catalog::load(&client).await.map_err(|e| failed(backend::detail(&e)))
     })
 }
 

@@ -1,16 +1,20 @@
-use crate::backend::Target;
+use super::peers;
+use crate::pool::Pool;
+use crate::wire::secret::{random, same};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which backend each client holds right now, by the process number that the client was told.
 #[derive(Default)]
 pub(super) struct Cancels {
+    /// This process's number among those on its port.
+    peer: Option<u8>,
     clients: Mutex<HashMap<i32, Arc<Entry>>>,
 }
 
 struct Entry {
     key: Vec<u8>,
-    target: Target,
+    pool: Arc<Pool>,
     held: Mutex<Held>,
 }
 
@@ -33,13 +37,19 @@ pub struct CancelHandle {
 }
 
 impl Cancels {
-    /// A client of a pool with that target gets a process number of its own, and the key that goes with it.
-    pub(super) fn register(self: &Arc<Self>, key: Vec<u8>, target: Target) -> CancelHandle {
+    /// Of the process that has this number among those on its port.
+    pub(super) fn new(peer: Option<u8>) -> Self {
+        Cancels { peer, clients: Mutex::default() }
+    }
+
+    /// A client of that pool gets a process number of its own, and the key that goes with it.
+    pub(super) fn register(self: &Arc<Self>, key: Vec<u8>, pool: Arc<Pool>) -> CancelHandle {
         let mut clients = self.lock();
         let pid = std::iter::repeat_with(|| i32::from_be_bytes(random()) & i32::MAX)
+            .map(|random| self.peer.map_or(random, |id| peers::number(id, random)))
             .find(|pid| *pid != 0 && !clients.contains_key(pid))
             .expect("the iterator has no end");
-        let entry = Arc::new(Entry { key, target, held: Mutex::default() });
+        let entry = Arc::new(Entry { key, pool, held: Mutex::default() });
         clients.insert(pid, entry.clone());
         CancelHandle { cancels: self.clone(), entry, pid }
     }
@@ -47,7 +57,7 @@ impl Cancels {
     /// A CancelRequest came in. As in PostgreSQL, whoever sent it learns nothing of what became of it.
     pub(super) async fn cancel(&self, pid: i32, key: &[u8]) {
         let Some((entry, (backend, backend_key))) = self.begin(pid, key) else { return };
-        if let Err(error) = entry.target.cancel(backend, &backend_key).await {
+        if let Err(error) = entry.pool.target().cancel(backend, &backend_key).await {
             tracing::warn!(%error, "a CancelRequest could not be passed on");
         }
         let mut held = entry.held();
@@ -87,6 +97,12 @@ impl CancelHandle {
         *self.entry.held() = Held { backend: Some((pid, key.clone())), under_way: 0 };
     }
 
+    /// Cancels what the client's backend does, as a CancelRequest of the client's would.
+    pub fn cancel(&self) {
+        let (cancels, entry, pid) = (self.cancels.clone(), self.entry.clone(), self.pid);
+        tokio::spawn(async move { cancels.cancel(pid, &entry.key).await });
+    }
+
     /// From now on a CancelRequest goes nowhere. True: one is still under way and may hit whoever has the backend next, so that
     /// the backend must be marked broken instead of being returned.
     #[must_use = "a backend that a CancelRequest may still hit must not be returned"]
@@ -102,28 +118,17 @@ impl Drop for CancelHandle {
     }
 }
 
-/// Compares in a time that does not tell how much of it fits.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
-}
-
-/// Bytes that nobody can guess.
-pub(super) fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system has randomness");
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::TlsTrust;
+    use crate::backend::Target;
 
-    #[test]
-    fn only_what_is_held_and_with_the_key() {
-        let target = Target::new(tokio_postgres::Config::new(), &TlsTrust::Any).expect("no files needed");
+    #[tokio::test]
+    async fn only_what_is_held_and_with_the_key() {
+        let target = Target::new("host=h sslmode=disable".parse().expect("an address")).expect("no files needed");
         let cancels = Arc::new(Cancels::default());
-        let handle = cancels.register(b"key!".to_vec(), target);
+        let pool = Pool::new(target, &crate::config::Pool::default(), 0);
+        let handle = cancels.register(b"key!".to_vec(), pool);
         let pid = handle.pid();
         assert!(cancels.begin(pid, b"key!").is_none(), "nothing is held");
         handle.hold(7, &b"backend"[..].into());

@@ -1,7 +1,7 @@
 use super::startup::Startup;
 use crate::config::{Config, DialectKind, Misfit, ResultProfile};
 use crate::error::{ClientError, SqlState};
-use crate::session::SessionOptions;
+use crate::session::{SessionOptions, Timeouts};
 
 /// What the configuration, its rules and the client's own start-up options make of a session. The options that are used up
 /// here are taken out of `startup`.
@@ -32,6 +32,11 @@ pub(super) fn session_options(config: &Config, startup: &mut Startup) -> Result<
         isolation: config.transactions.isolation,
         max_query_size: config.limits.max_query_size.get(),
         max_message_size: config.limits.max_message_size.get(),
+        timeouts: Timeouts {
+            client_idle: config.limits.client_idle_timeout,
+            idle_in_transaction: config.limits.idle_in_transaction_timeout,
+            query: config.limits.query_timeout,
+        },
     })
 }
 

@@ -13,12 +13,16 @@ mod schema;
 mod settings;
 mod simple;
 mod statement;
+mod timeouts;
 mod transaction;
 mod widen;
+
+pub use timeouts::Timeouts;
 
 use crate::catalog::Catalog;
 use crate::config::{DialectKind, ForeignKeys, Immediate, Isolation, ResultProfile, TypeMapping, UntypedParams};
 use crate::error::{ClientError, SqlState};
+use crate::observe::Meter;
 use crate::pool::{Checkout, ImmediateTurn, Pool};
 use crate::reply::Held;
 use crate::server::CancelHandle;
@@ -37,6 +41,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use timeouts::{Clock, Waiting};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use transaction::Transaction;
@@ -45,6 +50,8 @@ use transaction::Transaction;
 const KEPT: usize = 512;
 /// The same for the queue of expected replies.
 const KEPT_REPLIES: usize = 8;
+/// What a client is told that is sent away.
+const TERMINATED: &str = "terminating connection due to administrator command";
 
 /// A client that is let in.
 pub struct Client<IO> {
@@ -68,6 +75,8 @@ pub struct ClientInfo {
     pub startup: BTreeMap<String, String>,
     /// What makes it cancellable.
     pub cancel: CancelHandle,
+    /// What it is seen by, and counted with.
+    pub meter: Meter,
 }
 
 /// What the configuration says of a session.
@@ -93,6 +102,8 @@ pub struct SessionOptions {
     pub max_query_size: usize,
     /// `[limits] max_message_size`
     pub max_message_size: usize,
+    /// `[limits] …_timeout`
+    pub timeouts: Timeouts,
 }
 
 /// Why a session ends early.
@@ -188,6 +199,8 @@ struct Session<IO> {
     dynamic_text: bool,
     /// The unnamed statement that the backend at hand has parsed (postgres dialect).
     unnamed_here: bool,
+    /// ReadyForQuerys of backends so far.
+    answered: u64,
 }
 
 /// Serves a client to its end.
@@ -247,6 +260,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         undescribed: None,
         dynamic_text: false,
         unnamed_here: false,
+        answered: 0,
     });
     let ended = session.turn().await;
     session.drop_link();
@@ -264,6 +278,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// The loop, until the client leaves.
     async fn turn(&mut self) -> Result<(), Ended> {
         let mut stop = pin!(stopped(self.shutdown.clone()));
+        let client = self.info.meter.client().clone();
+        let mut killed = pin!(client.killed());
+        let mut clock = Clock::new(self.options.timeouts);
         loop {
             loop {
                 if self.script.is_some() && self.expect.is_empty() {
@@ -287,7 +304,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     break;
                 }
                 match self.frame().await? {
-                    Progress::Done => {}
+                    Progress::Done => clock.heard(),
                     Progress::Wait => break,
                     Progress::Terminate => return Ok(()),
                 }
@@ -298,20 +315,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             let event = poll_fn(|cx| {
                 // Only the one who waits for a client is told; a transaction ends first.
-                if self.link.is_none() && stop.as_mut().poll(cx).is_ready() {
+                if self.link.is_none() && stop.as_mut().poll(cx).is_ready() || killed.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Ok(Event::Stop));
+                }
+                if let Poll::Ready(waited) = clock.poll(self.waiting(), cx) {
+                    return Poll::Ready(Ok(Event::Late(waited)));
                 }
                 self.poll_relay(cx)
             });
             match event.await? {
                 Event::Client | Event::Drained => {}
+                Event::Late(waited) => match waited.too_long() {
+                    Some(error) => return Err(Ended::Fatal(error)),
+                    None => self.info.cancel.cancel(),
+                },
                 Event::ClientGone => return Ok(()),
                 Event::BackendGone(reason) => {
                     let error = ClientError::new(SqlState::CONNECTION_FAILURE, "the connection to the backend was lost");
                     return Err(Ended::Fatal(error.detail(reason).hint("Connect again; what was not committed is undone.")));
                 }
                 Event::Stop => {
-                    return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")));
+                    return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, TERMINATED)));
                 }
             }
         }
@@ -326,6 +350,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         if self.expect.is_empty() && self.expect.capacity() > KEPT_REPLIES {
             self.expect = VecDeque::new();
+        }
+    }
+
+    /// What is waited for.
+    fn waiting(&self) -> Waiting {
+        match &self.link {
+            _ if !self.expect.is_empty() => Waiting::Answer(self.answered),
+            Some(link) if link.status != b'I' => Waiting::InTransaction,
+            _ => Waiting::Idle,
         }
     }
 
@@ -353,6 +386,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(Progress::Wait);
         }
         self.flushed = false;
+        if tag != b'X' {
+            self.info.meter.asked();
+        }
         // Dealing with a frame never looks at what follows it.
         let mut cin = std::mem::take(&mut self.cin);
         let progress = self.dispatch(tag, &cin[..length]).await;
@@ -433,6 +469,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         plan.is_some_and(crate::translate::Plan::reads_counters)
     }
 
+    fn set_dialect(&mut self, dialect: DialectKind) {
+        self.options.dialect = dialect;
+        self.info.meter.dialect(self.is_sqlite());
+    }
+
     fn is_sqlite(&self) -> bool {
         self.options.dialect == DialectKind::Sqlite
     }
@@ -491,6 +532,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// An error of the proxy's own, in its turn.
     fn inject_error(&mut self, error: &ClientError, sql: &str) {
         crate::observe::counters().errors.add(1);
+        crate::observe::note_refusal(error);
         let mut out = BytesMut::new();
         encode::error(&mut out, error, sql);
         self.inject(out);
@@ -501,6 +543,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let status = self.link.as_ref().map_or(b'I', |link| self.transaction.status(link.status));
         let mut out = BytesMut::new();
         encode::ready(&mut out, status);
+        self.info.meter.answered(status == b'I');
         self.inject(out);
     }
 }

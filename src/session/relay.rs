@@ -1,6 +1,7 @@
 //! Both sockets at once: what the client is owed goes out, what the backend says is looked at by its header alone.
 
 use super::expect::Expect;
+use super::timeouts::Waiting;
 use super::widen::STALE;
 use super::{Ended, Session};
 use crate::backend::Link;
@@ -39,6 +40,8 @@ pub(super) enum Event {
     ClientGone,
     /// The backend's socket ended.
     BackendGone(String),
+    /// It took too long.
+    Late(Waiting),
     /// The proxy stops.
     Stop,
 }
@@ -52,6 +55,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.cout.advance(written);
+            self.info.meter.sent(written);
         }
         self.prompt = false;
         Pin::new(&mut self.io).poll_flush(cx)
@@ -85,8 +89,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             if self.bout.len() < BUFFER && !waiting {
                 match self.poll_client(cx) {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Event::ClientGone)),
-                    Poll::Ready(Ok(_)) if self.has_frame() => return Poll::Ready(Ok(Event::Client)),
-                    Poll::Ready(Ok(_)) => moved = true,
+                    Poll::Ready(Ok(read)) => {
+                        self.info.meter.received(read);
+                        if self.has_frame() {
+                            return Poll::Ready(Ok(Event::Client));
+                        }
+                        moved = true;
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                     Poll::Pending => {}
                 }
@@ -480,6 +489,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     fn ready(&mut self, status: u8) {
+        self.answered += 1;
         if let Some(link) = self.link.as_mut() {
             link.status = status;
         }
@@ -519,6 +529,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if !told {
             return;
         }
+        self.info.meter.answered(status == b'I');
         // A client that pipelines has gone on already.
         if status == b'I' && self.expect.is_empty() && std::mem::take(&mut self.schema.announce) {
             encode::ready(self.announcing.insert(BytesMut::new()), shown);

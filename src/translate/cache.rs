@@ -85,6 +85,19 @@ impl PlanCache {
         (self.hits.get(), self.misses.get())
     }
 
+    /// Holds at most so many bytes from now on.
+    pub fn set_limit(&self, bytes: usize) {
+        let mut plans = self.plans();
+        plans.limit = bytes;
+        plans.shrink();
+    }
+
+    /// Its entries, their bytes, and the most that it may hold.
+    pub fn usage(&self) -> (usize, usize, usize) {
+        let plans = self.plans();
+        (plans.by_key.len(), plans.bytes, plans.limit)
+    }
+
     fn plans(&self) -> MutexGuard<'_, Plans> {
         self.plans.lock().expect("no holder panics")
     }
@@ -128,6 +141,10 @@ impl Plans {
         if let Some((_, replaced)) = self.by_key.push(key, Entry { plan, bytes }) {
             self.bytes -= replaced.bytes;
         }
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
         while self.bytes > self.limit {
             let (_, oldest) = self.by_key.pop_lru().expect("bytes are counted for entries that are there");
             self.bytes -= oldest.bytes;
