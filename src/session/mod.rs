@@ -310,9 +310,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             self.release_if_idle();
-            if self.link.is_none() {
-                self.shed();
-            }
             let event = poll_fn(|cx| {
                 // Only the one who waits for a client is told; a transaction ends first.
                 if self.link.is_none() && stop.as_mut().poll(cx).is_ready() || killed.as_mut().poll(cx).is_ready() {

@@ -101,6 +101,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             if !moved {
+                if self.link.is_none() {
+                    self.shed();
+                }
                 return Poll::Pending;
             }
         }
