@@ -242,9 +242,35 @@ fn misfits_can_stop_a_migration() {
     }
 }
 
+/// How a migration is broken off.
+#[derive(Debug, Clone, Copy)]
+enum Break {
+    /// kill -9
+    Kill,
+    /// Ctrl-C
+    Interrupt,
+    /// Its connections to the backend are lost.
+    Backend,
+}
+
 #[test]
 fn a_killed_migration_goes_on() {
-    let place = Place::new("killed");
+    goes_on("killed", Break::Kill);
+}
+
+#[test]
+fn an_interrupted_migration_goes_on() {
+    goes_on("interrupted", Break::Interrupt);
+}
+
+#[test]
+fn a_migration_that_lost_its_backend_goes_on() {
+    goes_on("lost", Break::Backend);
+}
+
+/// Broken off again and again, the same command brings all of it over in the end.
+fn goes_on(database: &str, way: Break) {
+    let place = Place::new(database);
     let script = format!(
         "{CLEAN} INSERT INTO loose WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) SELECT 'row ' || i, i FROM n;
          INSERT INTO orders (customer_id, total) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i, i * 1.5 FROM n;"
@@ -256,7 +282,17 @@ fn a_killed_migration_goes_on() {
         let mut child =
             command.arg("migrate").arg(&file).arg(place.url()).args(["--jobs", "1"]).stdout(std::process::Stdio::null()).spawn().expect("it runs");
         std::thread::sleep(std::time::Duration::from_millis(delay));
-        let _ = child.kill();
+        match way {
+            Break::Kill => drop(child.kill()),
+            Break::Interrupt => {
+                let id = i32::try_from(child.id()).expect("a process id");
+                let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(id).expect("not zero"), rustix::process::Signal::INT);
+            }
+            Break::Backend => {
+                let others = "datname = current_database() AND pid <> pg_backend_pid()";
+                place.sql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"));
+            }
+        }
         child.wait().expect("it ends");
         if place.sql("SELECT to_regclass('litewire.migrations') IS NOT NULL") == [["t"]]
             && place.sql("SELECT count(*) FROM litewire.migrations WHERE state <> 'running'") != [["0"]]
