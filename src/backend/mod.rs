@@ -9,7 +9,7 @@ mod stream;
 mod tls;
 
 pub use connect::{ConnectError, Target};
-pub use control::{Control, ControlError, detail};
+pub use control::{Control, ControlError, INSTANCE, detail};
 pub use link::Link;
 pub use stream::Stream;
 pub use tls::{TlsError, TlsTrust};

@@ -1,10 +1,12 @@
 //! A backend for a while: one pool for each database and backend role.
 
+mod attach;
 mod checkout;
 mod manager;
 mod pools;
 mod prepared;
 
+pub use attach::memory_key;
 pub use checkout::{Checkout, ImmediateTurn};
 pub use pools::Pools;
 pub use prepared::Prepared;
