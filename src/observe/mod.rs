@@ -48,6 +48,8 @@ pub struct Counters {
     pub errors: Counter,
     /// Times that columns became dynamic, since their types could not hold what was stored in them.
     pub widened: Counter,
+    /// Statements done again after a deadlock or a serialization failure.
+    pub retries: Counter,
 }
 
 static COUNTERS: Counters = Counters {
@@ -60,6 +62,7 @@ static COUNTERS: Counters = Counters {
     ignored: Counter(AtomicU64::new(0)),
     errors: Counter(AtomicU64::new(0)),
     widened: Counter(AtomicU64::new(0)),
+    retries: Counter(AtomicU64::new(0)),
 };
 
 /// The process's counters.
