@@ -317,11 +317,17 @@ impl Binder<'_> {
         let relation = self.relation(name)?;
         if let Some(sql) = relation.view_text() {
             let query = self.view(relation, sql, table)?;
-            return Ok(self.derived(query, Some(called)));
+            let from = self.derived(query, Some(called));
+            let database = Some(self.catalog.database(relation).to_owned());
+            if let Some(source) = self.scope().sources.last_mut() {
+                source.database = database;
+            }
+            return Ok(from);
         }
         let index = self.catalog.index_of(relation);
         let mut source = index.map_or_else(|| Source::of_relation(relation, &called), |index| Source::of_origin(relation, index, &called));
         source.aliased = alias.is_some();
+        source.database = Some(self.catalog.database(relation).to_owned());
         if let Some(index) = index {
             self.mention(table.span, Mentioned::Relation(index));
         }
@@ -375,15 +381,11 @@ pub(super) fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
 pub fn unique(names: &[String]) -> Vec<String> {
     let mut out: Vec<String> = Vec::with_capacity(names.len());
     for name in names {
-        let mut candidate: String = name.chars().take(60).collect();
-        while candidate.len() > 58 {
-            candidate.pop();
-        }
-        let base = candidate.clone();
+        let mut candidate = name.clone();
         let mut n = 0;
         while candidate.is_empty() || out.iter().any(|o| o.eq_ignore_ascii_case(&candidate)) {
             n += 1;
-            candidate = format!("{base}:{n}");
+            candidate = format!("{name}:{n}");
         }
         out.push(candidate);
     }
