@@ -2,6 +2,7 @@
 //! `backend::catalog` fills it, `translate` reads it.
 
 mod affinity;
+pub mod module;
 
 pub use affinity::{Affinity, affinity_of_declared, affinity_of_pg};
 use std::collections::HashMap;
@@ -176,6 +177,8 @@ pub struct Relation {
     pub without_rowid: bool,
     /// Triggers made from SQLite's DDL, in the order in which they fire: the newest first.
     pub triggers: Vec<Trigger>,
+    /// What it is as a virtual table.
+    pub module: Option<module::Module>,
 }
 
 /// A trigger made from SQLite's DDL.
@@ -241,6 +244,11 @@ impl Relation {
         self.columns.iter().enumerate().find(|(_, c)| !c.hidden && c.name.eq_ignore_ascii_case(name))
     }
 
+    /// It as a full-text table.
+    pub fn fts5(&self) -> Option<&module::Fts5> {
+        self.module.as_ref().and_then(module::Module::fts5)
+    }
+
     /// The column that plays SQLite's rowid: the hidden one, else a primary key of a single integer column.
     pub fn rowid(&self) -> Option<(usize, &Column)> {
         if self.without_rowid {
@@ -295,8 +303,10 @@ pub struct Column {
     pub affinity: Affinity,
     /// SQLite's declared collation.
     pub collation: Collation,
-    /// The hidden rowid column of a table made from SQLite's DDL.
+    /// The hidden rowid column of a table made from SQLite's DDL; behind it, what the index of a virtual table keeps for itself.
     pub hidden: bool,
+    /// A hidden column of a virtual table's: left out of `*`, found by its name (vtab.html §2.1.1).
+    pub argument: bool,
     /// Its place in the primary key that SQLite's DDL declared, from 1; 0 where it has none.
     pub key: i16,
 }

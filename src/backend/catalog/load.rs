@@ -1,6 +1,6 @@
 use super::sql;
 use crate::catalog::{
-    Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg, oid,
+    Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg, module, oid,
 };
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
@@ -83,6 +83,7 @@ pub async fn load(client: &Client) -> Result<Catalog, Error> {
         }
     }
     relations.iter_mut().for_each(primary_key);
+    relations.iter_mut().for_each(module::mark);
 
     let mut catalog = Catalog {
         functions: functions.iter().map(|row| row.get(0)).collect(),
@@ -169,6 +170,7 @@ fn column(row: &Row, byte_order: bool, relation: &Relation, registry: &Registry)
         declared: declared_type,
         collation: declared.and_then(|d| d.collation.as_deref()).and_then(Collation::named).unwrap_or_default(),
         hidden: declared.is_some_and(|d| d.hidden),
+        argument: false,
         key: declared.map_or(0, |d| d.key),
         default,
         name,

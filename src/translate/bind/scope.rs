@@ -65,6 +65,8 @@ pub struct Source {
     pub relation: Option<usize>,
     /// Does an alias qualify its columns?
     pub aliased: bool,
+    /// What it is as a full-text table.
+    pub search: Option<super::module::Search>,
 }
 
 /// A column of a table in scope.
@@ -117,7 +119,7 @@ impl Source {
             oid: c.type_oid,
             byte_order: c.byte_order,
             hidden: c.hidden,
-            argument: false,
+            argument: c.argument,
             origin: None,
             element: false,
         });
@@ -130,6 +132,7 @@ impl Source {
             key: if relation.primary_key().iter().all(|c| relation.columns[*c].not_null) { relation.primary_key() } else { Vec::new() },
             relation: None,
             aliased: false,
+            search: None,
         }
     }
 
@@ -140,6 +143,7 @@ impl Source {
             column.origin = Some((index, at));
         }
         source.relation = Some(index);
+        source.search = super::module::Search::of(relation, index);
         source
     }
 
@@ -291,7 +295,7 @@ impl Binder<'_> {
     pub fn column(&self, table: Option<&Ident>, name: &Ident) -> Bound<Expr> {
         if let Some(expr) = self.resolve(table.map(|t| t.value.as_str()), name)? {
             self.mention_column(table, name, &expr);
-            return Ok(if self.is_unnumbered(&expr) { numbered(expr) } else { expr });
+            return Ok(if self.is_unnumbered(&expr) { numbered(expr) } else { self.ranked(expr) });
         }
         if table.is_none() && name.quote_style == Some('"') {
             self.mention(name.span, Mentioned::Text);

@@ -518,7 +518,7 @@ fn folded_text(column: &Column) -> String {
 }
 
 /// The name that PostgreSQL gives the sequence of an identity column.
-fn sequence_name(schema: &str, table: &str, column: &str) -> String {
+pub(super) fn sequence_name(schema: &str, table: &str, column: &str) -> String {
     let name = format!("{table}_{column}_seq");
     if schema.is_empty() { quote_ident(&name) } else { format!("{}.{}", quote_ident(schema), quote_ident(&name)) }
 }

@@ -74,7 +74,7 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     let columns: Vec<usize> = if insert.source.is_none() {
         Vec::new()
     } else if listed.is_empty() {
-        (0..write.table.columns.len()).filter(|i| !write.table.columns[*i].hidden && !write.table.columns[*i].generated).collect()
+        (0..write.table.columns.len()).filter(|i| !write.table.columns[*i].hidden && !write.table.columns[*i].argument && !write.table.columns[*i].generated).collect()
     } else {
         listed.iter().map(|c| write.column(c)).collect::<Bound<_>>()?
     };
@@ -85,6 +85,10 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     }
     let rows = write.rows(insert.source.as_deref(), kept.len(), !listed.is_empty(), ident.span)?.keeping(&kept);
     let declared = write.table.sql.as_deref().map_or_else(Declared::default, parse::declared);
+    if write.table.module.is_some() && !upserts.is_empty() {
+        let message = format!("UPSERT not implemented for virtual table \"{}\"", write.table.name);
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(write.binder.at(ident.span)));
+    }
     let keys = keys(write.table, &declared, write.lower)?;
     let returning = insert.returning.as_deref();
     Insert { write, columns, kept, or, declared, keys, returning }.finish(rows, &upserts)

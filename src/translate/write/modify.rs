@@ -185,6 +185,8 @@ impl<'a> Write<'a, '_> {
             None => None,
             Some(filter) => {
                 let filter = self.binder.expr(filter)?;
+                self.virtual_filter(&filter)?;
+                let filter = self.binder.bounded(filter);
                 single = self.is_single(&filter);
                 Some(self.lower.truth(&filter, true)?)
             }
