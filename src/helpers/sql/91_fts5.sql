@@ -746,7 +746,7 @@ DECLARE
   content constant text := coalesce(spec ->> 'e', '');
   own constant text := format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME);
   command text;
-  value text;
+  argument text;
   texts text[];
   made record;
 BEGIN
@@ -760,7 +760,7 @@ BEGIN
     RETURN OLD;
   END IF;
   IF TG_OP = 'INSERT' THEN
-    EXECUTE TG_ARGV[1] INTO command, value, texts USING NEW;
+    EXECUTE TG_ARGV[1] INTO command, argument, texts USING NEW;
   ELSE
     EXECUTE TG_ARGV[1] INTO made USING NEW;
     texts := made.texts;
@@ -804,8 +804,8 @@ BEGIN
           own, litewire._fts_content(TG_ARGV[3]::jsonb)) USING spec;
       END IF;
     WHEN lower(command) = 'rank' THEN
-      PERFORM litewire.fts5_weights(value);
-      INSERT INTO litewire.meta (key, value) VALUES ('rank ' || TG_RELID, fts5_write.value) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+      PERFORM litewire.fts5_weights(argument);
+      INSERT INTO litewire.meta (key, value) VALUES ('rank ' || TG_RELID, argument) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
     WHEN lower(command) = ANY ('{optimize,merge,integrity-check,flush,automerge,usermerge,crisismerge,pgsz,hashsize,deletemerge,secure-delete,insttoken}') THEN
       -- They are about how SQLite keeps its index.
       NULL;

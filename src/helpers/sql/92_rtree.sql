@@ -33,18 +33,18 @@ LANGUAGE plpgsql AS $$
 DECLARE
   bad bool;
 BEGIN
-  EXECUTE TG_ARGV[0] INTO NEW USING NEW;
   FOR n IN 1 .. (TG_NARGS - 1) / 2 LOOP
     EXECUTE TG_ARGV[2 * n - 1] INTO bad USING NEW;
     IF bad THEN
       RAISE EXCEPTION USING ERRCODE = '23000', MESSAGE = format('rtree constraint failed: %s.(%s)', TG_TABLE_NAME, TG_ARGV[2 * n]);
     END IF;
   END LOOP;
+  EXECUTE TG_ARGV[0] INTO NEW USING NEW;
   RETURN NEW;
 END $$;
 
--- A coordinate of an rtree_i32: the low 32 bits.
+-- A coordinate of an rtree_i32: the nearest number of 32 bits.
 CREATE OR REPLACE FUNCTION litewire.rtree_whole(x int8) RETURNS int8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT ((coalesce(x, 0) & 4294967295) + 2147483648) % 4294967296 - 2147483648
+  SELECT greatest(least(coalesce(x, 0), 2147483647), -2147483648)
 $$;

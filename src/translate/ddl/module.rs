@@ -4,7 +4,7 @@ use super::create::{register_column, sequence_name};
 use super::types::column;
 use super::{Change, named_otherwise, needs_registry, qualified, register};
 use crate::catalog::module::{Content, Declaration, ENDS, Fault, Fts5, Module, ROWID, Rtree, TOKENS, mark_internal};
-use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, TEMPORARY, oid};
+use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, TEMPORARY};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Options;
 use crate::translate::bind::{Binder, Bound, quote_ident};
@@ -151,13 +151,6 @@ fn spatial(relation: Relation, rtree: &Rtree) -> Bound<Making> {
         add(&mut making, made, "")?;
     }
     let printed = qualified(&making.relation.schema, &making.relation.name);
-    let (mut tests, mut points) = (Vec::new(), Vec::new());
-    for pair in rtree.columns[1..].chunks(2) {
-        let [low, high] = pair else { continue };
-        points.push(format!("point({}, {})", quote_ident(low), quote_ident(high)));
-        tests.push(format!("SELECT ($1).{} > ($1).{}", quote_ident(low), quote_ident(high)));
-        tests.push(format!("{low}<={high}"));
-    }
     let cell = |(at, c): (usize, &Column)| {
         let own = format!("($1).{}", quote_ident(&c.name));
         match at {
@@ -168,13 +161,19 @@ fn spatial(relation: Relation, rtree: &Rtree) -> Bound<Making> {
         }
     };
     let kept: Vec<String> = making.relation.columns.iter().enumerate().map(cell).collect();
+    let (mut tests, mut points) = (Vec::new(), Vec::new());
+    for (names, kept) in rtree.columns[1..].chunks(2).zip(kept[1..].chunks(2)) {
+        let ([low, high], [kept_low, kept_high]) = (names, kept) else { continue };
+        points.push(format!("point({}, {})", quote_ident(low), quote_ident(high)));
+        tests.push(format!("SELECT {kept_low} > {kept_high}"));
+        tests.push(format!("{low}<={high}"));
+    }
     let arguments: Vec<String> = std::iter::once(format!("SELECT {}", kept.join(", "))).chain(tests).map(|a| literal_text(&a)).collect();
     making.after.push(format!("CREATE INDEX ON {printed} USING gist ({})", points.join(", ")));
     making.after.push(format!(
         "CREATE TRIGGER _lw_rtree BEFORE INSERT OR UPDATE ON {printed} FOR EACH ROW EXECUTE FUNCTION litewire.rtree_write({})",
         arguments.join(", ")
     ));
-    debug_assert!(making.relation.columns.iter().all(|c| c.type_oid != oid::UNKNOWN));
     Ok(making)
 }
 

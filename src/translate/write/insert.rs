@@ -91,6 +91,7 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     }
     let keys = keys(write.table, &declared, write.lower)?;
     let returning = insert.returning.as_deref();
+    write.no_unknown_rowid(returning, write.table.rowid().is_some_and(|(r, _)| columns.contains(&r)))?;
     Insert { write, columns, kept, or, declared, keys, returning }.finish(rows, &upserts)
 }
 
@@ -198,6 +199,10 @@ impl Insert<'_, '_, '_> {
             }
         };
         out.template = text.into_template();
+        if self.write.table.fts5().is_some() && !many && self.columns.iter().any(|c| self.write.table.columns[*c].argument) {
+            // A command inserts no row, and counts as one.
+            out.tag = Some("INSERT 0 1");
+        }
         if is_view {
             out.tag = Some("INSERT 0 0");
         }
