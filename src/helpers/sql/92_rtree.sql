@@ -3,21 +3,21 @@
 CREATE OR REPLACE FUNCTION litewire.rtree_real(x float8, up bool) RETURNS float8
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-  -- 1 ± 1/2^23, which is one step of a 32-bit float.
-  away constant float8 := 1.00000011920928955078125;
-  towards constant float8 := 0.99999988079071044921875;
   rounded float8;
+  bits int;
 BEGIN
   IF x IS NULL THEN
     RETURN 0;
   END IF;
   rounded := litewire._rtree_float(x);
-  IF NOT up AND rounded > x THEN
-    RETURN litewire._rtree_float(x * CASE WHEN x < 0 THEN away ELSE towards END);
-  ELSIF up AND rounded < x THEN
-    RETURN litewire._rtree_float(x * CASE WHEN x < 0 THEN towards ELSE away END);
+  IF rounded = x OR up = (rounded > x) THEN
+    RETURN rounded;
   END IF;
-  RETURN rounded;
+  -- The next float: away from zero where the sign of the number and the direction agree.
+  bits := CASE WHEN abs(rounded) = 'Infinity' THEN 2139095040 ELSE ('x' || encode(float4send(abs(rounded)::float4), 'hex'))::bit(32)::int END;
+  bits := bits + CASE WHEN up = (x > 0) THEN 1 ELSE -1 END;
+  RETURN sign(x) * CASE WHEN bits >= 2139095040 THEN 'Infinity'::float8
+    WHEN bits < 8388608 THEN bits * power(2::float8, -149) ELSE (bits & 8388607 | 8388608) * power(2::float8, (bits >> 23) - 150) END;
 END $$;
 
 -- The nearest 32-bit float, where PostgreSQL's cast fails for what is too large or too small.

@@ -144,6 +144,13 @@ impl Source {
         }
         source.relation = Some(index);
         source.search = super::module::Search::of(relation, index);
+        if relation.module.is_some()
+            && let Some(rowid) = source.rowid.filter(|at| !source.columns[*at].hidden)
+        {
+            // The rowid of a virtual table goes by no column's name.
+            source.rowid = Some(source.columns.len());
+            source.columns.push(SourceColumn { hidden: true, ..source.columns[rowid].clone() });
+        }
         source
     }
 
