@@ -21,6 +21,7 @@ mod trigger;
 mod write;
 
 pub use bind::quote_ident as bind_ident;
+pub use lower::literal_text;
 pub use ddl::{may_widen, widen};
 pub use introspect::create_text;
 pub use lower::Misfit;
