@@ -4,6 +4,7 @@
 mod affinity;
 mod attached;
 mod names;
+pub mod module;
 
 pub use affinity::{Affinity, affinity_of_declared, affinity_of_pg};
 pub use attached::{Attached, MOST_ATTACHED, is_attachable};
@@ -203,6 +204,8 @@ pub struct Relation {
     pub without_rowid: bool,
     /// Triggers made from SQLite's DDL, in the order in which they fire: the newest first.
     pub triggers: Vec<Trigger>,
+    /// What it is as a virtual table.
+    pub module: Option<module::Module>,
 }
 
 /// A trigger made from SQLite's DDL.
@@ -252,6 +255,11 @@ impl Relation {
     /// The visible column of that name, ASCII case-insensitively, with its index.
     pub fn column(&self, name: &str) -> Option<(usize, &Column)> {
         self.columns.iter().enumerate().find(|(_, c)| !c.hidden && c.name.eq_ignore_ascii_case(name))
+    }
+
+    /// It as a full-text table.
+    pub fn fts5(&self) -> Option<&module::Fts5> {
+        self.module.as_ref().and_then(module::Module::fts5)
     }
 
     /// The column that plays SQLite's rowid: the hidden one, else a primary key of a single integer column.
@@ -308,8 +316,10 @@ pub struct Column {
     pub affinity: Affinity,
     /// SQLite's declared collation.
     pub collation: Collation,
-    /// The hidden rowid column of a table made from SQLite's DDL.
+    /// The hidden rowid column of a table made from SQLite's DDL; behind it, what the index of a virtual table keeps for itself.
     pub hidden: bool,
+    /// A hidden column of a virtual table's: left out of `*`, found by its name (vtab.html §2.1.1).
+    pub argument: bool,
     /// Its place in the primary key that SQLite's DDL declared, from 1; 0 where it has none.
     pub key: i16,
 }

@@ -389,7 +389,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             if shape.counts {
                 // What INSTEAD OF triggers do with the rows of a view counts as nothing.
-                self.counters.changed(if shape.tag.is_some_and(|t| !t.contains("{}")) { 0 } else { rows });
+                // A tag of its own says how many.
+                let told = shape.tag.filter(|t| !t.contains("{}")).map(|t| t.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or_default());
+                self.counters.changed(told.unwrap_or(rows));
             }
             if shape.schema_change {
                 self.schema.changed();

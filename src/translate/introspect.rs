@@ -33,7 +33,7 @@ fn entries<'c>(catalog: &'c Catalog, database: &str) -> Vec<Entry<'c>> {
         let kind = if table.kind == RelationKind::Table { "table" } else { "view" };
         let sql = table.sql.clone().unwrap_or_else(|| create_text(table));
         let entry = |kind, name, stored, sql, oid| Entry { kind, name, table, stored, sql, made: (oid == 0, oid) };
-        out.push(entry(kind, table.name.clone(), kind == "table", Some(sql), table.oid));
+        out.push(entry(kind, table.name.clone(), kind == "table" && table.module.is_none(), Some(sql), table.oid));
         let keys = indexes(table).into_iter().filter(|(_, i)| !(i.primary && table.without_rowid));
         out.extend(keys.map(|(name, index)| {
             let sql = (!is_automatic(table, index)).then(|| index.sql.clone().unwrap_or_else(|| index_text(table, index)));
@@ -108,6 +108,9 @@ pub fn sequence_source(name: &str) -> Source {
 
 /// The indexes that SQLite would have, with its names for the automatic ones, the oldest first: the rowid is none.
 pub fn indexes(table: &Relation) -> Vec<(String, &Index)> {
+    if table.module.is_some() {
+        return Vec::new();
+    }
     let rowid = table.rowid().map(|(r, _)| r);
     let is_rowid = |i: &&Index| matches!(i.parts.as_slice(), [IndexPart::Column(c)] if rowid == Some(*c) && (i.primary || table.columns[*c].hidden));
     let mut automatic = 0;

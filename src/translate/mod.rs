@@ -22,6 +22,7 @@ mod trigger;
 mod write;
 
 pub use bind::quote_ident as bind_ident;
+pub use lower::literal_text;
 pub use ddl::{may_widen, widen};
 pub use introspect::create_text;
 pub use lower::Misfit;
@@ -162,7 +163,7 @@ fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Option
             return plain(ddl::triggers(trigger::create(sql, catalog, options, misfit)?, catalog, options, "CREATE TRIGGER"));
         }
         "DROP" if second == "TRIGGER" => return plain(ddl::triggers(trigger::drop(sql, &tokens, catalog)?, catalog, options, "DROP TRIGGER")),
-        "CREATE" if second == "VIRTUAL" => return Err(ClientError::refused("CREATE VIRTUAL TABLE").at(first.at.start)),
+        "CREATE" if second == "VIRTUAL" => return plain(ddl::virtual_table(sql, catalog, options)?),
         "CREATE" | "ALTER" | "DROP"
             if NATIVE_OBJECTS.contains(&second.as_str()) || tokens.iter().take(4).any(|t| t.is(sql, "FUNCTION") || t.is(sql, "PROCEDURE")) =>
         {
@@ -348,6 +349,9 @@ pub fn overlay(sql: &str, catalog: &Catalog, options: &Options) -> Option<Catalo
     }
     if tokens.first()?.is(sql, "DROP") && tokens.get(1)?.is(sql, "TRIGGER") {
         return trigger::drop(sql, &tokens, catalog).ok()?.map(|after| after.numbered());
+    }
+    if tokens.get(1)?.is(sql, "VIRTUAL") {
+        return ddl::with_virtual_table(sql, catalog, options);
     }
     let statement = parse::parse(sql).ok()?;
     let mut binder = bind::Binder::new(sql, &[], catalog, options);

@@ -45,7 +45,7 @@ pub struct Statement {
     pub hidden: Vec<Hidden>,
     /// The command tag that the client gets, `{}` standing for the backend's row count; None keeps the backend's.
     pub tag: Option<&'static str>,
-    /// Does it set changes() (INSERT, UPDATE, DELETE)? To 0 where its tag has no `{}`.
+    /// Does it set changes() (INSERT, UPDATE, DELETE)? To the number at its tag's end where that has no `{}`.
     pub counts: bool,
     /// Does it change the schema? The catalog is loaded again before the next translation.
     pub schema_change: bool,

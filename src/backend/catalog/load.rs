@@ -1,7 +1,7 @@
 use super::sql;
 use crate::catalog::{
     Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg,
-    is_called, oid, short_name,
+    is_called, module, oid, short_name,
 };
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
@@ -89,6 +89,7 @@ pub async fn load(client: &Client) -> Result<Catalog, Error> {
     }
     relations.iter_mut().for_each(primary_key);
     whole_names(&mut relations);
+    relations.iter_mut().for_each(module::mark);
 
     let mut catalog = Catalog {
         functions: functions.iter().map(|row| row.get(0)).collect(),
@@ -187,6 +188,7 @@ fn column(row: &Row, byte_order: bool, relation: &Relation, registry: &Registry)
         declared: declared_type,
         collation: declared.and_then(|d| d.collation.as_deref()).and_then(Collation::named).unwrap_or_default(),
         hidden: declared.is_some_and(|d| d.hidden),
+        argument: false,
         key: declared.map_or(0, |d| d.key),
         default,
         name: declared.map_or(name, |d| d.name.clone()),

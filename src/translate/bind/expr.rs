@@ -204,6 +204,11 @@ impl Binder<'_> {
                 return Ok(Expr { kind, ty: Ty::plain(class) });
             }
             BinaryOperator::Match | BinaryOperator::Regexp => {
+                if *op == BinaryOperator::Match
+                    && let Some(found) = self.matching(left, right)?
+                {
+                    return Ok(found);
+                }
                 // Only a virtual table or the application gives them a meaning.
                 let message = match op {
                     BinaryOperator::Match => "unable to use function MATCH in the requested context",
@@ -239,7 +244,26 @@ impl Binder<'_> {
             }
         }
         let (left, right) = (self.expr(left)?, self.expr(right)?);
+        if op == CompareOp::Eq
+            && let Some(found) = self.search(&left, &right, false).or_else(|| self.search(&right, &left, false))
+        {
+            return Ok(found);
+        }
         Ok(compare(op, left, right))
+    }
+
+    /// `left MATCH right` of a full-text table, whose `rank` is here no value.
+    fn matching(&mut self, left: &ast::Expr, right: &ast::Expr) -> Bound<Option<Expr>> {
+        let left = match left {
+            ast::Expr::Identifier(name) => self.resolve(None, name)?,
+            ast::Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [table, name] | [_, table, name] => self.resolve(Some(&table.value), name)?,
+                _ => None,
+            },
+            _ => None,
+        };
+        let right = self.expr(right)?;
+        Ok(left.and_then(|left| self.search(&left, &right, true)))
     }
 
     fn is_null(&mut self, expr: &ast::Expr, negated: bool) -> Bound<Expr> {
@@ -377,6 +401,9 @@ impl Binder<'_> {
         let (schema, name) = split_name(&function.name)?;
         let span = name.span;
         let name = name.value.to_ascii_lowercase();
+        if let Some(found) = self.auxiliary(&name, function)? {
+            return Ok(found);
+        }
         if name == "raise" {
             return self.raise(function, span);
         }

@@ -2,6 +2,7 @@
 
 mod expr;
 mod join;
+mod module;
 mod order;
 mod query;
 mod raise;
@@ -63,6 +64,8 @@ pub struct Binder<'a> {
     pub mentions: Option<std::cell::RefCell<Vec<Mention>>>,
     /// Within a trigger's program: NEW and OLD, reached by a qualified name alone.
     pub rows: Option<Scope>,
+    /// The names on the left of a MATCH, or of `=`, in the SELECT at hand; true for a MATCH.
+    matched: Vec<(String, bool)>,
     /// The database of the trigger that it is for, which sees nothing else; None for a temporary one.
     pub own: Option<&'a str>,
     /// Has NEW no rowid yet, unless it was given one?
@@ -113,6 +116,7 @@ impl<'a> Binder<'a> {
             expanded: 0,
             mentions: None,
             rows: None,
+            matched: Vec::new(),
             own: None,
             unnumbered: false,
             reaches_out: false,

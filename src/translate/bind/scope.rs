@@ -67,6 +67,8 @@ pub struct Source {
     pub aliased: bool,
     /// SQLite's name of the database that it is in; None for what is in none.
     pub database: Option<String>,
+    /// What it is as a full-text table.
+    pub search: Option<super::module::Search>,
 }
 
 /// A column of a table in scope.
@@ -119,7 +121,7 @@ impl Source {
             oid: c.type_oid,
             byte_order: c.byte_order,
             hidden: c.hidden,
-            argument: false,
+            argument: c.argument,
             origin: None,
             element: false,
         });
@@ -133,6 +135,7 @@ impl Source {
             relation: None,
             aliased: false,
             database: None,
+            search: None,
         }
     }
 
@@ -143,6 +146,14 @@ impl Source {
             column.origin = Some((index, at));
         }
         source.relation = Some(index);
+        source.search = super::module::Search::of(relation, index);
+        if relation.module.is_some()
+            && let Some(rowid) = source.rowid.filter(|at| !source.columns[*at].hidden)
+        {
+            // The rowid of a virtual table goes by no column's name.
+            source.rowid = Some(source.columns.len());
+            source.columns.push(SourceColumn { hidden: true, ..source.columns[rowid].clone() });
+        }
         source
     }
 
@@ -316,7 +327,7 @@ impl Binder<'_> {
         let within = database.map(|d| d.value.as_str()).filter(|d| self.catalog.schema_of(d).is_some());
         if let Some(expr) = self.resolve_in(within, table.map(|t| t.value.as_str()), name)? {
             self.mention_column(table, name, &expr);
-            return Ok(if self.is_unnumbered(&expr) { numbered(expr) } else { expr });
+            return Ok(if self.is_unnumbered(&expr) { numbered(expr) } else { self.ranked(expr) });
         }
         if table.is_none() && name.quote_style == Some('"') {
             self.mention(name.span, Mentioned::Text);

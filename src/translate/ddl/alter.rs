@@ -48,6 +48,17 @@ pub(super) fn alter<'a>(alter: &ast::AlterTable, binder: &mut Binder<'a>, lower:
         };
         return Err(fail(SqlState::DATATYPE_MISMATCH, message));
     }
+    if table.module.is_some() {
+        let message = match operation {
+            AlterTableOperation::RenameTable { .. } => None,
+            AlterTableOperation::RenameColumn { .. } => Some(format!("cannot rename columns of virtual table \"{}\"", table.name)),
+            AlterTableOperation::DropColumn { .. } => Some(format!("cannot drop column from virtual table \"{}\"", table.name)),
+            _ => Some("virtual tables may not be altered".to_owned()),
+        };
+        if let Some(message) = message {
+            return Err(fail(SqlState::DATATYPE_MISMATCH, message));
+        }
+    }
     if table.is_sqlite() {
         needs_registry(catalog)?;
     }
@@ -211,6 +222,7 @@ impl<'a> Altering<'a> {
             ));
         }
         steps.push(format!("ALTER TABLE {} RENAME TO {}", self.printed, quote_ident(name)));
+        super::module::renamed(&mut relations[self.index], &table.name, catalog, &mut steps)?;
         Ok(Change { steps, relations, touched: vec![table.name.clone(), name.clone()] })
     }
 

@@ -574,7 +574,7 @@ fn identity(table: &str, column: &str) -> String {
 }
 
 /// The name of the sequence of an identity column.
-fn sequence_name(schema: &str, table: &str, column: &str) -> String {
+pub(super) fn sequence_name(schema: &str, table: &str, column: &str) -> String {
     let name = format!("{table}_{column}_seq");
     if schema.is_empty() { quote_ident(&name) } else { format!("{}.{}", quote_ident(schema), quote_ident(&name)) }
 }

@@ -33,6 +33,9 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     if table.kind == RelationKind::View {
         return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, "views may not be indexed").at(at));
     }
+    if table.module.is_some() {
+        return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, "virtual tables may not be indexed").at(at));
+    }
     let database = Some(catalog.database(table));
     if catalog.relation_in(database, &ident.value).is_some() {
         return duplicate(format!("there is already a table named {}", ident.value));

@@ -6,6 +6,7 @@ mod drop;
 mod foreign;
 mod index;
 mod mention;
+mod module;
 mod remade;
 mod select;
 mod text;
@@ -71,15 +72,31 @@ pub fn action<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &m
         Err(error) => return Some(Err(error)),
     };
     let (tag, Some(change)) = made else { return Some(Ok(done(made.0))) };
-    let (mut steps, touched, after) = change.catalog(before, binder.options);
+    Some(Ok(performed(change, before, binder.options, tag)))
+}
+
+/// A change with all that follows from it.
+fn performed(change: Change, before: &Catalog, options: &Options, tag: &'static str) -> Action {
+    let (mut steps, touched, after) = change.catalog(before, options);
     let temporary = before.is_shared_by(&after);
     if before.helpers.is_some() && !touched.is_empty() && !temporary {
-        view::around(&mut steps, &touched, before, &after, binder.options);
-        steps.extend(foreign::wanting(&touched, &after, binder.options));
+        view::around(&mut steps, &touched, before, &after, options);
+        steps.extend(foreign::wanting(&touched, &after, options));
     }
     // What a trigger's text means may have changed.
-    steps.extend(super::trigger::steps(before, &after, binder.options));
-    Some(Ok(Action::Execute(Box::new(Statement { temporary, ..block(&steps, tag) }))))
+    steps.extend(super::trigger::steps(before, &after, options));
+    Action::Execute(Box::new(Statement { temporary, ..block(&steps, tag) }))
+}
+
+/// CREATE VIRTUAL TABLE.
+pub fn virtual_table(sql: &str, catalog: &Catalog, options: &Options) -> Bound<Action> {
+    let Some(change) = module::create(sql, catalog, options)? else { return Ok(done("CREATE VIRTUAL TABLE")) };
+    Ok(performed(change, catalog, options, "CREATE VIRTUAL TABLE"))
+}
+
+/// The catalog after a CREATE VIRTUAL TABLE; None when it makes nothing.
+pub fn with_virtual_table(sql: &str, catalog: &Catalog, options: &Options) -> Option<Catalog> {
+    module::create(sql, catalog, options).ok()?.map(|change| change.catalog(catalog, options).2)
 }
 
 /// The catalog after a statement; None when it is no DDL that changes what a translation sees.

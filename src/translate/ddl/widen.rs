@@ -74,6 +74,7 @@ pub fn may_widen(catalog: &Catalog, misfit: &Misfit) -> bool {
         |r: &Relation| !r.enforced.is_empty() && r.sql.as_deref().is_some_and(|sql| names(sql, &column.name) || names(sql, &relation.name));
     let keyed = refers(relation, true) || catalog.relations.iter().any(|r| refers(r, false) || by_trigger(r));
     relation.is_sqlite()
+        && relation.module.is_none()
         && faithful
         && !relation.strict
         && !column.dynamic

@@ -192,6 +192,10 @@ fn table_xinfo(asked: Asked) -> Result<Rows, ClientError> {
             None => column.default.as_ref().filter(|_| column.sequence.is_none() && !column.generated).map(|d| default_text(d)),
         };
         let hidden = said.map_or(if column.generated { 3 } else { 0 }, |s| s.hidden);
+        // A virtual table has neither keys nor constraints.
+        let is_virtual = table.module.is_some();
+        let (pk, not_null) = if is_virtual { (0, false) } else { (pk, not_null) };
+        let hidden = if is_virtual { i64::from(column.argument) } else { hidden };
         vec![
             Value::Integer(cid as i64),
             text(&column.name),
@@ -285,7 +289,8 @@ fn table_list(asked: Asked) -> Result<Rows, ClientError> {
     let mut rows = Vec::new();
     for table in catalog.relations.iter().rev() {
         let (kind, count) = if table.kind == RelationKind::Table {
-            ("table", table.columns.iter().filter(|c| !c.hidden).count())
+            let kind = if table.module.is_some() { "virtual" } else { "table" };
+            (kind, table.columns.iter().filter(|c| !c.hidden).count())
         } else {
             let count = columns_of_view(table, catalog, asked.options).map_or_else(|_| table.columns.len(), |columns| columns.len());
             ("view", if table.view_text().is_some() { count } else { table.columns.len() })

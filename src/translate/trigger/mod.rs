@@ -64,6 +64,9 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
     if parsed.name.to_ascii_lowercase().starts_with("sqlite_") {
         return Err(at_name(SqlState::INVALID_PARAMETER_VALUE, format!("object name reserved for internal use: {}", parsed.name)));
     }
+    if relation.module.is_some() {
+        return Err(at_table(SqlState::WRONG_OBJECT, "cannot create triggers on virtual tables".to_owned()));
+    }
     match (relation.kind, parsed.time) {
         (RelationKind::Table, Time::InsteadOf) => {
             return Err(at_table(SqlState::SYNTAX_ERROR, format!("cannot create INSTEAD OF trigger on table: {}", parsed.table)));

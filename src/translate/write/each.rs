@@ -56,7 +56,7 @@ impl Write<'_, '_> {
     /// A view is changed by its INSTEAD OF triggers alone (lang_createtrigger.html §3).
     pub(super) fn writable(&self, event: Event, columns: &[&str]) -> Bound<()> {
         if self.table.kind == RelationKind::Table {
-            return Ok(());
+            return self.virtual_writable(event, columns);
         }
         let every = self.table.triggers.iter().filter_map(|t| trigger::parse(&t.sql).ok()).filter(|t| t.event == event);
         let (fired, idle): (Vec<Trigger>, Vec<Trigger>) = every.partition(|t| event != Event::Update || t.watches(columns));

@@ -74,7 +74,7 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     let columns: Vec<usize> = if insert.source.is_none() {
         Vec::new()
     } else if listed.is_empty() {
-        (0..write.table.columns.len()).filter(|i| !write.table.columns[*i].hidden && !write.table.columns[*i].generated).collect()
+        (0..write.table.columns.len()).filter(|i| !write.table.columns[*i].hidden && !write.table.columns[*i].argument && !write.table.columns[*i].generated).collect()
     } else {
         listed.iter().map(|c| write.column(c)).collect::<Bound<_>>()?
     };
@@ -85,8 +85,13 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     }
     let rows = write.rows(insert.source.as_deref(), kept.len(), !listed.is_empty(), ident.span)?.keeping(&kept);
     let declared = write.table.sql.as_deref().map_or_else(Declared::default, parse::declared);
+    if write.table.module.is_some() && !upserts.is_empty() {
+        let message = format!("UPSERT not implemented for virtual table \"{}\"", write.table.name);
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(write.binder.at(ident.span)));
+    }
     let keys = keys(write.table, &declared, write.lower)?;
     let returning = insert.returning.as_deref();
+    write.no_unknown_rowid(returning, write.table.rowid().is_some_and(|(r, _)| columns.contains(&r)))?;
     Insert { write, columns, kept, or, declared, keys, returning }.finish(rows, &upserts)
 }
 
@@ -194,6 +199,10 @@ impl Insert<'_, '_, '_> {
             }
         };
         out.template = text.into_template();
+        if self.write.table.fts5().is_some() && !many && self.columns.iter().any(|c| self.write.table.columns[*c].argument) {
+            // A command inserts no row, and counts as one.
+            out.tag = Some("INSERT 0 1");
+        }
         if is_view {
             out.tag = Some("INSERT 0 0");
         }

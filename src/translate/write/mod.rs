@@ -4,6 +4,7 @@ mod each;
 mod insert;
 mod keys;
 mod modify;
+mod module;
 mod rows;
 mod sequence;
 mod store;

@@ -33,6 +33,7 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     let or = resolution(update.or);
     let (name, alias) = simple_table(&update.table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
+    write.no_virtual_returning("UPDATE", update.returning.as_deref())?;
     let from = match &update.from {
         None => None,
         Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => write.binder.from(tables)?,
@@ -136,6 +137,7 @@ pub(super) fn delete<'a>(delete: &ast::Delete, binder: &mut Binder<'a>, lower: &
     }
     let (name, alias) = simple_table(table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
+    write.no_virtual_returning("DELETE", delete.returning.as_deref())?;
     write.foreign_keys(None)?;
     let mut text = Frag::text(format!("DELETE FROM {}", write.target()));
     write.writable(Event::Delete, &[])?;
@@ -186,6 +188,8 @@ impl<'a> Write<'a, '_> {
             None => None,
             Some(filter) => {
                 let filter = self.binder.expr(filter)?;
+                self.virtual_filter(&filter)?;
+                let filter = self.binder.bounded(filter);
                 single = self.is_single(&filter);
                 Some(self.lower.truth(&filter, true)?)
             }
