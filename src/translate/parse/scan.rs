@@ -262,6 +262,8 @@ pub fn result_items(sql: &str, returning: bool) -> Vec<String> {
             match text {
                 "(" => depth += 1,
                 ")" => depth -= 1,
+                // Prepared statements come with theirs.
+                ";" => break,
                 "," if depth == 0 && started => {
                     items.extend(item.take().map(|r| sql[r].to_owned()));
                     continue;
@@ -316,6 +318,7 @@ mod tests {
         assert_eq!(result_items("SELECT a IS NOT DISTINCT FROM 1, 2 FROM t", false), ["a IS NOT DISTINCT FROM 1", "2"]);
         assert_eq!(result_items("WITH a AS (SELECT 9) SELECT 1 , f(2,3)", false), ["1", "f(2,3)"]);
         assert_eq!(result_items("INSERT INTO t SELECT 1 RETURNING id, a||b", true), ["id", "a||b"]);
+        assert_eq!(result_items("SELECT 1+1, f(2) ; ", false), ["1+1", "f(2)"]);
     }
 
     #[test]
