@@ -5,7 +5,7 @@ use super::params::{self, Bound, Encoded};
 use super::settings;
 use super::simple::{now_ms, pins};
 use super::statement::{self, Portal, Prepared};
-use super::{Ended, Session};
+use super::{Ended, Session, hatches};
 use crate::config::UntypedParams;
 use crate::error::{ClientError, SqlState};
 use crate::reply::{self, Shape};
@@ -474,6 +474,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let (name, limit) = frontend::execute(body)?;
         let portal = self.portal(name)?;
         let failed = |e: ClientError| Failed::Client(e, Some(portal.sql.clone()));
+        hatches::count(portal.plan.as_ref().map(|p| p.hatches).unwrap_or_default());
         match portal.plan.as_ref().map(|p| &p.action) {
             Some(Action::Transaction(control)) => {
                 self.control(control, false).await.map_err(failed)?;

@@ -33,6 +33,7 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     let or = resolution(update.or);
     let (name, alias) = simple_table(&update.table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
+    write.indexed_by(&update.table.relation)?;
     let from = match &update.from {
         None => None,
         Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => write.binder.from(tables)?,
@@ -135,6 +136,7 @@ pub(super) fn delete<'a>(delete: &ast::Delete, binder: &mut Binder<'a>, lower: &
     }
     let (name, alias) = simple_table(table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
+    write.indexed_by(&table.relation)?;
     write.foreign_keys(None)?;
     let mut text = Frag::text(format!("DELETE FROM {}", write.target()));
     write.writable(Event::Delete, &[])?;
