@@ -137,8 +137,12 @@ impl Binder<'_> {
                 let ty = Ty { nullable: expr.ty.nullable, ..Ty::plain(class) };
                 Ok(Expr { kind: Kind::Negate(Box::new(expr)), ty })
             }
-            // `+a` keeps the value, loses the affinity.
-            UnaryOperator::Plus => Ok(Expr { ty: Ty { affinity: None, ..expr.ty }, ..expr }),
+            // `+a` keeps the value, loses the affinity; a CAST's is what it casts to.
+            UnaryOperator::Plus => {
+                let ty = Ty { affinity: None, ..expr.ty };
+                let kind = if let Kind::Cast(_) = expr.kind { Kind::Collate(Box::new(expr)) } else { expr.kind };
+                Ok(Expr { kind, ty })
+            }
             UnaryOperator::BitwiseNot => {
                 let ty = Ty { nullable: expr.ty.nullable, ..Ty::plain(Class::Integer) };
                 Ok(Expr { kind: Kind::BitNot(Box::new(expr)), ty })
