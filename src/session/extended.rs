@@ -5,7 +5,7 @@ use super::params::{self, Bound, Encoded};
 use super::settings;
 use super::simple::{now_ms, pins};
 use super::statement::{self, Portal, Prepared};
-use super::{Ended, Session};
+use super::{Ended, Session, hatches};
 use crate::config::UntypedParams;
 use crate::error::{ClientError, SqlState};
 use crate::reply::{self, Shape};
@@ -475,6 +475,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let (name, limit) = frontend::execute(body)?;
         let portal = self.portal(name)?;
         let failed = |e: ClientError| Failed::Client(e, Some(portal.sql.clone()));
+        hatches::count(portal.plan.as_ref().map(|p| p.hatches).unwrap_or_default());
         match portal.plan.as_ref().map(|p| &p.action) {
             Some(Action::Transaction(control)) => {
                 self.control(control, false).await.map_err(failed)?;
@@ -554,7 +555,7 @@ fn given(plan: Arc<Plan>, values: &[Bound]) -> Result<Arc<Plan>, ClientError> {
         Attach::Attach { file, name } => Attach::Attach { file: text(file)?, name: text(name)? },
         Attach::Detach(name) => Attach::Detach(text(name)?),
     };
-    Ok(Arc::new(Plan { action: Action::Attach(attach), params: plan.params.clone() }))
+    Ok(Arc::new(Plan { action: Action::Attach(attach), params: plan.params.clone(), hatches: plan.hatches }))
 }
 
 /// A value of the proxy's own for a slot.

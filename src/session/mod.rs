@@ -8,6 +8,7 @@ mod conflict;
 mod counters;
 mod expect;
 mod extended;
+mod hatches;
 mod link;
 pub(crate) mod params;
 mod relay;
@@ -28,7 +29,7 @@ use crate::observe::Meter;
 use crate::pool::{Checkout, ImmediateTurn, Pool};
 use crate::reply::Held;
 use crate::server::CancelHandle;
-use crate::translate::{Action, Options};
+use crate::translate::{Action, HatchSet, Hatches, Options};
 use crate::wire::{encode, frame};
 use bytes::{Buf, BytesMut};
 use counters::Counters;
@@ -96,6 +97,8 @@ pub struct SessionOptions {
     pub foreign_keys: ForeignKeys,
     /// `[dialect] misfit_widen_limit`; None under `misfit = "refuse"`.
     pub misfit_widen_limit: Option<usize>,
+    /// `[dialect.hatches]`
+    pub hatches: HatchSet,
     /// `[transactions] immediate`
     pub immediate: Immediate,
     /// `[transactions] isolation`
@@ -494,6 +497,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 ForeignKeys::FirstPragma => on("foreign_keys") || self.pool.catalog().meta.get("foreign_keys").is_some_and(|v| v == "1"),
             },
             widen: self.options.misfit_widen_limit,
+            hatches: Hatches::new(self.options.hatches),
             legacy_alter_table: on("legacy_alter_table"),
             foreign_keys_checked: self.options.foreign_keys == ForeignKeys::On || on("foreign_keys"),
             foreign_keys_by_pragma: self.options.foreign_keys == ForeignKeys::FirstPragma,

@@ -3,7 +3,7 @@
 use super::conflict::Conflicts;
 use super::expect::Expect;
 use super::settings::{self, Change};
-use super::{Ended, Session, params};
+use super::{Ended, Session, hatches, params};
 use crate::catalog::Catalog;
 use crate::config::{DialectKind, Immediate, ResultProfile};
 use crate::error::{ClientError, SqlState};
@@ -172,6 +172,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let catalog = self.catalog().await?;
         let options = self.translation();
         let found = self.pool.plans().simple(sql, &catalog, &options)?;
+        hatches::count(found.plan.hatches);
         self.note_ddl(sql, &found.plan, &catalog);
         match &found.plan.action {
             Action::Execute(statement) if statement.widens.is_some() => {
@@ -397,7 +398,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// SET and SHOW of Litewire's own settings; true when the statement was one.
     pub(super) fn own_setting(&mut self, sql: &str) -> bool {
-        let known = |name: &str| matches!(name, "litewire.dialect" | "litewire.results" | "litewire.dynamic" | "litewire.plan_cache");
+        let known = |name: &str| matches!(name, "litewire.dialect" | "litewire.results" | "litewire.dynamic" | "litewire.plan_cache" | "litewire.hatches");
         let head = sql.trim_start().as_bytes().get(..4).unwrap_or_default();
         if ![b"SET ", b"SHOW", b"RESE"].iter().any(|verb| head.eq_ignore_ascii_case(*verb)) {
             return false;
@@ -431,6 +432,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let counts = format!("hits={hits} misses={misses}");
                 let value = match name {
                     "litewire.plan_cache" => &counts,
+                    "litewire.hatches" => &hatches::uses(self.options.hatches),
                     "litewire.dialect" if self.is_sqlite() => "sqlite",
                     "litewire.dialect" => "postgres",
                     "litewire.dynamic" if self.dynamic_text => "text",

@@ -1,5 +1,6 @@
 //! What a translation yields: a plan that the session can run without knowing SQL.
 
+use super::hatch::Set as HatchSet;
 use super::shared::Shared;
 use crate::catalog::{Catalog, oid};
 use crate::error::ClientError;
@@ -13,6 +14,8 @@ pub struct Plan {
     pub action: Action,
     /// The client's parameters in the order of their numbers: the OID that ParameterDescription announces for each.
     pub params: Vec<u32>,
+    /// The hatches that its translation passed.
+    pub hatches: HatchSet,
 }
 
 /// What the session does with a statement.
@@ -304,6 +307,11 @@ pub enum Demand {
 }
 
 impl Plan {
+    /// A plan that passed no hatch.
+    pub fn of(action: Action, params: Vec<u32>) -> Self {
+        Plan { action, params, hatches: HatchSet::default() }
+    }
+
     /// Does it read the counters? Then it waits for the replies of its predecessors.
     pub fn reads_counters(&self) -> bool {
         match &self.action {

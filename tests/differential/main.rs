@@ -62,7 +62,7 @@ fixtures! {
     aggregate alias alter alter_column alter_drop alter_rename arithmetic cast_typeof comparison compound counters cte datetime ddl foreign_keys group_by
     identifiers insert_conflict join json like_glob limit null_order placeholders pragma printf returning row_values sqlite_master subquery temporary text_functions
     transaction trigger truth types update_delete upsert views window
-    json_each json_edit jsonb
+    json_each json_edit jsonb traps
 }
 
 /// A script fails on SQLite where its comments say so, and nowhere else. This needs no proxy.

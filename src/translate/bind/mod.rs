@@ -24,10 +24,10 @@ use super::parse::scan::{self, Kind as TokenKind};
 use super::parse::{self, Exclude};
 use super::tree::Class;
 use super::tree::{Expr, Kind, Origin, Ty};
-use super::{Options, ParamClass};
-use crate::catalog::{Affinity, Catalog, Relation, short_name};
+use super::{Hatch, Options, ParamClass, introspect};
+use crate::catalog::{Affinity, Catalog, Collation, Relation, short_name};
 use crate::error::{ClientError, SqlState};
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, TableIndexDirective};
 use sqlparser::tokenizer::Span;
 use std::cell::Cell;
 
@@ -164,6 +164,27 @@ impl<'a> Binder<'a> {
         let only = self.params.get(number - 1) == Some(&ParamClass::OnlyText);
         let affinity = only.then_some(Affinity::Blob);
         Ok(Expr { kind: Kind::Param(number), ty: Ty { affinity, ..Ty::plain(class) } })
+    }
+
+    /// The collation of a name.
+    pub fn collation(&self, name: &Ident) -> Bound<Collation> {
+        let unknown = || ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such collation sequence: {}", name.value)).at(self.at(name.span));
+        match Collation::named(&name.value) {
+            Some(collation) => Ok(collation),
+            None => self.options.hatches.pass(Hatch::Collation, unknown).map(|()| Collation::Binary),
+        }
+    }
+
+    /// INDEXED BY (lang_indexedby.html): the backend chooses its indexes by itself, but the one named must be there.
+    pub fn indexed_by(&self, relation: &Relation, directives: &[TableIndexDirective]) -> Bound<()> {
+        for directive in directives {
+            let TableIndexDirective::IndexedBy(name) = directive else { continue };
+            if !introspect::indexes(relation).iter().any(|(index, _)| index.eq_ignore_ascii_case(&name.value)) {
+                let missing = || ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such index: {}", name.value)).at(self.at(name.span));
+                self.options.hatches.pass(Hatch::Index, missing)?;
+            }
+        }
+        Ok(())
     }
 
     /// The relation of a name, which may carry a schema.

@@ -316,7 +316,7 @@ impl Binder<'_> {
         let ident = |name: &str| ast::Ident::with_quote('"', name);
         let name = ast::ObjectName(vec![ast::ObjectNamePart::Identifier(ident(content))]);
         let alias = ast::TableAlias { explicit: true, name: ident("_c"), columns: Vec::new(), at: None };
-        let from = self.table(&name, Some(&alias))?;
+        let from = self.table(&name, Some(&alias), &[])?;
         let missing = |name: &str| ClientError::new(SqlState::UNDEFINED_COLUMN, format!("no such column: T.{name}"));
         let of_content = |name: &str| self.resolve(Some("_c"), &ident(name))?.ok_or_else(|| missing(name));
         let key = of_content(rowid.unwrap_or("rowid"))?;

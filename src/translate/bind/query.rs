@@ -274,7 +274,7 @@ impl Binder<'_> {
                 Some(from) => Ok(from),
                 None => self.table_function(name, args, alias.as_ref()),
             },
-            TableFactor::Table { name, alias, .. } => self.table(name, alias.as_ref()),
+            TableFactor::Table { name, alias, index_directives, .. } => self.table(name, alias.as_ref(), index_directives),
             TableFactor::Derived { subquery, alias, .. } => {
                 // A subquery in FROM sees nothing of its neighbours.
                 let neighbours = self.scopes.pop();
@@ -310,7 +310,12 @@ impl Binder<'_> {
         From::Query(Box::new(query), printed, names.iter().map(|n| quote_ident(n)).collect())
     }
 
-    pub(super) fn table(&mut self, name: &ast::ObjectName, alias: Option<&ast::TableAlias>) -> Bound<From> {
+    pub(super) fn table(
+        &mut self,
+        name: &ast::ObjectName,
+        alias: Option<&ast::TableAlias>,
+        directives: &[ast::TableIndexDirective],
+    ) -> Bound<From> {
         let (schema, table) = split_name(name)?;
         let called = alias.map_or(&table.value, |a| &a.name.value).clone();
         if schema.is_none()
@@ -322,6 +327,7 @@ impl Binder<'_> {
             return Ok(from);
         }
         let relation = self.relation(name)?;
+        self.indexed_by(relation, directives)?;
         if let Some(sql) = relation.view_text() {
             let query = self.view(relation, sql, table)?;
             let from = self.derived(query, Some(called));
@@ -360,7 +366,7 @@ impl Binder<'_> {
     /// `SELECT * FROM name`, for `IN name`.
     pub(super) fn table_query(&mut self, name: &ast::ObjectName) -> Bound<Query> {
         self.scopes.push(Scope::default());
-        let bound = self.table(name, None).map(|from| {
+        let bound = self.table(name, None, &[]).map(|from| {
             let source = self.scopes.last().and_then(|s| s.sources.first()).cloned().unwrap_or_default();
             let visible: Vec<usize> = (0..source.columns.len()).filter(|i| !source.columns[*i].hidden && !source.columns[*i].argument).collect();
             let items: Vec<Expr> = visible.iter().map(|i| source.column(0, *i)).collect();

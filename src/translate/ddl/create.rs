@@ -275,8 +275,7 @@ fn is_word(option: &ColumnOption, word: &str) -> bool {
 
 fn collation_named(name: &ast::ObjectName, binder: &Binder) -> Bound<Collation> {
     let (_, ident) = split_name(name)?;
-    Collation::named(&ident.value)
-        .ok_or_else(|| ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such collation sequence: {}", ident.value)).at(binder.at(ident.span)))
+    binder.collation(ident)
 }
 
 impl Making {

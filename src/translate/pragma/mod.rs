@@ -7,7 +7,7 @@ mod setting;
 use super::lower::literal_text;
 use super::parse::scan::{self, Kind, Token};
 use super::tree::Class;
-use super::{Action, Answer, Columns, Options, OutColumn, OutKind, Setting, Statement, Template};
+use super::{Action, Answer, Columns, Hatch, Options, OutColumn, OutKind, Setting, Statement, Template};
 use crate::catalog::{Catalog, Collation};
 use crate::error::{ClientError, SqlState};
 use crate::value::Value;
@@ -105,7 +105,10 @@ pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog, options: &Options)
             None => rows(&listing::CHECKED, Vec::new()),
         },
         "optimize" | "temp_store_directory" => rows(&[(&word, Class::Text)], Vec::new()),
-        "module_list" => return Err(ClientError::refused("PRAGMA module_list").at(name.at.start)),
+        "module_list" => {
+            options.hatches.pass(Hatch::Pragma, || ClientError::refused("PRAGMA module_list").at(name.at.start))?;
+            rows(&[("name", Class::Text)], Vec::new())
+        }
         // SQLite takes a PRAGMA it does not know for none at all.
         _ => silent(),
     })
@@ -125,7 +128,10 @@ pub fn value(name: &str, catalog: &Catalog) -> Option<Value> {
 }
 
 fn keep(setting: &'static setting::Setting, argument: Option<&str>, catalog: &Catalog, options: &Options) -> Result<Action, ClientError> {
-    let value = argument.map(|a| setting.value(a)).transpose()?.flatten();
+    let value = match argument.map(|a| setting.value(a)).transpose() {
+        Ok(value) => value.flatten(),
+        Err(refusal) => options.hatches.pass(Hatch::Pragma, || refusal).map(|()| None)?,
+    };
     if setting.name == "foreign_keys"
         && options.foreign_keys_by_pragma
         && value.as_deref() == Some("1")

@@ -65,6 +65,12 @@ impl<'a, 'b> Write<'a, 'b> {
         Ok(Write { binder, lower, table })
     }
 
+    /// What INDEXED BY names must be there.
+    fn indexed_by(&self, table: &ast::TableFactor) -> Bound<()> {
+        let ast::TableFactor::Table { index_directives, .. } = table else { return Ok(()) };
+        self.binder.indexed_by(self.table, index_directives)
+    }
+
     /// The alias under which the table is printed.
     fn alias(&self) -> String {
         self.binder.scopes[0].sources[0].printed.clone()

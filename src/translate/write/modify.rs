@@ -34,6 +34,7 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     let (name, alias) = simple_table(&update.table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
     write.no_virtual_returning("UPDATE", update.returning.as_deref())?;
+    write.indexed_by(&update.table.relation)?;
     let from = match &update.from {
         None => None,
         Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => write.binder.from(tables)?,
@@ -138,6 +139,7 @@ pub(super) fn delete<'a>(delete: &ast::Delete, binder: &mut Binder<'a>, lower: &
     let (name, alias) = simple_table(table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
     write.no_virtual_returning("DELETE", delete.returning.as_deref())?;
+    write.indexed_by(&table.relation)?;
     write.foreign_keys(None)?;
     let mut text = Frag::text(format!("DELETE FROM {}", write.target()));
     write.writable(Event::Delete, &[])?;
