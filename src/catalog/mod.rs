@@ -2,9 +2,13 @@
 //! `backend::catalog` fills it, `translate` reads it.
 
 mod affinity;
+mod attached;
+mod names;
 
 pub use affinity::{Affinity, affinity_of_declared, affinity_of_pg};
-use std::collections::HashMap;
+pub use attached::{Attached, MOST_ATTACHED, is_attachable};
+pub use names::{LONGEST, short_name};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The backend's name of a session's own schema.
@@ -55,6 +59,10 @@ pub struct Catalog {
     pub current_schema: String,
     /// Values of `litewire.meta` (user_version, application_id, foreign_keys, …).
     pub meta: HashMap<String, String>,
+    /// The databases that the session has attached, in their order; their relations are among `relations`.
+    pub attached: Vec<Attached>,
+    /// The relations of every schema that ATTACH has made, by schema.
+    pub attachable: BTreeMap<String, Vec<Relation>>,
 }
 
 impl Catalog {
@@ -73,8 +81,8 @@ impl Catalog {
     pub fn relation_in(&self, database: Option<&str>, name: &str) -> Option<&Relation> {
         let first = self.relation(name);
         match database {
-            Some(database) if first.is_some_and(|r| !r.is_in(database)) => {
-                self.relations.iter().find(|r| r.name.eq_ignore_ascii_case(name) && r.is_in(database))
+            Some(database) if first.is_some_and(|r| !self.is_in(r, database)) => {
+                self.relations.iter().find(|r| r.name.eq_ignore_ascii_case(name) && self.is_in(r, database))
             }
             _ => first,
         }
@@ -83,7 +91,7 @@ impl Catalog {
     /// The trigger of that name, ASCII case-insensitively, and its table or view; one of a temporary table comes first.
     pub fn trigger_in(&self, database: Option<&str>, name: &str) -> Option<(&Relation, &Trigger)> {
         let of = |r: &'_ Relation| r.triggers.iter().position(|t| t.name.eq_ignore_ascii_case(name));
-        let those = self.temporary().chain(self.shared()).filter(|r| database.is_none_or(|d| r.is_in(d)));
+        let those = self.temporary().chain(self.shared()).filter(|r| database.is_none_or(|d| self.is_in(r, d)));
         those.into_iter().find_map(|r| of(r).map(|at| (r, &r.triggers[at])))
     }
 
@@ -91,19 +99,18 @@ impl Catalog {
     pub fn index_in(&self, database: Option<&str>, name: &str) -> Option<(&Relation, &Index)> {
         let of = |r: &'_ Relation| r.indexes.iter().position(|i| i.name.eq_ignore_ascii_case(name));
         let find = |temporary: bool| {
-            let mut those = self.relations.iter().filter(|r| r.is_temporary() == temporary && database.is_none_or(|d| r.is_in(d)));
+            let mut those = self.relations.iter().filter(|r| r.is_temporary() == temporary && database.is_none_or(|d| self.is_in(r, d)));
             those.find_map(|r| of(r).map(|at| (r, &r.indexes[at])))
         };
         find(true).or_else(|| find(false))
     }
 
-    /// Adds a relation; an earlier one of the same name keeps precedence, unless the new one is temporary.
+    /// Adds a relation; an earlier one of the same name keeps precedence, unless the new one's database comes first.
     pub fn add(&mut self, relation: Relation) {
         let (name, at) = (relation.name.to_ascii_lowercase(), self.relations.len());
-        if relation.is_temporary() {
-            self.by_name.insert(name, at);
-        } else {
-            self.by_name.entry(name).or_insert(at);
+        match self.by_name.get(&name) {
+            Some(&first) if self.rank(&self.relations[first].schema) <= self.rank(&relation.schema) => {}
+            _ => drop(self.by_name.insert(name, at)),
         }
         self.relations.push(relation);
     }
@@ -208,22 +215,6 @@ impl Relation {
     /// Is it of the session alone?
     pub fn is_temporary(&self) -> bool {
         self.schema == TEMPORARY
-    }
-
-    /// Is it in the database of that name: `main`, `temp`, or a schema?
-    pub fn is_in(&self, database: &str) -> bool {
-        if database.eq_ignore_ascii_case("temp") {
-            self.is_temporary()
-        } else if database.eq_ignore_ascii_case("main") {
-            !self.is_temporary()
-        } else {
-            self.schema.eq_ignore_ascii_case(database)
-        }
-    }
-
-    /// SQLite's name of the database that it is in.
-    pub fn database(&self) -> &'static str {
-        if self.is_temporary() { "temp" } else { "main" }
     }
 
     /// Was it made from SQLite's DDL, through Litewire?

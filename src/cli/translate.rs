@@ -94,6 +94,7 @@ impl fmt::Display for Shown<'_> {
             }
             Action::Setting(setting) => show_setting(f, setting)?,
             Action::Transaction(control) => show_transaction(f, control)?,
+            Action::Attach(attach) => writeln!(f, "-- changes what names mean to the session: {attach:?}")?,
             Action::Empty => writeln!(f, "-- nothing to do")?,
         }
         if !self.0.params.is_empty() {

@@ -3,6 +3,7 @@
 //! The task turns in a loop: whole frames from the client become frames for the backend and a queue of what is expected back
 //! ([`expect`]); then both sockets are driven at once ([`relay`]) until the queue is empty or the client has said more.
 
+mod attach;
 mod counters;
 mod expect;
 mod extended;
@@ -264,6 +265,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
     });
     let ended = session.turn().await;
     session.drop_link();
+    session.pool.detach(session.schema.in_memory());
     match ended {
         Ok(()) => Ok(()),
         Err(Ended::Io(error)) => Err(error),

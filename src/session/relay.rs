@@ -325,7 +325,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// The catalog that this client's statements were translated with last.
-    fn known(&mut self) -> Arc<Catalog> {
+    pub(super) fn known(&mut self) -> Arc<Catalog> {
         match self.schema.overlay() {
             Some(overlay) => overlay.clone(),
             None => self.schema.merge(self.pool.catalog()),

@@ -203,6 +203,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     script.ready = last;
                 }
             }
+            Action::Attach(attach) => {
+                let tag = self.attach(attach).await?;
+                let mut out = BytesMut::new();
+                encode::complete(&mut out, tag);
+                self.inject(out);
+            }
             _ => {
                 let out = self.answer(&found.plan, &[], true)?;
                 self.inject(out);
@@ -240,8 +246,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// May checks wait for the COMMIT?
-    fn defers(&self) -> bool {
-        let relations = &self.pool.catalog().relations;
+    fn defers(&mut self) -> bool {
+        let relations = &self.known().relations;
         self.pragmas.get("defer_foreign_keys").is_some_and(|v| v == "1")
             || relations.iter().any(|r| !r.enforced.is_empty() || r.foreign_keys.iter().any(|k| k.deferred))
     }
@@ -259,7 +265,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
                 (sql, "BEGIN")
             }
-            TransactionControl::Commit => (self.transaction.commit(self.defers())?, "COMMIT"),
+            TransactionControl::Commit => {
+                let defers = self.defers();
+                (self.transaction.commit(defers)?, "COMMIT")
+            }
             TransactionControl::Rollback => {
                 let sql = self.transaction.rollback()?;
                 self.rolled_back = true;
@@ -270,7 +279,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 (self.transaction.savepoint(name), "SAVEPOINT")
             }
             TransactionControl::Release(name) => {
-                let sql = self.transaction.release(name, self.defers())?;
+                let defers = self.defers();
+                let sql = self.transaction.release(name, defers)?;
                 self.schema.unmark(self.transaction.depth(), false);
                 (sql, "RELEASE")
             }

@@ -240,6 +240,7 @@ fn size(plan: &Plan) -> usize {
             });
             answer.columns.as_deref().map_or(0, columns) + values.sum::<usize>()
         }
+        Action::Attach(_) => 2 * size_of::<super::Attach>(),
         Action::Counters(counters) => counters.iter().map(|c| size_of_val(c) + c.0.name.len()).sum(),
         Action::Setting(setting) => setting.value.as_ref().map_or(0, String::len),
         Action::Transaction(_) | Action::Empty => 0,

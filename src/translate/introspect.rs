@@ -19,10 +19,10 @@ struct Entry<'c> {
     made: (bool, u32),
 }
 
-/// The objects of a database (`main` or `temp`), in the order in which they were made.
+/// The objects of a database, in the order in which they were made.
 fn entries<'c>(catalog: &'c Catalog, database: &str) -> Vec<Entry<'c>> {
     let mut out = Vec::new();
-    for table in catalog.relations.iter().filter(|r| r.is_in(database)) {
+    for table in catalog.relations.iter().filter(|r| catalog.is_in(r, database)) {
         let kind = if table.kind == RelationKind::Table { "table" } else { "view" };
         let sql = table.sql.clone().unwrap_or_else(|| create_text(table));
         let entry = |kind, name, stored, sql, oid| Entry { kind, name, table, stored, sql, made: (oid == 0, oid) };
@@ -65,10 +65,10 @@ pub struct Counted<'c> {
     sequence: &'c str,
 }
 
-/// The tables that a `sqlite_sequence` counts: the temporary one's, if there is one and no other is named.
+/// The tables that a `sqlite_sequence` counts: the first one that there is, if none is named.
 pub fn counted<'c>(catalog: &'c Catalog, database: Option<&str>) -> Vec<Counted<'c>> {
     let of = |database: &str| -> Vec<Counted<'c>> {
-        let those = catalog.relations.iter().filter(|r| r.is_in(database) && is_autoincrement(r));
+        let those = catalog.relations.iter().filter(|r| catalog.is_in(r, database) && is_autoincrement(r));
         let counted = |table: &'c Relation| {
             let (_, column) = table.rowid()?;
             Some(Counted { table, column, sequence: column.sequence.as_deref()? })
@@ -77,7 +77,7 @@ pub fn counted<'c>(catalog: &'c Catalog, database: Option<&str>) -> Vec<Counted<
     };
     match database {
         Some(database) => of(database),
-        None => Some(of("temp")).filter(|c| !c.is_empty()).unwrap_or_else(|| of("main")),
+        None => catalog.databases().map(of).find(|c| !c.is_empty()).unwrap_or_default(),
     }
 }
 

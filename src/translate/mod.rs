@@ -3,6 +3,7 @@
 //! parse ([`parse`]: sqlparser with SQLite's precedence) → bind (names against the catalog, a typed [`tree`]) → lower
 //! (demand-driven, to PostgreSQL's text with slots) → [`Plan`].
 
+pub mod attach;
 mod bind;
 pub mod cache;
 mod ddl;
@@ -152,7 +153,10 @@ fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Option
         }
         "VACUUM" | "ANALYZE" | "REINDEX" => return plain(maintenance::maintenance(sql, &tokens, catalog)?),
         "EXPLAIN" => return explain::explain(sql, &tokens, params, catalog, options),
-        "ATTACH" | "DETACH" => return Err(ClientError::refused(&verb).at(first.at.start)),
+        "ATTACH" | "DETACH" => {
+            let (attach, count) = attach::attach(sql, &tokens, catalog, options)?;
+            return Ok(Plan { action: Action::Attach(attach), params: vec![oid::TEXT; count] });
+        }
         "CREATE" if parse::trigger::is_create(sql, &tokens) => {
             ddl::needs_registry(catalog)?;
             return plain(ddl::triggers(trigger::create(sql, catalog, options, misfit)?, catalog, options, "CREATE TRIGGER"));

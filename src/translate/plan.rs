@@ -28,6 +28,8 @@ pub enum Action {
     Setting(Setting),
     /// Transaction control.
     Transaction(TransactionControl),
+    /// ATTACH or DETACH: what names mean to this connection.
+    Attach(Attach),
     /// Nothing but white space and comments: EmptyQueryResponse.
     Empty,
 }
@@ -186,6 +188,29 @@ pub struct Setting {
     pub default: &'static str,
     /// Does the PRAGMA answer with a row (name = `name`, the value then in force)? An integer if it looks like one, else text.
     pub answers: bool,
+}
+
+/// ATTACH and DETACH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attach {
+    /// ATTACH file AS name.
+    Attach {
+        /// The file.
+        file: Operand,
+        /// What the connection calls it.
+        name: Operand,
+    },
+    /// DETACH name.
+    Detach(Operand),
+}
+
+/// A text that a statement says, or leaves to a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operand {
+    /// As it is said.
+    Text(String),
+    /// The client's parameter of that number (from 1).
+    Param(usize),
 }
 
 /// SQLite's transaction statements (lang_transaction.html, lang_savepoint.html).

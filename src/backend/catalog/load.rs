@@ -52,7 +52,9 @@ struct Registry {
 pub async fn load(client: &Client) -> Result<Catalog, Error> {
     let database = client.query_one(sql::DATABASE, &[]).await?;
     let path: Vec<String> = database.get(0);
-    let rows = client.query(sql::RELATIONS, &[&path]).await?;
+    let attachable: Vec<String> = database.get(4);
+    let schemas: Vec<&String> = path.iter().chain(&attachable).collect();
+    let rows = client.query(sql::RELATIONS, &[&schemas]).await?;
     let oids: Vec<u32> = rows.iter().map(|row| row.get(0)).collect();
     let (of_relations, of_path): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) = ([&oids], [&path]);
     // Sent together: one round trip.
@@ -92,7 +94,13 @@ pub async fn load(client: &Client) -> Result<Catalog, Error> {
         meta: registry.meta,
         ..Catalog::default()
     };
-    relations.into_iter().for_each(|relation| catalog.add(relation));
+    catalog.attachable = attachable.into_iter().map(|schema| (schema, Vec::new())).collect();
+    for relation in relations {
+        match catalog.attachable.get_mut(&relation.schema) {
+            Some(those) => those.push(relation),
+            None => catalog.add(relation),
+        }
+    }
     Ok(catalog)
 }
 

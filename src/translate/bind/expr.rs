@@ -20,7 +20,8 @@ impl Binder<'_> {
         match expr {
             E::Identifier(name) => self.column(None, name),
             E::CompoundIdentifier(parts) => match parts.as_slice() {
-                [table, name] | [_, table, name] => self.column(Some(table), name),
+                [table, name] => self.column(Some(table), name),
+                [database, table, name] => self.column_in(Some(database), Some(table), name),
                 _ => Err(self.refused(format!("the name {expr}"), expr.span())),
             },
             E::Nested(inner) => self.expr(inner),

@@ -63,8 +63,8 @@ pub struct Binder<'a> {
     pub mentions: Option<std::cell::RefCell<Vec<Mention>>>,
     /// Within a trigger's program: NEW and OLD, reached by a qualified name alone.
     pub rows: Option<Scope>,
-    /// Is it a trigger of the database `main`, which sees nothing else?
-    pub in_main: bool,
+    /// The database of the trigger that it is for, which sees nothing else; None for a temporary one.
+    pub own: Option<&'a str>,
     /// Has NEW no rowid yet, unless it was given one?
     pub unnumbered: bool,
     /// Does the text call functions of the backend's own, or read its own views? What they do nobody knows here.
@@ -113,7 +113,7 @@ impl<'a> Binder<'a> {
             expanded: 0,
             mentions: None,
             rows: None,
-            in_main: false,
+            own: None,
             unnumbered: false,
             reaches_out: false,
             reach: Cell::new(usize::MAX),
@@ -130,6 +130,11 @@ impl<'a> Binder<'a> {
     /// How many parameters the client must bind: the highest number.
     pub fn parameters(&self) -> usize {
         self.numbers.iter().map(|(_, n)| *n).max().unwrap_or(0)
+    }
+
+    /// The number of the parameter whose placeholder stands at a byte offset.
+    pub fn number_at(&self, at: usize) -> Option<usize> {
+        self.numbers.iter().find(|(range, _)| range.start == at).map(|(_, n)| *n)
     }
 
     /// The byte offset of a span of the syntax tree.
@@ -161,8 +166,8 @@ impl<'a> Binder<'a> {
     pub fn relation(&self, name: &ObjectName) -> Bound<&'a Relation> {
         let (schema, table) = split_name(name)?;
         // The names of a view, or of a trigger, are those of its own schema; a temporary one sees everything.
-        let own = self.views.last().map_or(self.in_main, |v| !v.is_temporary());
-        let schema = schema.or_else(|| own.then(|| "main".to_owned()));
+        let own = self.views.last().map_or(self.own, |v| (!v.is_temporary()).then(|| self.catalog.database(v)));
+        let schema = schema.or_else(|| own.map(str::to_owned));
         self.catalog.relation_in(schema.as_deref(), &table.value).ok_or_else(|| {
             let qualified = schema.map_or(String::new(), |s| format!("{s}."));
             ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {qualified}{}", table.value)).at(self.at(table.span))

@@ -317,11 +317,17 @@ impl Binder<'_> {
         let relation = self.relation(name)?;
         if let Some(sql) = relation.view_text() {
             let query = self.view(relation, sql, table)?;
-            return Ok(self.derived(query, Some(called)));
+            let from = self.derived(query, Some(called));
+            let database = Some(self.catalog.database(relation).to_owned());
+            if let Some(source) = self.scope().sources.last_mut() {
+                source.database = database;
+            }
+            return Ok(from);
         }
         let index = self.catalog.index_of(relation);
         let mut source = index.map_or_else(|| Source::of_relation(relation, &called), |index| Source::of_origin(relation, index, &called));
         source.aliased = alias.is_some();
+        source.database = Some(self.catalog.database(relation).to_owned());
         if let Some(index) = index {
             self.mention(table.span, Mentioned::Relation(index));
         }

@@ -190,7 +190,7 @@ impl<'a> Altering<'a> {
 
     fn rename(&self, new: &Ident, at: usize) -> Bound<Change> {
         let (catalog, table, name) = (self.catalog, self.table, &new.value);
-        let database = Some(table.database());
+        let database = Some(catalog.database(table));
         if catalog.relation_in(database, name).is_some() || catalog.index_in(database, name).is_some_and(|(_, i)| !i.constraint) {
             let message = format!("there is already another table or index with this name: {name}");
             return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(at));

@@ -20,7 +20,10 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
         let message = format!("object name reserved for internal use: {}", ident.value);
         return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, message).at(at));
     }
-    let (_, table_ident) = split_name(&create.table_name)?;
+    let (qualifier, table_ident) = split_name(&create.table_name)?;
+    if qualifier.is_some() {
+        return Err(ClientError::syntax(".").at(binder.at(table_ident.span).saturating_sub(1)));
+    }
     if own_table(&table_ident.value).is_some() {
         return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, format!("table {} may not be indexed", table_ident.value)).at(at));
     }
@@ -31,7 +34,7 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     if table.kind == RelationKind::View {
         return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, "views may not be indexed").at(at));
     }
-    let database = Some(table.database());
+    let database = Some(catalog.database(table));
     if catalog.relation_in(database, &ident.value).is_some() {
         return duplicate(format!("there is already a table named {}", ident.value));
     }

@@ -27,7 +27,7 @@ pub use foreign::{enforce_foreign_keys, mismatch, recorded as recorded_foreign_k
 pub use index::{IndexKey, index_keys};
 pub use text::{check_named, default_texts};
 pub use types::COLUMN_TYPES;
-pub use view::typed as typed_views;
+pub use view::{reads_other, typed as typed_views};
 pub use widen::{may_widen, widen, widening};
 
 /// What a DDL statement does.
@@ -134,18 +134,12 @@ fn placed(name: &ast::ObjectName, temporary: bool, what: &str, binder: &Binder) 
         let message = format!("temporary {what} name must be unqualified");
         return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(binder.at(ident.span)));
     }
-    match database {
-        _ if temporary || is("temp") => Ok(TEMPORARY.to_owned()),
-        Some(other) if !is("main") => {
-            Err(ClientError::new(SqlState::INVALID_SCHEMA_NAME, format!("unknown database {other}")).at(binder.at(ident.span)))
-        }
-        _ => Ok(binder.catalog.current_schema.clone()),
-    }
-}
-
-/// SQLite's name of a schema that objects are created in.
-fn database(schema: &str) -> &'static str {
-    if schema == TEMPORARY { "temp" } else { "main" }
+    let database = if temporary { "temp" } else { database.as_deref().unwrap_or("main") };
+    binder
+        .catalog
+        .schema_of(database)
+        .map(str::to_owned)
+        .ok_or_else(|| ClientError::new(SqlState::INVALID_SCHEMA_NAME, format!("unknown database {database}")).at(binder.at(ident.span)))
 }
 
 /// The statement that records an object of SQLite's; a session keeps its temporary ones to itself.
@@ -187,7 +181,7 @@ fn short_enough(name: &ast::Ident, binder: &Binder) -> Bound<()> {
 fn named_otherwise(ident: &ast::Ident, schema: &str, if_not_exists: bool, binder: &Binder) -> Bound<bool> {
     short_enough(ident, binder)?;
     let (name, at, catalog) = (&ident.value, binder.at(ident.span), binder.catalog);
-    let database = Some(database(schema));
+    let database = Some(catalog.database_of(schema));
     if name.to_ascii_lowercase().starts_with("sqlite_") {
         let message = format!("object name reserved for internal use: {name}");
         return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, message).at(at));

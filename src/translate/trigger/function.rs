@@ -42,7 +42,13 @@ pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, optio
     let row = if parsed.event == Event::Delete { "OLD" } else { "NEW" };
     let done = if parsed.time == Time::After { "RETURN NULL" } else { &format!("RETURN {row}") };
     let leave = if writes { "PERFORM set_config('litewire.firing', \"_lw_firing\", true);\n" } else { "" };
-    let mark = format!(":{}{}:", if relation.is_temporary() { "t" } else { "" }, made.number);
+    // Numbers are counted by database.
+    let place: String = match catalog.database(relation) {
+        "main" => String::new(),
+        "temp" => "t".to_owned(),
+        _ => relation.schema.chars().filter(char::is_ascii_alphanumeric).chain(['.']).collect(),
+    };
+    let mark = format!(":{place}{}:", made.number);
     let recursive = "current_setting('litewire.recursive_triggers', true) IS DISTINCT FROM 'on'";
 
     let mut text = String::from("DECLARE\n");
@@ -204,7 +210,7 @@ impl<'m> Making<'m> {
         };
         binder.rows = Some(Scope { sources: rows_of(self.parsed.event).iter().map(source).collect(), ..Scope::default() });
         binder.unnumbered = (self.parsed.time, self.parsed.event) == (Time::Before, Event::Insert) && super::sequence(self.relation).is_some();
-        binder.in_main = !self.relation.is_temporary();
+        binder.own = (!self.relation.is_temporary()).then(|| self.catalog.database(self.relation));
         binder.mentions = self.mentions.as_ref().map(|_| RefCell::default());
         let mut lower = Lower::new(self.catalog, self.options);
         lower.stored = true;

@@ -30,13 +30,28 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
     let is_temp = |schema: &Option<String>| schema.as_deref().is_some_and(|s| s.eq_ignore_ascii_case("temp"));
     let temporary = parsed.temporary || is_temp(&parsed.schema);
     let database = parsed.table_schema.as_deref().or(parsed.schema.as_deref().filter(|_| !temporary));
+    if let Some(unknown) = parsed.schema.as_deref().filter(|d| catalog.schema_of(d).is_none()) {
+        return Err(at_name(SqlState::INVALID_SCHEMA_NAME, format!("unknown database {unknown}")));
+    }
     let Some(relation) = catalog.relation_in(database, &parsed.table) else {
         return Err(at_table(SqlState::UNDEFINED_TABLE, format!("no such table: {}.{}", database.unwrap_or("main"), parsed.table)));
     };
     if temporary && !relation.is_temporary() {
         return Err(ClientError::refused("a temporary trigger on a table that is not temporary").at(parsed.name_at.start));
     }
-    let own = if relation.is_temporary() { "temp" } else { "main" };
+    let own = catalog.database(relation);
+    let said = parsed.schema.as_deref().or((!relation.is_temporary()).then_some("main"));
+    if !temporary && said.is_some_and(|said| !said.eq_ignore_ascii_case(own)) {
+        if database.is_none() {
+            return Err(at_table(SqlState::UNDEFINED_TABLE, format!("no such table: main.{}", parsed.table)));
+        }
+        return Err(at_table(SqlState::DATATYPE_MISMATCH, format!("trigger {} cannot reference objects in database {own}", parsed.name)));
+    }
+    if !temporary
+        && let Some(other) = ddl::reads_other(sql, &relation.schema, catalog)
+    {
+        return Err(at_name(SqlState::DATATYPE_MISMATCH, format!("trigger {} cannot reference objects in database {other}", parsed.name)));
+    }
     if catalog.trigger_in(Some(own), &parsed.name).is_some() {
         if parsed.if_not_exists {
             return Ok(None);
@@ -198,7 +213,7 @@ fn numbering_steps(before: &Catalog, after: &Catalog) -> Vec<String> {
         |r: &Relation, t: &Trigger| format!("{}{}()", if r.schema.is_empty() { String::new() } else { quote_ident(&r.schema) + "." }, name(t));
     let (old, new) = (numbering(before), numbering(after));
     let same = |(a, t, _): &(&Relation, &Trigger, String), (b, u, _): &(&Relation, &Trigger, String)| {
-        a.is_temporary() == b.is_temporary() && t.number == u.number
+        a.schema == b.schema && t.number == u.number
     };
     for gone in old.iter().filter(|o| !new.iter().any(|n| same(o, n))) {
         let (relation, trigger, _) = gone;
@@ -240,7 +255,7 @@ fn all(catalog: &Catalog) -> impl Iterator<Item = (&Relation, &Trigger)> {
 
 /// A trigger in another catalog.
 fn find<'c>(catalog: &'c Catalog, relation: &Relation, trigger: &Trigger) -> Option<(&'c Relation, &'c Trigger)> {
-    all(catalog).find(|(r, t)| r.is_temporary() == relation.is_temporary() && t.number == trigger.number)
+    all(catalog).find(|(r, t)| r.schema == relation.schema && t.number == trigger.number)
 }
 
 fn function_name(relation: &Relation, trigger: &Trigger) -> String {

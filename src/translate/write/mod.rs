@@ -56,7 +56,7 @@ impl<'a, 'b> Write<'a, 'b> {
         let source = match binder.catalog.index_of(table) {
             Some(at) => {
                 binder.mention(split_name(name)?.1.span, Mentioned::Relation(at));
-                Source { aliased: alias.is_some(), ..Source::of_origin(table, at, called) }
+                Source { aliased: alias.is_some(), database: Some(binder.catalog.database(table).to_owned()), ..Source::of_origin(table, at, called) }
             }
             None => Source::of_relation(table, called),
         };
