@@ -54,7 +54,7 @@ pub struct Counters {
     pub errors: Counter,
     /// Times that columns became dynamic, since their types could not hold what was stored in them.
     pub widened: Counter,
-    /// Statements that were done again with a fresh catalog.
+    /// Statements that were done again: with a fresh catalog, or after a deadlock or a serialization failure.
     pub retries: Counter,
 }
 

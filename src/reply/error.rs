@@ -75,7 +75,8 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
         }
         "25001" if original.starts_with("VACUUM") => "cannot VACUUM from within a transaction".to_owned(),
         "25006" => "attempt to write a readonly database".to_owned(),
-        "55P03" | "40P01" => "database is locked".to_owned(),
+        // SQLITE_BUSY: what it waited for, or what it read, is another transaction's.
+        "55P03" | "40P01" | "40001" => "database is locked".to_owned(),
         "42P01" => format!("no such table: {}", quoted(original)?),
         "42703" => format!("no such column: {}", quoted(original)?),
         "42P07" => format!("table {} already exists", quoted(original)?),

@@ -4,6 +4,7 @@
 //! ([`expect`]); then both sockets are driven at once ([`relay`]) until the queue is empty or the client has said more.
 
 mod attach;
+mod conflict;
 mod counters;
 mod expect;
 mod extended;

@@ -264,7 +264,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    fn shape(&self) -> Option<Arc<Shape>> {
+    pub(super) fn shape(&self) -> Option<Arc<Shape>> {
         match self.expect.front() {
             Some(Expect::Execute { shape, .. } | Expect::Query { shape, .. }) => Some(shape.clone()),
             _ => None,
@@ -440,6 +440,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if self.holds_error(&state, body, &message) {
             return;
         }
+        let repeatable = self.is_repeatable();
         match self.expect.front_mut() {
             Some(Expect::Own { tag: None, required: false, .. }) => return,
             Some(Expect::Own { required: true, ready, .. }) => {
@@ -464,7 +465,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(Expect::Query { ready, retry, .. }) => {
                 let retry = *retry && STALE.contains(&state.as_str());
                 let misfit = self.script.as_ref().filter(|s| s.turns < super::widen::TURNS).and_then(|_| super::widen::misfit_of(body));
-                if retry || misfit.is_some() {
+                let conflict = repeatable && self.script.as_mut().is_some_and(|s| s.conflicts.meet(&state));
+                if retry || conflict || misfit.is_some() {
                     self.misfit = misfit;
                     // What the client gets, and when, is decided once the catalog was read again.
                     *ready = false;

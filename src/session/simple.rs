@@ -1,5 +1,6 @@
 //! Query: one text, one or several statements.
 
+use super::conflict::Conflicts;
 use super::expect::Expect;
 use super::settings::{self, Change};
 use super::{Ended, Session, params};
@@ -25,6 +26,8 @@ pub(super) struct Script {
     next: usize,
     /// How often a column was widened for the statement under way.
     pub(super) turns: usize,
+    /// How often the statement under way met another transaction's.
+    pub(super) conflicts: Conflicts,
     /// The last statement's own ReadyForQuery is the client's.
     pub(super) ready: bool,
 }
@@ -57,7 +60,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return Ok(());
         }
-        self.script = Some(Script { sql: sql.into(), statements, next: 0, turns: 0, ready: false });
+        self.script = Some(Script { sql: sql.into(), statements, next: 0, turns: 0, conflicts: Conflicts::default(), ready: false });
         Ok(())
     }
 
@@ -118,6 +121,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.cout.extend_from_slice(&error);
             self.script = None;
             self.ready_here();
+            return Ok(());
+        }
+        if let Some(script) = self.script.as_mut()
+            && script.conflicts.wait().await
+        {
+            crate::observe::counters().retries.add(1);
+            self.once_more();
             return Ok(());
         }
         let before = self.pool.catalog().version;
