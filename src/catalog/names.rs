@@ -15,3 +15,30 @@ pub fn short_name(name: &str) -> Cow<'_, str> {
     let head = (0..=LONGEST - 1 - digest.len()).rev().find(|&at| name.is_char_boundary(at)).unwrap_or(0);
     Cow::Owned(format!("{}~{digest}", &name[..head]))
 }
+
+/// Is `found`, a name of the backend's, that of something which SQLite calls `name`?
+pub fn is_called(name: &str, found: &str) -> bool {
+    name == found || name.len() > LONGEST && short_name(name) == found
+}
+
+/// Does a text of the backend's or of SQLite's name it by `found`?
+pub fn is_named(name: &str, found: &str) -> bool {
+    name.eq_ignore_ascii_case(found) || is_called(name, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, is_called, short_name};
+
+    #[test]
+    fn long_names_stay_different() {
+        let (one, two) = (format!("{}1", "é".repeat(40)), format!("{}2", "é".repeat(40)));
+        for name in [&one, &two] {
+            assert!(short_name(name).len() <= LONGEST);
+            assert!(is_called(name, &short_name(name)));
+        }
+        assert_ne!(short_name(&one), short_name(&two));
+        assert_eq!(short_name("short"), "short");
+        assert!(!is_called("short", "shorter"));
+    }
+}

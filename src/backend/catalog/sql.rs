@@ -81,9 +81,9 @@ pub(super) const FUNCTIONS: &str = "
 SELECT DISTINCT lower(p.proname) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = 'pg_catalog' OR n.nspname = ANY($1::text[])";
 
-/// SQLite's text of tables, views and indexes; a row whose object was renamed or replaced is stale.
+/// SQLite's text and name of tables, views and indexes, and the name at the backend: where that is another, the row is stale.
 pub(super) const OBJECTS: &str = "
-SELECT o.relid, o.sql FROM litewire.objects o JOIN pg_catalog.pg_class c ON c.oid = o.relid AND c.relname = o.name";
+SELECT o.relid, o.sql, o.name, c.relname::text FROM litewire.objects o JOIN pg_catalog.pg_class c ON c.oid = o.relid";
 
 /// SQLite's triggers, by the oids of their functions, in the order in which they fire.
 pub(super) const TRIGGERS: &str = "

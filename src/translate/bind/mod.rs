@@ -24,7 +24,7 @@ use super::parse::{self, Exclude};
 use super::tree::Class;
 use super::tree::{Expr, Kind, Origin, Ty};
 use super::{Options, ParamClass};
-use crate::catalog::{Affinity, Catalog, Relation};
+use crate::catalog::{Affinity, Catalog, Relation, short_name};
 use crate::error::{ClientError, SqlState};
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 use sqlparser::tokenizer::Span;
@@ -185,9 +185,9 @@ impl<'a> Binder<'a> {
     }
 }
 
-/// An identifier for PostgreSQL, quoted.
+/// An identifier for PostgreSQL, quoted; one that is too long for it has a short one there.
 pub fn quote_ident(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    format!("\"{}\"", short_name(name).replace('"', "\"\""))
 }
 
 /// A relation as it is printed, with its schema.

@@ -381,15 +381,11 @@ pub(super) fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
 pub fn unique(names: &[String]) -> Vec<String> {
     let mut out: Vec<String> = Vec::with_capacity(names.len());
     for name in names {
-        let mut candidate: String = name.chars().take(60).collect();
-        while candidate.len() > 58 {
-            candidate.pop();
-        }
-        let base = candidate.clone();
+        let mut candidate = name.clone();
         let mut n = 0;
         while candidate.is_empty() || out.iter().any(|o| o.eq_ignore_ascii_case(&candidate)) {
             n += 1;
-            candidate = format!("{base}:{n}");
+            candidate = format!("{name}:{n}");
         }
         out.push(candidate);
     }

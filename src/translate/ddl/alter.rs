@@ -5,7 +5,7 @@ use super::create::{Making, register_column};
 use super::mention::mentions;
 use super::remade::remade;
 use super::types::{added_type, column};
-use super::{Change, needs_registry, own_table, qualified, short_enough, text};
+use super::{Change, needs_registry, own_table, qualified, text};
 use crate::catalog::{Catalog, Collation, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Options;
@@ -58,7 +58,6 @@ pub(super) fn alter<'a>(alter: &ast::AlterTable, binder: &mut Binder<'a>, lower:
     match operation {
         AlterTableOperation::RenameTable { table_name: RenameTableNameKind::To(name) | RenameTableNameKind::As(name) } => {
             let (_, new) = split_name(name)?;
-            short_enough(new, binder)?;
             altering.rename(new, binder.at(new.span))
         }
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => altering.rename_column(old_column_name, new_column_name, binder),
@@ -217,7 +216,6 @@ impl<'a> Altering<'a> {
 
     fn rename_column(&self, old: &Ident, new: &Ident, binder: &Binder) -> Bound<Change> {
         let at = self.column(old, true, binder.at(old.span))?;
-        short_enough(new, binder)?;
         let (table, class) = (self.table, &self.class);
         let (old, name) = (&table.columns[at].name, &new.value);
         let (mut relations, mut steps) = self.follow(Mentioned::Column((self.index, at)), old, name, new.quote_style.is_some())?;
@@ -252,7 +250,6 @@ impl<'a> Altering<'a> {
     fn add_column(&self, def: &ast::ColumnDef, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Change> {
         let (table, printed) = (self.table, &self.printed);
         let fail = |message: &str| Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
-        short_enough(&def.name, binder)?;
         if table.column(&def.name.value).is_some() {
             let message = format!("duplicate column name: {}", def.name.value);
             return Err(ClientError::new(SqlState::DUPLICATE_COLUMN, message).at(binder.at(def.name.span)));

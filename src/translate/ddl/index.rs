@@ -13,7 +13,6 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     let catalog = binder.catalog;
     let Some(name) = &create.name else { return Err(ClientError::refused("an index without a name")) };
     let (_, ident) = split_name(name)?;
-    super::short_enough(ident, binder)?;
     let at = binder.at(ident.span);
     let duplicate = |message: String| Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(at));
     if ident.value.to_ascii_lowercase().starts_with("sqlite_") {

@@ -168,18 +168,8 @@ pub fn own_table(name: &str) -> Option<&'static str> {
     }
 }
 
-/// PostgreSQL cuts names, which would make two of them one.
-fn short_enough(name: &ast::Ident, binder: &Binder) -> Bound<()> {
-    const LONGEST: usize = 63;
-    if name.value.len() > LONGEST {
-        return Err(ClientError::refused(format!("a name of more than {LONGEST} bytes")).at(binder.at(name.span)));
-    }
-    Ok(())
-}
-
 /// Tables, views and indexes share one set of names. True where IF NOT EXISTS makes a statement do nothing.
 fn named_otherwise(ident: &ast::Ident, schema: &str, if_not_exists: bool, binder: &Binder) -> Bound<bool> {
-    short_enough(ident, binder)?;
     let (name, at, catalog) = (&ident.value, binder.at(ident.span), binder.catalog);
     let database = Some(catalog.database_of(schema));
     if name.to_ascii_lowercase().starts_with("sqlite_") {

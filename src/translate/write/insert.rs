@@ -4,7 +4,7 @@ use super::keys::{Key, Part, keys, targeted};
 use super::rows::Row;
 use super::store::{store, stored};
 use super::{Write, quote_ident};
-use crate::catalog::{Column, RelationKind};
+use crate::catalog::{Column, RelationKind, is_named};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Source, split_name};
 use crate::translate::lower::{Frag, Lower, fill, literal_text, wrapped};
@@ -348,7 +348,7 @@ impl Insert<'_, '_, '_> {
 
     /// Are all CHECKs about given columns, so that OR IGNORE sees them before the INSERT does?
     fn ignores_natively(&self) -> bool {
-        let named = |check: &str, c: &Column| scan::tokens(check).iter().any(|t| scan::unquote(t.text(check)).eq_ignore_ascii_case(&c.name));
+        let named = |check: &str, c: &Column| scan::tokens(check).iter().any(|t| is_named(&c.name, &scan::unquote(t.text(check))));
         let given = |check: &str| self.write.table.columns.iter().enumerate().all(|(i, c)| self.columns.contains(&i) || !named(check, c));
         self.write.table.checks.iter().all(|(_, c)| given(c))
     }
