@@ -6,8 +6,11 @@ use std::borrow::Cow;
 /// PostgreSQL's NAMEDATALEN - 1, in bytes.
 pub const LONGEST: usize = 63;
 
-/// The backend's name of something: its own, or the start of a longer one with the digest of the whole.
+/// The backend's name of something: its own, or the start of a longer one with the digest of the whole. PostgreSQL has no empty ones.
 pub fn short_name(name: &str) -> Cow<'_, str> {
+    if name.is_empty() {
+        return Cow::Borrowed("~");
+    }
     if name.len() <= LONGEST {
         return Cow::Borrowed(name);
     }
@@ -18,7 +21,7 @@ pub fn short_name(name: &str) -> Cow<'_, str> {
 
 /// Is `found`, a name of the backend's, that of something which SQLite calls `name`?
 pub fn is_called(name: &str, found: &str) -> bool {
-    name == found || name.len() > LONGEST && short_name(name) == found
+    name == found || short_name(name) == found
 }
 
 /// Does a text of the backend's or of SQLite's name it by `found`?

@@ -517,6 +517,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.settings.settle(!rolled_back, &mut link.applied);
             }
             self.schema.settle(!rolled_back);
+            // It holds for one transaction (pragma.html#pragma_defer_foreign_keys).
+            if !matches!(front, Some(Expect::Own { tag: None, .. })) {
+                self.pragmas.remove("defer_foreign_keys");
+            }
             self.turn = None;
             self.portals.clear();
         }

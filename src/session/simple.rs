@@ -255,10 +255,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }))
     }
 
+    /// Do the checks of all foreign keys wait for the COMMIT?
+    fn defers_all(&self) -> bool {
+        self.pragmas.get("defer_foreign_keys").is_some_and(|v| v == "1")
+    }
+
     /// May checks wait for the COMMIT?
     fn defers(&mut self) -> bool {
         let relations = &self.known().relations;
-        self.pragmas.get("defer_foreign_keys").is_some_and(|v| v == "1")
+        self.defers_all()
             || relations.iter().any(|r| !r.enforced.is_empty() || r.foreign_keys.iter().any(|k| k.deferred))
     }
 
@@ -268,7 +273,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             TransactionControl::Begin { immediate, native } => {
                 let serial = *immediate && self.options.immediate == Immediate::Serial;
                 let lock = serial && self.pool.catalog().helpers.is_some();
-                let sql = self.transaction.begin(native, self.options.isolation.modes(), lock)?;
+                let mut sql = self.transaction.begin(native, self.options.isolation.modes(), lock)?;
+                if self.defers_all() {
+                    sql.push_str("; ");
+                    sql.push_str(DEFERRED);
+                }
                 if serial {
                     // Waiters hold no backend.
                     self.turn = Some(self.pool.immediate().await);
@@ -350,6 +359,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             match setting.name {
                 // 0 fails at once in SQLite; at the backend 0 would wait without limit.
                 "busy_timeout" => self.set_at_backend("lock_timeout", format!("'{}ms'", ms.max(1))),
+                // Under the guard, which would undo it with a statement that fails.
+                "defer_foreign_keys" if ms == 1 && self.transaction.is_active() && self.link.is_some() => {
+                    self.guard(true).iter().for_each(|step| self.own_query(step, None, false));
+                    self.own_query(DEFERRED, None, false);
+                    self.transaction.used();
+                }
                 "recursive_triggers" => self.set_at_backend("litewire.recursive_triggers", if ms == 1 { "'on'" } else { "'off'" }.to_owned()),
                 "query_only" => self.set_at_backend("default_transaction_read_only", if ms == 1 { "'on'" } else { "'off'" }.to_owned()),
                 _ => {}
@@ -443,6 +458,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.schema.sent(after.map(Arc::new), statement.temporary);
     }
 }
+
+/// What `PRAGMA defer_foreign_keys` is at the backend, for one transaction.
+const DEFERRED: &str = "SET CONSTRAINTS ALL DEFERRED";
 
 /// Milliseconds of Unix time.
 pub(super) fn now_ms() -> i64 {

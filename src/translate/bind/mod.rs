@@ -187,7 +187,12 @@ impl<'a> Binder<'a> {
 
 /// An identifier for PostgreSQL, quoted; one that is too long for it has a short one there.
 pub fn quote_ident(name: &str) -> String {
-    format!("\"{}\"", short_name(name).replace('"', "\"\""))
+    quote_name(&short_name(name))
+}
+
+/// An identifier in a text of SQLite's, quoted.
+pub fn quote_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A relation as it is printed, with its schema.

@@ -7,7 +7,7 @@ use crate::catalog::{Affinity, Catalog, Collation, Column, ForeignKey, Index, In
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
 use crate::translate::lower::{Lower, literal_text};
-use crate::translate::parse::scan;
+use crate::translate::parse::{self, scan};
 use crate::translate::tree::{Expr, Kind};
 use crate::value::Value;
 use sqlparser::ast::{self, ColumnOption, IndexColumn, ReferentialAction, TableConstraint};
@@ -20,12 +20,14 @@ pub(super) struct Making {
     places: Vec<usize>,
     /// How many CHECKs were made of the text.
     checks: usize,
+    /// The rowid, among the columns with a hidden one behind them.
+    rowid: Option<usize>,
 }
 
 impl Making {
     /// A table as it is so far.
     pub(super) fn of(relation: Relation) -> Self {
-        Making { relation, parts: Vec::new(), places: Vec::new(), checks: 0 }
+        Making { relation, parts: Vec::new(), places: Vec::new(), checks: 0, rowid: None }
     }
 }
 
@@ -46,7 +48,21 @@ pub(super) fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lowe
         return select::table_as(&ident.value, &schema, query, binder, lower).map(Some);
     }
     let Making { relation, parts, .. } = made(create, &ident.value, binder, lower)?;
+    consistent(&relation, binder.sql)?;
     Ok(Some(finished(relation, parts, text::stored(binder.sql, "TABLE"), catalog)))
+}
+
+/// A key that is declared twice must say the same of conflicts, if both say anything; a rowid is no key in that.
+fn consistent(relation: &Relation, sql: &str) -> Bound<()> {
+    let keys = parse::declared(sql).keys;
+    let same = |a: &[String], b: &[String]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.eq_ignore_ascii_case(b));
+    let rowid = relation.rowid().map(|(_, c)| c.name.as_str()).unwrap_or_default();
+    let keys: Vec<_> = keys.iter().filter(|(names, _)| !same(names, &[rowid.to_owned()])).collect();
+    let conflict = keys.iter().enumerate().any(|(at, (names, resolution))| keys[..at].iter().any(|(n, r)| same(n, names) && r != resolution));
+    if conflict {
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, "conflicting ON CONFLICT clauses specified"));
+    }
+    Ok(())
 }
 
 /// What makes a table, with SQLite's text of it.
@@ -149,8 +165,11 @@ pub(super) fn making<'a>(create: &ast::CreateTable, name: &str, dynamic: &[Strin
     let mut source = Source::of_relation(&relation, name);
     // Expressions within the table's own DDL name its columns bare.
     source.printed = String::new();
+    let hidden = hidden_rowid(&relation, name, native);
+    let rowid = if relation.without_rowid { None } else { integer_key(create, &relation).or(Some(relation.columns.len())) };
+    source.columns.extend(Source::of_relation(&Relation { columns: vec![hidden.clone()], ..Relation::default() }, name).columns);
     binder.scopes.push(Scope { sources: vec![source], ..Scope::default() });
-    let mut making = Making::of(relation);
+    let mut making = Making { rowid, ..Making::of(relation) };
     let whole = making.all(create, binder, lower);
     binder.scopes.pop();
     whole?;
@@ -158,17 +177,37 @@ pub(super) fn making<'a>(create: &ast::CreateTable, name: &str, dynamic: &[Strin
         return Err(ClientError::new(SqlState::SYNTAX_ERROR, format!("PRIMARY KEY missing on table {name}")));
     }
     if making.relation.rowid().is_none() && !making.relation.without_rowid {
-        let mut own = "_rowid_".to_owned();
-        while making.relation.column(&own).is_some() {
-            own.push('_');
-        }
-        let sequence = Some(sequence_name(&making.relation.schema, name, &own));
-        let number = making.relation.columns.len() as i16 + 1;
-        let hidden = Column { hidden: true, sequence, not_null: true, ..column(&own, number, Some("INTEGER".to_owned()), native) };
+        making.parts.push(format!("{} bigint {} UNIQUE", quote_ident(&hidden.name), identity(name, &hidden.name)));
         making.relation.columns.push(hidden);
-        making.parts.push(format!("{} bigint {} UNIQUE", quote_ident(&own), identity(name, &own)));
     }
     Ok(making)
+}
+
+/// The rowid of a table that has no INTEGER PRIMARY KEY, behind its other columns.
+fn hidden_rowid(relation: &Relation, name: &str, native: bool) -> Column {
+    let mut own = "_rowid_".to_owned();
+    while relation.column(&own).is_some() {
+        own.push('_');
+    }
+    let sequence = Some(sequence_name(&relation.schema, name, &own));
+    let number = relation.columns.len() as i16 + 1;
+    Column { hidden: true, sequence, not_null: true, ..column(&own, number, Some("INTEGER".to_owned()), native) }
+}
+
+/// The column that a CREATE TABLE makes an INTEGER PRIMARY KEY.
+fn integer_key(create: &ast::CreateTable, relation: &Relation) -> Option<usize> {
+    let primary = |c: &ast::ColumnDef| c.options.iter().any(|o| matches!(o.option, ColumnOption::PrimaryKey(_)));
+    let listed = create.constraints.iter().find_map(|c| match c {
+        TableConstraint::PrimaryKey(key) => match key.columns.as_slice() {
+            [only] => Some(only.column.expr.to_string()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let named = |c: &Column| listed.as_ref().is_some_and(|l| scan::unquote(l).eq_ignore_ascii_case(&c.name));
+    let is = |(at, def): &(usize, &ast::ColumnDef)| primary(def) || named(&relation.columns[*at]);
+    let found = create.columns.iter().enumerate().find(is).map(|(at, _)| at);
+    found.filter(|at| relation.columns[*at].declared.as_deref().is_some_and(|d| d.eq_ignore_ascii_case("INTEGER")))
 }
 
 /// What SQLite refuses of a table's shape.
@@ -438,7 +477,17 @@ impl Making {
     }
 
     pub(super) fn check<'a>(&mut self, check: &ast::CheckConstraint, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<()> {
-        let text = stored_expression(&check.expr, "CHECK constraints", binder, lower)?;
+        // A CHECK sees the rowid, which other expressions of the schema do not.
+        let known = binder.scopes.last_mut().and_then(|scope| scope.sources.first_mut()).map(|source| {
+            let known = source.rowid;
+            source.rowid = known.or(self.rowid);
+            known
+        });
+        let text = stored_expression(&check.expr, "CHECK constraints", binder, lower);
+        if let (Some(known), Some(source)) = (known, binder.scopes.last_mut().and_then(|scope| scope.sources.first_mut())) {
+            source.rowid = known;
+        }
+        let text = text?;
         // SQLite names the expression's own text in its message.
         let (number, own) = (self.checks, text::checks(binder.sql).into_iter().nth(self.checks).unwrap_or_default());
         self.checks += 1;

@@ -70,7 +70,9 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     if let Some(at) = catalog.index_of(table) {
         relations[at].indexes.push(index);
     }
-    Ok(Some(Change { steps, relations, touched: Vec::new() }))
+    // A foreign key may have waited for something unique to refer to.
+    let touched = if create.unique && binder.options.foreign_keys { vec![table.name.clone()] } else { Vec::new() };
+    Ok(Some(Change { steps, relations, touched }))
 }
 
 /// The table of a CREATE INDEX: in the index's own database, if that is said.

@@ -3,7 +3,7 @@
 use super::{flag, text};
 use crate::catalog::{Catalog, Index, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
-use crate::translate::bind::{columns_of_view, quote_ident};
+use crate::translate::bind::{columns_of_view, quote_name};
 use crate::translate::ddl;
 use crate::translate::functions::{self, FunctionKind};
 use crate::translate::introspect::{self, SCHEMA, declared_type, indexes, is_automatic};
@@ -406,7 +406,7 @@ pub fn foreign_key_check(asked: Asked) -> Result<Option<String>, ClientError> {
     for table in tables {
         let keys = ddl::recorded_foreign_keys(table, asked.catalog).unwrap_or_else(|| table.foreign_keys.clone());
         for (id, key) in keys.iter().rev().enumerate() {
-            let given: Vec<String> = key.columns.iter().map(|c| format!("c.{} IS NOT NULL", quote_ident(c))).collect();
+            let given: Vec<String> = key.columns.iter().map(|c| format!("c.{} IS NOT NULL", quote_name(c))).collect();
             let mut condition = given.join(" AND ");
             if let Some(parent) = asked.catalog.relation_in(Some(asked.catalog.database(table)), &key.target) {
                 let of_key = || parent.primary_key().iter().map(|k| parent.columns[*k].name.clone()).collect();
@@ -416,9 +416,9 @@ pub fn foreign_key_check(asked: Asked) -> Result<Option<String>, ClientError> {
                 if target.len() != key.columns.len() || target.iter().any(|c| parent.column(c).is_none()) {
                     return Err(mismatch());
                 }
-                let pairs = target.iter().zip(&key.columns).map(|(p, c)| format!("p.{} = c.{}", quote_ident(p), quote_ident(c)));
+                let pairs = target.iter().zip(&key.columns).map(|(p, c)| format!("p.{} = c.{}", quote_name(p), quote_name(c)));
                 let pairs: Vec<String> = pairs.collect();
-                let parent = format!("{}.{}", quote_ident(asked.catalog.database(parent)), quote_ident(&parent.name));
+                let parent = format!("{}.{}", quote_name(asked.catalog.database(parent)), quote_name(&parent.name));
                 condition = format!("{condition} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {})", pairs.join(" AND "));
             }
             let rowid = if table.without_rowid || table.rowid().is_none() { "CAST(NULL AS INTEGER)" } else { "c.rowid" };
@@ -426,8 +426,8 @@ pub fn foreign_key_check(asked: Asked) -> Result<Option<String>, ClientError> {
                 "SELECT {} AS \"table\", {rowid} AS rowid, {} AS parent, {id} AS fkid FROM {}.{} AS c WHERE {condition}",
                 quoted(&table.name),
                 quoted(&key.target),
-                quote_ident(asked.catalog.database(table)),
-                quote_ident(&table.name)
+                quote_name(asked.catalog.database(table)),
+                quote_name(&table.name)
             ));
         }
     }
