@@ -1,4 +1,4 @@
-//! Databases that several sessions attach, and those that end with one.
+//! Databases that several sessions attach, and what ends with one session: databases in memory, temporary triggers.
 
 #[path = "wire/client.rs"]
 mod client;
@@ -59,4 +59,28 @@ fn a_database_in_memory_ends_with_its_session() {
     stack.admin(&database, &format!("CREATE SCHEMA \"memory:00000000_0\" AUTHORIZATION {}", stack.role()));
     let _beside = Wire::connect(stack.beside().address, &database, "");
     assert!(schemas(&stack, &database).is_empty());
+}
+
+#[test]
+fn a_temporary_trigger_fires_for_its_session_alone() {
+    let stack = Stack::shared();
+    let database = stack.database();
+    let (mut first, mut second) = (connect(&stack, &database), connect(&stack, &database));
+    first.run("CREATE TABLE t(a INT); CREATE TABLE log(who TEXT)");
+    for (client, who) in [(&mut first, "first"), (&mut second, "second")] {
+        client.run(&format!("CREATE TEMP TRIGGER noted AFTER INSERT ON t BEGIN INSERT INTO log VALUES ('{who}'); END"));
+    }
+    first.run("INSERT INTO t VALUES (1)");
+    second.run("INSERT INTO t VALUES (2), (3)");
+    let mut third = connect(&stack, &database);
+    third.run("INSERT INTO t VALUES (4)");
+    assert_eq!(third.value("SELECT group_concat(who) FROM log"), "first,second,second");
+    assert_eq!(third.value("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"), "0");
+    drop((first, second));
+    let end = Instant::now() + Duration::from_secs(20);
+    let left = "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal";
+    while stack.admin_rows(&database, left)[0][0].as_deref() != Some("0") {
+        assert!(Instant::now() < end, "a trigger is left");
+        thread::sleep(Duration::from_millis(20));
+    }
 }

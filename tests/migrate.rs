@@ -318,7 +318,7 @@ fn what_would_become_of_a_file_is_told_before() {
     let script = format!("{MESSY} CREATE VIEW refused AS SELECT load_extension('x');");
     let file = place.file("app.db", &script);
     let (queries, log, page) = (place.path("q.sql"), place.path("app.log"), place.path("report.html"));
-    std::fs::write(&queries, "SELECT count(*) FROM child; SELECT n FROM odd WHERE n > 1; ATTACH 'x' AS y;").expect("it is written");
+    std::fs::write(&queries, "SELECT count(*) FROM child; SELECT n FROM odd WHERE n > 1; VACUUM INTO 'x';").expect("it is written");
     std::fs::write(&log, "12:00 app: SELECT * FROM nowhere\n12:01 app: SELECT * FROM nowhere\n12:02 app: started\n").expect("it is written");
     let more = [Path::new("--sql"), &queries, Path::new("--log"), &log, Path::new("--html"), &page].map(|p| p.to_str().expect("UTF-8").to_owned());
     let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("check").arg(&file).args(&more).output().expect("it runs");

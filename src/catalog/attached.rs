@@ -1,7 +1,7 @@
 //! SQLite's databases (lang_naming.html, lang_attach.html): `main` is the schemas on the search path, `temp` the session's own, and
 //! one that is attached is a schema that ATTACH has made.
 
-use super::{Catalog, Relation, TEMPORARY};
+use super::{Catalog, Relation, TEMPORARY, Trigger};
 
 /// How many databases a session may attach: SQLite's default.
 pub const MOST_ATTACHED: usize = 10;
@@ -87,12 +87,18 @@ impl Catalog {
         if schema == TEMPORARY { 0 } else { self.attached.iter().position(|a| a.schema == schema).map_or(1, |at| at + 2) }
     }
 
-    /// The catalog of a session with these temporary relations and these attached databases.
-    pub fn for_session(&self, temporary: &[Relation], attached: &[Attached]) -> Catalog {
-        let mut made = Catalog { attached: attached.to_vec(), ..self.clone() };
+    /// The catalog of a session with these temporary relations, triggers (by schema and table) and attached databases.
+    pub fn for_session(&self, temporary: &[Relation], triggers: &[(String, String, Trigger)], attached: &[Attached]) -> Catalog {
         let theirs = attached.iter().filter_map(|a| self.attachable.get(&a.schema)).flatten();
-        made = made.with_relations(self.relations.iter().chain(temporary).chain(theirs).cloned());
-        made
+        let with_own = |relation: &Relation| {
+            let mut made = relation.clone();
+            let own = triggers.iter().filter(|(schema, table, _)| *schema == made.schema && *table == made.name).map(|(.., t)| t.clone());
+            made.triggers.extend(own);
+            made.triggers.sort_by_key(|t| std::cmp::Reverse(t.number));
+            made
+        };
+        let relations: Vec<Relation> = self.relations.iter().chain(temporary).chain(theirs).map(with_own).collect();
+        Catalog { attached: attached.to_vec(), ..self.clone() }.with_relations(relations)
     }
 
     /// This catalog, with other databases attached than before; those that stay keep what DDL has made of them.
@@ -124,7 +130,7 @@ mod tests {
         let attached = [Attached::memory("aux", "1")];
         let mut shared = Catalog { current_schema: "public".to_owned(), ..Catalog::default() };
         shared.attachable.insert("memory:1".to_owned(), vec![relation("memory:1")]);
-        let mut catalog = shared.for_session(&[], &attached);
+        let mut catalog = shared.for_session(&[], &[], &attached);
         let found = |catalog: &Catalog, database| catalog.relation_in(database, "T").map(|r| catalog.database(r).to_owned());
         assert_eq!(found(&catalog, None).as_deref(), Some("aux"));
         catalog.add(relation("public"));

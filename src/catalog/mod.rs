@@ -90,9 +90,29 @@ impl Catalog {
 
     /// The trigger of that name, ASCII case-insensitively, and its table or view; one of a temporary table comes first.
     pub fn trigger_in(&self, database: Option<&str>, name: &str) -> Option<(&Relation, &Trigger)> {
-        let of = |r: &'_ Relation| r.triggers.iter().position(|t| t.name.eq_ignore_ascii_case(name));
-        let those = self.temporary().chain(self.shared()).filter(|r| database.is_none_or(|d| self.is_in(r, d)));
-        those.into_iter().find_map(|r| of(r).map(|at| (r, &r.triggers[at])))
+        let all = || self.relations.iter().flat_map(|r| r.triggers.iter().map(move |t| (r, t)));
+        let within = |d: &str| all().find(|(r, t)| t.name.eq_ignore_ascii_case(name) && self.holds(d, r, t));
+        database.map_or_else(|| self.databases().find_map(within), within)
+    }
+
+    /// Is a trigger of a relation in the database of that name?
+    pub fn holds(&self, database: &str, relation: &Relation, trigger: &Trigger) -> bool {
+        if trigger.temporary { database.eq_ignore_ascii_case("temp") } else { self.is_in(relation, database) }
+    }
+
+    /// The session's own triggers of relations that others see, too.
+    pub fn own_triggers(&self) -> impl Iterator<Item = (&Relation, &Trigger)> {
+        self.shared().flat_map(|r| r.triggers.iter().filter(|t| t.temporary).map(move |t| (r, t)))
+    }
+
+    /// Do others see the same in both?
+    pub fn is_shared_by(&self, other: &Catalog) -> bool {
+        let seen = |r: &Relation| {
+            let mut seen = r.clone();
+            seen.triggers.retain(|t| !t.temporary);
+            seen
+        };
+        self.shared().map(seen).eq(other.shared().map(seen))
     }
 
     /// The index of that name, ASCII case-insensitively, with its table; one of a temporary table comes first.
@@ -196,6 +216,8 @@ pub struct Trigger {
     pub number: u32,
     /// The text that `sqlite_schema` shows.
     pub sql: String,
+    /// Is it the session's alone, though its table is not?
+    pub temporary: bool,
 }
 
 impl Trigger {

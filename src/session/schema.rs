@@ -1,7 +1,7 @@
 //! What the schema is to this client: the shared snapshot, the DDL of its own transaction, and its temporary objects and the
 //! databases that it has attached.
 
-use crate::catalog::{Attached, Catalog, Relation};
+use crate::catalog::{Attached, Catalog, Relation, Trigger};
 use std::sync::Arc;
 
 /// The part of the schema that is this client's alone.
@@ -9,6 +9,8 @@ use std::sync::Arc;
 pub(super) struct Schema {
     /// The temporary relations that are committed.
     temporary: Vec<Relation>,
+    /// The committed temporary triggers of relations that are not temporary, by schema and table.
+    triggers: Vec<(String, String, Trigger)>,
     /// The databases that are attached.
     attached: Vec<Attached>,
     /// A shared snapshot's version, and that snapshot as this client sees it.
@@ -33,18 +35,18 @@ impl Schema {
 
     /// Has the client temporary objects, which live on its backend?
     pub fn is_bound(&self) -> bool {
-        !self.temporary.is_empty()
+        !self.temporary.is_empty() || !self.triggers.is_empty()
     }
 
     /// A shared snapshot as this client sees it.
     pub fn merge(&mut self, shared: Arc<Catalog>) -> Arc<Catalog> {
-        if self.temporary.is_empty() && self.attached.is_empty() {
+        if !self.is_bound() && self.attached.is_empty() {
             return shared;
         }
         match &self.merged {
             Some((version, merged)) if *version == shared.version => merged.clone(),
             _ => {
-                let merged = Arc::new(shared.for_session(&self.temporary, &self.attached));
+                let merged = Arc::new(shared.for_session(&self.temporary, &self.triggers, &self.attached));
                 self.merged = Some((shared.version, merged.clone()));
                 merged
             }
@@ -105,12 +107,13 @@ impl Schema {
         self.announce &= committed;
         if let Some(overlay) = self.overlay.take()
             && committed
-            && !(self.temporary.is_empty() && overlay.temporary().next().is_none())
+            && (self.is_bound() || overlay.temporary().next().is_some() || overlay.own_triggers().next().is_some())
         {
-            if self.temporary.is_empty() {
+            if !self.is_bound() {
                 crate::observe::counters().pins.add(1);
             }
             self.temporary = overlay.temporary().cloned().collect();
+            self.triggers = overlay.own_triggers().map(|(r, t)| (r.schema.clone(), r.name.clone(), t.clone())).collect();
             self.merged = None;
         }
     }

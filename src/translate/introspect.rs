@@ -4,7 +4,7 @@ use super::bind::{Source, plain_query, plain_select, quote_ident, quote_relation
 use super::lower::literal_text;
 use super::parse::scan;
 use super::tree::{Body, Class, Expr, Query, ResultColumn, Ty};
-use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, RelationKind, affinity_of_declared, oid};
+use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, oid};
 use crate::value::Value;
 
 /// An object of the schema.
@@ -22,7 +22,13 @@ struct Entry<'c> {
 /// The objects of a database, in the order in which they were made.
 fn entries<'c>(catalog: &'c Catalog, database: &str) -> Vec<Entry<'c>> {
     let mut out = Vec::new();
-    for table in catalog.relations.iter().filter(|r| catalog.is_in(r, database)) {
+    for table in &catalog.relations {
+        let triggers = table.triggers.iter().rev().filter(|t| catalog.holds(database, table, t));
+        let trigger = |t: &Trigger| Entry { kind: "trigger", name: t.name.clone(), table, stored: false, sql: Some(t.sql.clone()), made: (t.oid == 0, t.oid) };
+        if !catalog.is_in(table, database) {
+            out.extend(triggers.map(trigger));
+            continue;
+        }
         let kind = if table.kind == RelationKind::Table { "table" } else { "view" };
         let sql = table.sql.clone().unwrap_or_else(|| create_text(table));
         let entry = |kind, name, stored, sql, oid| Entry { kind, name, table, stored, sql, made: (oid == 0, oid) };
@@ -32,7 +38,7 @@ fn entries<'c>(catalog: &'c Catalog, database: &str) -> Vec<Entry<'c>> {
             let sql = (!is_automatic(table, index)).then(|| index.sql.clone().unwrap_or_else(|| index_text(table, index)));
             entry("index", name, true, sql, index.oid)
         }));
-        out.extend(table.triggers.iter().rev().map(|t| entry("trigger", t.name.clone(), false, Some(t.sql.clone()), t.oid)));
+        out.extend(triggers.map(trigger));
     }
     out.sort_by_key(|e| e.made);
     // It is made along with the first table that needs it.

@@ -118,7 +118,7 @@ async fn registry(client: &Client, exists: bool) -> Result<Registry, Error> {
         client.query(sql::META, &[])
     )?;
     let trigger =
-        |row: &Row| Some((row.get(0), Trigger { name: row.get(2), oid: row.get(4), number: Trigger::number_of(row.get(1))?, sql: row.get(3) }));
+        |row: &Row| Some((row.get(0), Trigger { name: row.get(2), oid: row.get(4), number: Trigger::number_of(row.get(1))?, sql: row.get(3), temporary: false }));
     let object = |row: &Row| {
         let (name, text): (Option<String>, Option<String>) = (row.get(2), row.get(1));
         Some((row.get(0), (name.filter(|name| is_called(name, row.get(3)))?, text?)))

@@ -72,7 +72,7 @@ pub fn action<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &m
     };
     let (tag, Some(change)) = made else { return Some(Ok(done(made.0))) };
     let (mut steps, touched, after) = change.catalog(before, binder.options);
-    let temporary = before.shared().eq(after.shared());
+    let temporary = before.is_shared_by(&after);
     if before.helpers.is_some() && !touched.is_empty() && !temporary {
         view::around(&mut steps, &touched, before, &after, binder.options);
         steps.extend(foreign::wanting(&touched, &after, binder.options));
@@ -105,7 +105,7 @@ fn block(steps: &[String], tag: &'static str) -> Statement {
 pub fn triggers(change: super::trigger::Change, catalog: &Catalog, options: &Options, tag: &'static str) -> Action {
     match change {
         Some(after) => {
-            let temporary = catalog.shared().eq(after.shared());
+            let temporary = catalog.is_shared_by(&after);
             Action::Execute(Box::new(Statement { temporary, ..block(&super::trigger::steps(catalog, &after, options), tag) }))
         }
         None => done(tag),

@@ -31,7 +31,7 @@ pub(super) fn definition(made: &Trigger, relation: &Relation, catalog: &Catalog,
 pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, options: &Options, misfit: &mut Option<Misfit>) -> Bound<String> {
     let parsed = trigger::parse(&made.sql)?;
     let options = Options { native_results: false, ..options.clone() };
-    let mut making = Making { parsed: &parsed, sql: &made.sql, relation, catalog, options: &options, counts: false, misfit, mentions: None };
+    let mut making = Making { parsed: &parsed, sql: &made.sql, relation, catalog, options: &options, temporary: made.temporary, counts: false, misfit, mentions: None };
     let mut steps = making.steps()?;
     if making.counts {
         // Now every step keeps the counters.
@@ -44,6 +44,7 @@ pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, optio
     let leave = if writes { "PERFORM set_config('litewire.firing', \"_lw_firing\", true);\n" } else { "" };
     // Numbers are counted by database.
     let place: String = match catalog.database(relation) {
+        _ if made.temporary => "o".to_owned(),
         "main" => String::new(),
         "temp" => "t".to_owned(),
         _ => relation.schema.chars().filter(char::is_ascii_alphanumeric).chain(['.']).collect(),
@@ -98,6 +99,8 @@ struct Making<'m> {
     relation: &'m Relation,
     catalog: &'m Catalog,
     options: &'m Options,
+    /// Does it see every database?
+    temporary: bool,
     /// Does a step read a counter of the connection?
     counts: bool,
     /// A column that a step's value does not fit.
@@ -108,6 +111,7 @@ struct Making<'m> {
 
 /// What a trigger's text mentions.
 pub fn mentions(sql: &str, relation: &Relation, catalog: &Catalog, options: &Options) -> Bound<Vec<Mention>> {
+    let temporary = relation.triggers.iter().any(|t| t.temporary && t.sql == sql);
     let parsed = trigger::parse(sql)?;
     let mut found = Vec::new();
     if let Some(own) = catalog.index_of(relation) {
@@ -116,7 +120,7 @@ pub fn mentions(sql: &str, relation: &Relation, catalog: &Catalog, options: &Opt
             found.extend(relation.column(name).map(|(column, _)| Mention { at: *at, what: Mentioned::Column((own, column)) }));
         }
     }
-    let mut making = Making { parsed: &parsed, sql, relation, catalog, options, counts: false, misfit: &mut None, mentions: Some(found) };
+    let mut making = Making { parsed: &parsed, sql, relation, catalog, options, temporary, counts: false, misfit: &mut None, mentions: Some(found) };
     parsed.when.clone().map(|place| making.when(place)).transpose()?;
     making.steps()?;
     Ok(making.mentions.unwrap_or_default())
@@ -210,7 +214,7 @@ impl<'m> Making<'m> {
         };
         binder.rows = Some(Scope { sources: rows_of(self.parsed.event).iter().map(source).collect(), ..Scope::default() });
         binder.unnumbered = (self.parsed.time, self.parsed.event) == (Time::Before, Event::Insert) && super::sequence(self.relation).is_some();
-        binder.own = (!self.relation.is_temporary()).then(|| self.catalog.database(self.relation));
+        binder.own = (!self.temporary && !self.relation.is_temporary()).then(|| self.catalog.database(self.relation));
         binder.mentions = self.mentions.as_ref().map(|_| RefCell::default());
         let mut lower = Lower::new(self.catalog, self.options);
         lower.stored = true;

@@ -9,7 +9,7 @@ use super::lower::{Misfit, literal_text};
 use super::parse::scan;
 use super::parse::trigger::{self, Event, Time};
 use super::{Options, ddl};
-use crate::catalog::{Catalog, Column, Relation, RelationKind, Trigger};
+use crate::catalog::{Catalog, Column, Relation, RelationKind, TEMPORARY, Trigger};
 use crate::error::{ClientError, SqlState};
 use function::{checked, definition};
 
@@ -36,10 +36,15 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
     let Some(relation) = catalog.relation_in(database, &parsed.table) else {
         return Err(at_table(SqlState::UNDEFINED_TABLE, format!("no such table: {}.{}", database.unwrap_or("main"), parsed.table)));
     };
-    if temporary && !relation.is_temporary() {
-        return Err(ClientError::refused("a temporary trigger on a table that is not temporary").at(parsed.name_at.start));
+    let session = temporary && !relation.is_temporary();
+    if session && relation.kind != RelationKind::Table {
+        // PostgreSQL's INSTEAD OF triggers have no condition, and would fire for everybody.
+        return Err(ClientError::refused("a temporary trigger on a view").at(parsed.name_at.start));
     }
-    let own = catalog.database(relation);
+    if session && (parsed.time, parsed.event) == (Time::Before, Event::Insert) && sequence(relation).is_some() {
+        return Err(ClientError::refused("a temporary BEFORE INSERT trigger on a table that is not temporary").at(parsed.name_at.start));
+    }
+    let own = if session { "temp" } else { catalog.database(relation) };
     let said = parsed.schema.as_deref().or((!relation.is_temporary()).then_some("main"));
     if !temporary && said.is_some_and(|said| !said.eq_ignore_ascii_case(own)) {
         if database.is_none() {
@@ -82,7 +87,7 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
         return Err(ClientError::refused("RAISE(IGNORE) in an AFTER trigger that others follow").at(parsed.name_at.start));
     }
     let last = catalog.relations.iter().flat_map(|r| &r.triggers).map(|t| t.number).max().unwrap_or(0);
-    let made = Trigger { name: parsed.name.clone(), oid: 0, number: last + 1, sql: parsed.schema_text(sql) };
+    let made = Trigger { name: parsed.name.clone(), oid: 0, number: last + 1, sql: parsed.schema_text(sql), temporary: session };
     let mut after = catalog.clone();
     after.version = 0;
     if let Some(at) = catalog.index_of(relation) {
@@ -144,9 +149,9 @@ pub fn steps(before: &Catalog, after: &Catalog, options: &Options) -> Vec<String
             continue;
         }
         if after.relations.iter().any(|r| r.schema == relation.schema && r.name == relation.name) {
-            steps.push(format!("DROP TRIGGER {} ON {}", quote_ident(&trigger.backend_name()), quote_relation(relation)));
+            steps.push(detachment(trigger, relation));
         }
-        if !relation.is_temporary() {
+        if !relation.is_temporary() && !trigger.temporary {
             steps.push(format!("DELETE FROM litewire.objects WHERE relid = {}", procedure(relation, trigger)));
         }
         steps.push(format!("DROP FUNCTION {}", function_name(relation, trigger)));
@@ -181,7 +186,7 @@ pub fn steps(before: &Catalog, after: &Catalog, options: &Options) -> Vec<String
 pub fn watching(relation: &Relation, columns: &[&str]) -> (Vec<String>, Vec<String>) {
     let watches = |t: &&Trigger| trigger::parse(&t.sql).is_ok_and(|p| p.columns.is_some() && p.watches(columns));
     let watching: Vec<&Trigger> = relation.triggers.iter().filter(watches).collect();
-    let gone = |t: &&Trigger| format!("DROP TRIGGER {} ON {}", quote_ident(&t.backend_name()), quote_relation(relation));
+    let gone = |t: &&Trigger| detachment(t, relation);
     (watching.iter().map(gone).collect(), watching.iter().filter_map(|t| attachment(t, relation)).collect())
 }
 
@@ -194,7 +199,7 @@ pub fn sequence(relation: &Relation) -> Option<(&Column, &str)> {
 /// The trigger that numbers a row once its BEFORE INSERT triggers have run, as SQLite does. It goes with the oldest of them, and
 /// its name has it fire last.
 fn numbering(catalog: &Catalog) -> Vec<(&Relation, &Trigger, String)> {
-    let before = |t: &&Trigger| trigger::parse(&t.sql).is_ok_and(|p| (p.time, p.event) == (Time::Before, Event::Insert));
+    let before = |t: &&Trigger| !t.temporary && trigger::parse(&t.sql).is_ok_and(|p| (p.time, p.event) == (Time::Before, Event::Insert));
     let of = |relation: &'_ Relation| -> Option<String> {
         let (column, sequence) = sequence(relation)?;
         let name = quote_ident(&column.name);
@@ -255,11 +260,14 @@ fn all(catalog: &Catalog) -> impl Iterator<Item = (&Relation, &Trigger)> {
 
 /// A trigger in another catalog.
 fn find<'c>(catalog: &'c Catalog, relation: &Relation, trigger: &Trigger) -> Option<(&'c Relation, &'c Trigger)> {
-    all(catalog).find(|(r, t)| r.schema == relation.schema && t.number == trigger.number)
+    all(catalog).find(|(r, t)| r.schema == relation.schema && t.number == trigger.number && t.temporary == trigger.temporary)
 }
 
 fn function_name(relation: &Relation, trigger: &Trigger) -> String {
     let name = quote_ident(&trigger.backend_name());
+    if trigger.temporary {
+        return format!("{TEMPORARY}.{name}()");
+    }
     if relation.schema.is_empty() { format!("{name}()") } else { format!("{}.{name}()", quote_ident(&relation.schema)) }
 }
 
@@ -280,19 +288,50 @@ fn attachment(trigger: &Trigger, relation: &Relation) -> Option<String> {
             list = format!(" OF {}", known.join(", "));
         }
     }
-    Some(format!(
-        "CREATE TRIGGER {} {} {}{list} ON {} FOR EACH ROW{never} EXECUTE FUNCTION {}",
-        quote_ident(&trigger.backend_name()),
-        parsed.time.text(),
-        parsed.event.text(),
-        quote_relation(relation),
-        function_name(relation, trigger)
-    ))
+    let made = |name: &str, when: &str| {
+        format!(
+            "CREATE TRIGGER {name} {} {}{list} ON {} FOR EACH ROW{when} EXECUTE FUNCTION {}",
+            parsed.time.text(),
+            parsed.event.text(),
+            quote_relation(relation),
+            function_name(relation, trigger)
+        )
+    };
+    Some(match trigger.temporary {
+        false => made(&quote_ident(&trigger.backend_name()), never),
+        // It hangs on the session's backend: it fires nowhere else, and goes with the function, which is temporary.
+        true => {
+            let when = if never.is_empty() { format!(" WHEN (pg_catalog.pg_backend_pid() = {BACKEND})") } else { never.to_owned() };
+            for_backend(&made(&name_there(trigger), &when))
+        }
+    })
+}
+
+/// What takes a trigger off its table.
+fn detachment(trigger: &Trigger, relation: &Relation) -> String {
+    let table = quote_relation(relation);
+    if trigger.temporary {
+        return for_backend(&format!("DROP TRIGGER {} ON {table}", name_there(trigger)));
+    }
+    format!("DROP TRIGGER {} ON {table}", quote_ident(&trigger.backend_name()))
+}
+
+/// Stands for the backend's process number.
+const BACKEND: &str = "{backend}";
+
+/// The name of a session's own trigger, which no other session's has.
+fn name_there(trigger: &Trigger) -> String {
+    quote_ident(&format!("{}_{BACKEND}", trigger.backend_name()))
+}
+
+/// Runs a statement with the backend's process number in it.
+fn for_backend(statement: &str) -> String {
+    format!("EXECUTE replace({}, '{BACKEND}', pg_catalog.pg_backend_pid()::text)", literal_text(statement))
 }
 
 /// The statement that keeps SQLite's text; that of a temporary trigger is kept by the session.
 fn registration(trigger: &Trigger, relation: &Relation) -> Option<String> {
-    (!relation.is_temporary()).then(|| format!(
+    (!relation.is_temporary() && !trigger.temporary).then(|| format!(
         "INSERT INTO litewire.objects (relid, kind, name, tbl_name, sql) VALUES ({}, 'trigger', {}, {}, {}) ON CONFLICT (relid) DO UPDATE SET kind = excluded.kind, name = excluded.name, tbl_name = excluded.tbl_name, sql = excluded.sql",
         procedure(relation, trigger),
         literal_text(&trigger.name),
