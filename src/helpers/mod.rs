@@ -27,6 +27,7 @@ pub const SQL: &str = concat!(
     include_str!("sql/70_session.sql"),
     include_str!("sql/75_views.sql"),
     include_str!("sql/80_rows.sql"),
+    include_str!("sql/81_passes.sql"),
     include_str!("sql/85_plan.sql"),
     include_str!("sql/85_foreign.sql"),
     "INSERT INTO litewire.meta (key, value) VALUES ('helpers', '",

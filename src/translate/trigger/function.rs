@@ -65,6 +65,9 @@ pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, optio
         text.push_str(&format!("{ROWID_VARIABLE} int8 := {start};\n{CHANGES_VARIABLE} int8;\n\"_lw_count\" int8;\n\"_lw_n\" int8;\n"));
     }
     text.push_str("BEGIN\n");
+    if parsed.time == Time::Before && relation.triggers.iter().any(|t| super::changes_own(t, relation, parsed.event)) {
+        text.push_str(&format!("IF current_setting('litewire.pass', true) = 'second' AND pg_trigger_depth() = 1 THEN {done}; END IF;\n"));
+    }
     if parsed.event == Event::Delete {
         text.push_str(&format!("IF current_setting('litewire.quiet', true) = 'on' AND {recursive} THEN {done}; END IF;\n"));
     }
@@ -274,7 +277,7 @@ fn only_item(statement: &Statement) -> Option<&ast::Expr> {
 }
 
 /// Does a step only read?
-fn is_query(step: &str) -> bool {
+pub(super) fn is_query(step: &str) -> bool {
     let mut at = 0;
     scan::next(step.as_bytes(), &mut at).is_some_and(|t| ["SELECT", "VALUES", "WITH"].iter().any(|w| t.is(step, w)) || t.is_op(step, "("))
 }

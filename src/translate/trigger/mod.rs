@@ -196,9 +196,54 @@ pub fn sequence(relation: &Relation) -> Option<(&Column, &str)> {
     Some((column, column.sequence.as_deref()?))
 }
 
+/// Does a BEFORE trigger change its own table?
+fn changes_own(trigger: &Trigger, relation: &Relation, event: Event) -> bool {
+    let names = |text: &str| scan::tokens(text).iter().any(|t| scan::unquote(t.text(text)).eq_ignore_ascii_case(&relation.name));
+    let sql = trigger.sql.as_str();
+    let changes = |p: &trigger::Trigger| p.steps.iter().map(|s| &sql[s.clone()]).any(|s| !function::is_query(s) && names(s));
+    !trigger.temporary && trigger::parse(sql).is_ok_and(|p| (p.time, p.event) == (Time::Before, event) && changes(&p))
+}
+
+/// Does such a trigger fire when these columns are set?
+pub fn changes_itself(relation: &Relation, event: Event, columns: &[&str]) -> bool {
+    let fires = |t: &Trigger| event != Event::Update || trigger::parse(&t.sql).is_ok_and(|p| p.watches(columns));
+    relation.kind == RelationKind::Table && relation.triggers.iter().any(|t| fires(t) && changes_own(t, relation, event))
+}
+
+/// The trigger that ends the first pass of a statement, and restores the row in the second (`litewire.each_in_passes`).
+fn passing(catalog: &Catalog) -> Vec<(&Relation, &Trigger, Event, String)> {
+    let of = |relation: &Relation, event: Event| {
+        let (row, kept, restored) = match event {
+            Event::Update => {
+                let restore = |c: &Column| {
+                    let name = quote_ident(&c.name);
+                    let bars = literal_text(&format!("|{}|", c.name));
+                    format!("IF position({bars} IN current_setting('litewire.sets')) > 0 THEN NEW.{name} := \"_lw_kept\".{name}; END IF;\n")
+                };
+                let restored: String = relation.columns.iter().filter(|c| !c.generated).map(restore).collect();
+                let table = quote_relation(relation);
+                ("NEW", "NEW::text", format!("\"_lw_kept\" := current_setting('litewire.kept')::{table};\n{restored}"))
+            }
+            _ => ("OLD", "'-'", String::new()),
+        };
+        format!(
+            "\nDECLARE\n\"_lw_kept\" {}%ROWTYPE;\nBEGIN\nIF pg_trigger_depth() > 1 THEN RETURN {row}; END IF;
+IF current_setting('litewire.pass', true) = 'first' THEN PERFORM set_config('litewire.kept', {kept}, true); RETURN NULL; END IF;
+IF current_setting('litewire.pass', true) = 'second' THEN\nPERFORM set_config('litewire.pass', '', true);\n{restored}END IF;\nRETURN {row};\nEND",
+            quote_relation(relation)
+        )
+    };
+    let those = |event: Event| {
+        let oldest = move |r: &'_ Relation| r.triggers.iter().rposition(|t| changes_own(t, r, event)).filter(|_| r.kind == RelationKind::Table);
+        catalog.relations.iter().filter_map(move |r| Some((r, &r.triggers[oldest(r)?], event)))
+    };
+    let all = those(Event::Update).chain(those(Event::Delete));
+    all.map(|(relation, trigger, event)| (relation, trigger, event, of(relation, event))).collect()
+}
+
 /// The trigger that numbers a row once its BEFORE INSERT triggers have run, as SQLite does. It goes with the oldest of them, and
 /// its name has it fire last.
-fn numbering(catalog: &Catalog) -> Vec<(&Relation, &Trigger, String)> {
+fn numbering(catalog: &Catalog) -> Vec<(&Relation, &Trigger, Event, String)> {
     let before = |t: &&Trigger| !t.temporary && trigger::parse(&t.sql).is_ok_and(|p| (p.time, p.event) == (Time::Before, Event::Insert));
     let of = |relation: &'_ Relation| -> Option<String> {
         let (column, sequence) = sequence(relation)?;
@@ -207,37 +252,38 @@ fn numbering(catalog: &Catalog) -> Vec<(&Relation, &Trigger, String)> {
     };
     let oldest = |r: &'_ Relation| r.triggers.iter().rposition(|t| before(&t));
     let those = catalog.relations.iter().filter_map(|r| Some((r, oldest(r)?, of(r)?)));
-    those.map(|(r, at, body)| (r, &r.triggers[at], body)).collect()
+    those.map(|(r, at, body)| (r, &r.triggers[at], Event::Insert, body)).chain(passing(catalog)).collect()
 }
 
-/// The steps that make the numbering triggers those of another catalog.
+/// The steps that make the triggers which fire last those of another catalog.
 fn numbering_steps(before: &Catalog, after: &Catalog) -> Vec<String> {
     let mut steps = Vec::new();
     let name = |t: &Trigger| quote_ident(&t.backend_name().replacen('_', "~", 1));
     let function =
         |r: &Relation, t: &Trigger| format!("{}{}()", if r.schema.is_empty() { String::new() } else { quote_ident(&r.schema) + "." }, name(t));
     let (old, new) = (numbering(before), numbering(after));
-    let same = |(a, t, _): &(&Relation, &Trigger, String), (b, u, _): &(&Relation, &Trigger, String)| {
+    type Last<'c> = (&'c Relation, &'c Trigger, Event, String);
+    let same = |(a, t, ..): &Last, (b, u, ..): &Last| {
         a.schema == b.schema && t.number == u.number
     };
     for gone in old.iter().filter(|o| !new.iter().any(|n| same(o, n))) {
-        let (relation, trigger, _) = gone;
+        let (relation, trigger, ..) = gone;
         if after.relations.iter().any(|r| r.schema == relation.schema && r.name == relation.name) {
             steps.push(format!("DROP TRIGGER {} ON {}", name(trigger), quote_relation(relation)));
         }
         steps.push(format!("DROP FUNCTION {}", function(relation, trigger)));
     }
     for made in &new {
-        let (relation, trigger, body) = made;
+        let (relation, trigger, event, body) = made;
         let there = old.iter().find(|o| same(o, made));
-        if there.is_some_and(|(_, _, old)| old == body) {
+        if there.is_some_and(|(.., old)| old == body) {
             continue;
         }
         let called = function(relation, trigger);
         steps.push(format!("CREATE OR REPLACE FUNCTION {called} RETURNS trigger LANGUAGE plpgsql AS {}", ddl::in_quotes(body)));
         if there.is_none() {
             let table = quote_relation(relation);
-            steps.push(format!("CREATE TRIGGER {} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {called}", name(trigger)));
+            steps.push(format!("CREATE TRIGGER {} BEFORE {} ON {table} FOR EACH ROW EXECUTE FUNCTION {called}", name(trigger), event.text()));
         }
     }
     steps
