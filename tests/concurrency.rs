@@ -108,7 +108,14 @@ fn every_acknowledged_write_is_there_once() {
     );
     let (end, done) = (Instant::now() + Duration::from_secs(seconds), AtomicBool::new(false));
     let told: Vec<Told> = thread::scope(|scope| {
-        let writers: Vec<_> = (0..WRITERS).map(|writer| scope.spawn({ let (stack, database) = (&stack, &database); move || write(stack, database, writer, end) })).collect();
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                scope.spawn({
+                    let (stack, database) = (&stack, &database);
+                    move || write(stack, database, writer, end)
+                })
+            })
+            .collect();
         let killer = scope.spawn(|| {
             let mut killed = 0;
             while !done.load(Ordering::Relaxed) {
@@ -153,7 +160,10 @@ fn every_acknowledged_write_is_there_once() {
     let upserts = number(&mut client, "SELECT sum(n) FROM tally");
     assert!((sure..=sure + unsure).contains(&upserts), "{upserts} upserts of {sure} to {}", sure + unsure);
     assert!(number(&mut client, "SELECT count(*) FROM latest") <= 7);
-    println!("{acknowledged} inserts and {sure} upserts acknowledged, {} and {unsure} unheard of", told.iter().map(|t| t.unheard.len()).sum::<usize>());
+    println!(
+        "{acknowledged} inserts and {sure} upserts acknowledged, {} and {unsure} unheard of",
+        told.iter().map(|t| t.unheard.len()).sum::<usize>()
+    );
 }
 
 /// Two tables whose triggers write to each other's: an update of both at once meets in the middle.
@@ -246,7 +256,8 @@ fn ddl_of_others_is_met_with_no_error() {
             let address = if worker % 2 == 0 { stack.address() } else { beside.address };
             scope.spawn(move || {
                 let mut client = Wire::connect(address, database, "");
-                let statements = ["INSERT INTO t(a, b) VALUES ('y', 2)", "SELECT id, a, b FROM t ORDER BY id LIMIT 3", "UPDATE t SET b = b + 1 WHERE id = 1"];
+                let statements =
+                    ["INSERT INTO t(a, b) VALUES ('y', 2)", "SELECT id, a, b FROM t ORDER BY id LIMIT 3", "UPDATE t SET b = b + 1 WHERE id = 1"];
                 for (round, sql) in (0..).zip(statements.iter().cycle()) {
                     if done.load(Ordering::Relaxed) {
                         return;

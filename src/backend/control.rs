@@ -164,7 +164,9 @@ impl Control {
     pub async fn make_schema(&self, schema: &str) -> Result<(), ControlError> {
         let made = self.client().await?.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quoted(schema))).await;
         match made {
-            Err(error) if !error.code().is_some_and(|c| [TokioState::UNIQUE_VIOLATION, TokioState::DUPLICATE_SCHEMA].contains(c)) => Err(error.into()),
+            Err(error) if !error.code().is_some_and(|c| [TokioState::UNIQUE_VIOLATION, TokioState::DUPLICATE_SCHEMA].contains(c)) => {
+                Err(error.into())
+            }
             _ => Ok(()),
         }
     }

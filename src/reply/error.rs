@@ -38,8 +38,11 @@ fn message<'a>(state: &str, original: &str, get: &dyn Fn(u8) -> Option<&'a str>,
     Some(match state {
         "23505" => {
             let (table, constraint) = (table?, get(b'n')?);
-            let index =
-                catalog.relations.iter().filter(|r| is_called(&r.name, table)).find_map(|r| r.indexes.iter().find(|i| is_called(&i.name, constraint)).map(|i| (r, i)));
+            let index = catalog
+                .relations
+                .iter()
+                .filter(|r| is_called(&r.name, table))
+                .find_map(|r| r.indexes.iter().find(|i| is_called(&i.name, constraint)).map(|i| (r, i)));
             let table = index.map_or(table, |(relation, _)| relation.name.as_str());
             let column = |relation: &Relation, part: &IndexPart| match part {
                 IndexPart::Column(c) => Some(format!("{table}.{}", relation.columns[*c].name)),

@@ -263,8 +263,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// May checks wait for the COMMIT?
     fn defers(&mut self) -> bool {
         let relations = &self.known().relations;
-        self.defers_all()
-            || relations.iter().any(|r| !r.enforced.is_empty() || r.foreign_keys.iter().any(|k| k.deferred))
+        self.defers_all() || relations.iter().any(|r| !r.enforced.is_empty() || r.foreign_keys.iter().any(|k| k.deferred))
     }
 
     /// Transaction control; the tag is the client's.

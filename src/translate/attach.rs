@@ -15,7 +15,9 @@ pub(super) fn attach(sql: &str, tokens: &[Token], catalog: &Catalog, options: &s
         words.remove(0);
     }
     let operand = |token: &Token| match token.kind {
-        Kind::Placeholder => binder.number_at(token.at.start).map(Operand::Param).ok_or_else(|| ClientError::syntax(token.text(sql)).at(token.at.start)),
+        Kind::Placeholder => {
+            binder.number_at(token.at.start).map(Operand::Param).ok_or_else(|| ClientError::syntax(token.text(sql)).at(token.at.start))
+        }
         Kind::Word if token.is(sql, "NULL") => Ok(Operand::Text(String::new())),
         _ => Ok(Operand::Text(scan::unquote(token.text(sql)))),
     };

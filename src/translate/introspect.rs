@@ -24,7 +24,8 @@ fn entries<'c>(catalog: &'c Catalog, database: &str) -> Vec<Entry<'c>> {
     let mut out = Vec::new();
     for table in &catalog.relations {
         let triggers = table.triggers.iter().rev().filter(|t| catalog.holds(database, table, t));
-        let trigger = |t: &Trigger| Entry { kind: "trigger", name: t.name.clone(), table, stored: false, sql: Some(t.sql.clone()), made: (t.oid == 0, t.oid) };
+        let trigger =
+            |t: &Trigger| Entry { kind: "trigger", name: t.name.clone(), table, stored: false, sql: Some(t.sql.clone()), made: (t.oid == 0, t.oid) };
         if !catalog.is_in(table, database) {
             out.extend(triggers.map(trigger));
             continue;

@@ -1,6 +1,7 @@
 use super::sql;
 use crate::catalog::{
-    Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg, is_called, oid, short_name,
+    Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg,
+    is_called, oid, short_name,
 };
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
@@ -117,8 +118,9 @@ async fn registry(client: &Client, exists: bool) -> Result<Registry, Error> {
         client.query(sql::TRIGGERS, &[]),
         client.query(sql::META, &[])
     )?;
-    let trigger =
-        |row: &Row| Some((row.get(0), Trigger { name: row.get(2), oid: row.get(4), number: Trigger::number_of(row.get(1))?, sql: row.get(3), temporary: false }));
+    let trigger = |row: &Row| {
+        Some((row.get(0), Trigger { name: row.get(2), oid: row.get(4), number: Trigger::number_of(row.get(1))?, sql: row.get(3), temporary: false }))
+    };
     let object = |row: &Row| {
         let (name, text): (Option<String>, Option<String>) = (row.get(2), row.get(1));
         Some((row.get(0), (name.filter(|name| is_called(name, row.get(3)))?, text?)))

@@ -209,4 +209,3 @@ fn pragma_of(name: &str) -> Option<String> {
     let pragma = name.strip_prefix("pragma_")?;
     pragma::names().contains(&pragma).then(|| pragma.to_owned())
 }
-

@@ -52,9 +52,15 @@ pub(super) fn view(create: &ast::CreateView, binder: &mut Binder) -> Bound<Optio
 /// The first database but that of `schema` with which a text qualifies a table that it reads.
 pub fn reads_other(sql: &str, schema: &str, catalog: &Catalog) -> Option<String> {
     let tokens = scan::tokens(sql);
-    let reads = |at: usize| at > 0 && ["FROM", "JOIN", ","].iter().any(|w| tokens[at - 1].is(sql, w) || tokens[at - 1].is_op(sql, w));
+    let follows = |at: usize, words: &[&str]| at > 0 && words.iter().any(|w| tokens[at - 1].is(sql, w) || tokens[at - 1].is_op(sql, w));
+    let reads = |at: usize| follows(at, &["FROM", "JOIN", ","]);
     let other = |at: usize| {
         let name = tokens[at].may_name().then(|| scan::unquote(tokens[at].text(sql)))?;
+        let is_schema = || catalog.relations.iter().any(|r| r.schema.eq_ignore_ascii_case(&name));
+        if follows(at, &["FROM", "JOIN"]) && catalog.schema_of(&name).is_none() && !is_schema() {
+            return Some(name);
+        }
+        // Behind a comma it may be a column of something that is called as the database is.
         let table = scan::unquote(tokens.get(at + 2)?.text(sql));
         let known = super::own_table(&table).is_some() || catalog.relation_in(Some(&name), &table).is_some();
         catalog.schema_of(&name).filter(|s| *s != schema && known).map(|s| catalog.database_of(s).to_owned())

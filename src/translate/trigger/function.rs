@@ -31,7 +31,17 @@ pub(super) fn definition(made: &Trigger, relation: &Relation, catalog: &Catalog,
 pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, options: &Options, misfit: &mut Option<Misfit>) -> Bound<String> {
     let parsed = trigger::parse(&made.sql)?;
     let options = Options { native_results: false, ..options.clone() };
-    let mut making = Making { parsed: &parsed, sql: &made.sql, relation, catalog, options: &options, temporary: made.temporary, counts: false, misfit, mentions: None };
+    let mut making = Making {
+        parsed: &parsed,
+        sql: &made.sql,
+        relation,
+        catalog,
+        options: &options,
+        temporary: made.temporary,
+        counts: false,
+        misfit,
+        mentions: None,
+    };
     let mut steps = making.steps()?;
     if making.counts {
         // Now every step keeps the counters.

@@ -52,9 +52,7 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
         }
         return Err(at_table(SqlState::DATATYPE_MISMATCH, format!("trigger {} cannot reference objects in database {own}", parsed.name)));
     }
-    if !temporary
-        && let Some(other) = ddl::reads_other(sql, &relation.schema, catalog)
-    {
+    if !temporary && let Some(other) = ddl::reads_other(sql, &relation.schema, catalog) {
         return Err(at_name(SqlState::DATATYPE_MISMATCH, format!("trigger {} cannot reference objects in database {other}", parsed.name)));
     }
     if catalog.trigger_in(Some(own), &parsed.name).is_some() {
@@ -263,9 +261,7 @@ fn numbering_steps(before: &Catalog, after: &Catalog) -> Vec<String> {
         |r: &Relation, t: &Trigger| format!("{}{}()", if r.schema.is_empty() { String::new() } else { quote_ident(&r.schema) + "." }, name(t));
     let (old, new) = (numbering(before), numbering(after));
     type Last<'c> = (&'c Relation, &'c Trigger, Event, String);
-    let same = |(a, t, ..): &Last, (b, u, ..): &Last| {
-        a.schema == b.schema && t.number == u.number
-    };
+    let same = |(a, t, ..): &Last, (b, u, ..): &Last| a.schema == b.schema && t.number == u.number;
     for gone in old.iter().filter(|o| !new.iter().any(|n| same(o, n))) {
         let (relation, trigger, ..) = gone;
         if after.relations.iter().any(|r| r.schema == relation.schema && r.name == relation.name) {

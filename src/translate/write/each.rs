@@ -150,7 +150,14 @@ impl Write<'_, '_> {
         let passes = self.changes_itself(event, &sets);
         let each = self.lower.helper(if passes { "each_in_passes" } else { "each" })?;
         let mut text = wrapped(&format!("SELECT {} FROM (", cells.join(", ")), &rows.query, &format!(") AS \"_r\", {each}({statement}, ARRAY["));
-        text.append(&wrapped("", &Frag::join(&args, ", "), &format!("]::text[]{}) AS \"_e\"(\"v\")", if passes { format!(", {}", literal_text(&format!("|{}|", sets.join("||")))) } else { String::new() })));
+        text.append(&wrapped(
+            "",
+            &Frag::join(&args, ", "),
+            &format!(
+                "]::text[]{}) AS \"_e\"(\"v\")",
+                if passes { format!(", {}", literal_text(&format!("|{}|", sets.join("||")))) } else { String::new() }
+            ),
+        ));
         out.tag = Some(tag);
         Ok(text)
     }
