@@ -1,6 +1,7 @@
 use super::sql;
 use crate::catalog::{
-    Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg, module, oid,
+    Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg,
+    module, oid,
 };
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
