@@ -79,14 +79,7 @@ pub struct Tokenizer {
 
 impl Default for Tokenizer {
     fn default() -> Self {
-        Tokenizer {
-            name: "unicode61",
-            porter: false,
-            diacritics: 1,
-            tokenchars: String::new(),
-            separators: String::new(),
-            case_sensitive: false,
-        }
+        Tokenizer { name: "unicode61", porter: false, diacritics: 1, tokenchars: String::new(), separators: String::new(), case_sensitive: false }
     }
 }
 

@@ -23,11 +23,11 @@ mod trigger;
 mod write;
 
 pub use bind::quote_ident as bind_ident;
-pub use lower::literal_text;
 pub use ddl::{may_widen, widen};
 pub use hatch::{HATCHES, Hatch, Hatches, Set as HatchSet};
 pub use introspect::create_text;
 pub use lower::Misfit;
+pub use lower::literal_text;
 pub use plan::*;
 pub use shared::{Shared, shared, shared_name};
 

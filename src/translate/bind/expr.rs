@@ -208,7 +208,7 @@ impl Binder<'_> {
             }
             BinaryOperator::Match | BinaryOperator::Regexp => {
                 if *op == BinaryOperator::Match
-                    && let Some(found) = self.matching(left, right)?
+                    && let Some(found) = self.matching(left, right, true)?
                 {
                     return Ok(found);
                 }
@@ -246,27 +246,15 @@ impl Binder<'_> {
                 _ => {}
             }
         }
-        let (left, right) = (self.expr(left)?, self.expr(right)?);
-        if op == CompareOp::Eq
-            && let Some(found) = self.search(&left, &right, false).or_else(|| self.search(&right, &left, false))
-        {
-            return Ok(found);
+        if op == CompareOp::Eq {
+            for (hidden, other) in [(left, right), (right, left)] {
+                if let Some(found) = self.matching(hidden, other, false)? {
+                    return Ok(found);
+                }
+            }
         }
+        let (left, right) = (self.expr(left)?, self.expr(right)?);
         Ok(compare(op, left, right))
-    }
-
-    /// `left MATCH right` of a full-text table, whose `rank` is here no value.
-    fn matching(&mut self, left: &ast::Expr, right: &ast::Expr) -> Bound<Option<Expr>> {
-        let left = match left {
-            ast::Expr::Identifier(name) => self.resolve(None, name)?,
-            ast::Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-                [table, name] | [_, table, name] => self.resolve(Some(&table.value), name)?,
-                _ => None,
-            },
-            _ => None,
-        };
-        let right = self.expr(right)?;
-        Ok(left.and_then(|left| self.search(&left, &right, true)))
     }
 
     fn is_null(&mut self, expr: &ast::Expr, negated: bool) -> Bound<Expr> {

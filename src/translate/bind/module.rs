@@ -5,8 +5,8 @@ use super::expr::{compare, logic};
 use super::query::{plain_query, plain_select};
 use super::scope::{Scope, Source};
 use super::{Binder, Bound, quote_ident, quote_relation, split_name};
-use crate::catalog::module::{Content, ENDS, Fts5, Module, ROWID, TOKENS};
 use crate::catalog::Relation;
+use crate::catalog::module::{Content, ENDS, Fts5, Module, ROWID, TOKENS};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions::{Function, fts, rtree};
 use crate::translate::tree::{Body, Call, Callee, Column, CompareOp, Expr, From, Kind, ResultColumn};
@@ -102,10 +102,15 @@ fn asked(e: &ast::Expr) -> Option<(Option<&ast::Ident>, &ast::Ident, bool, &ast:
         BinaryOperator::Eq => false,
         _ => return None,
     };
-    match &**left {
-        ast::Expr::Identifier(name) => Some((None, name, is_match, right)),
+    named(left).map(|(table, name)| (table, name, is_match, &**right))
+}
+
+/// A column's name, and the table's before it.
+fn named(e: &ast::Expr) -> Option<(Option<&ast::Ident>, &ast::Ident)> {
+    match e {
+        ast::Expr::Identifier(name) => Some((None, name)),
         ast::Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-            [table, name] | [_, table, name] => Some((Some(table), name, is_match, right)),
+            [table, name] | [_, table, name] => Some((Some(table), name)),
             _ => None,
         },
         _ => None,
@@ -155,18 +160,24 @@ impl Binder<'_> {
         Some(call(&fts::QUERY, vec![query, text(fts::spec(fts5)), Expr::literal(column), Expr::literal(Value::Integer(first))]))
     }
 
-    /// `left MATCH right`, or `left = right` where the left side is the hidden column of a full-text table; None for anything else.
-    pub(super) fn search(&self, left: &Expr, right: &Expr, is_match: bool) -> Option<Expr> {
-        let place = self.place(left)?;
-        let (_, search) = self.source_at(place)?;
-        if place.column == search.rank {
-            return Some(Expr::literal(Value::Integer(1)));
+    /// `left MATCH right`, or `left = right` where the left side is a hidden column of a full-text table; None for anything else.
+    pub(super) fn matching(&mut self, left: &ast::Expr, right: &ast::Expr, is_match: bool) -> Bound<Option<Expr>> {
+        let Some((table, name)) = named(left) else { return Ok(None) };
+        // Not as an expression: `rank` is no value here.
+        let Ok(Some(hidden)) = self.resolve(table.map(|t| t.value.as_str()), name) else { return Ok(None) };
+        let Some(place) = self.place(&hidden) else { return Ok(None) };
+        let Some((_, search)) = self.source_at(place) else { return Ok(None) };
+        let (is_rank, is_table, tokens, ends) = (place.column == search.rank, place.column == search.table, search.tokens, search.ends);
+        if !is_match && !is_rank && !is_table {
+            return Ok(None);
         }
-        if !is_match && place.column != search.table {
-            return None;
+        let right = self.expr(right)?;
+        if is_rank {
+            // It says how the rows are ranked, not which there are.
+            return Ok(Some(Expr::literal(Value::Integer(1))));
         }
-        let (tokens, ends) = (self.beside(place, search.tokens)?, self.beside(place, search.ends)?);
-        Some(call(&fts::MATCH, vec![self.search_query(place, right.clone(), 0)?, tokens, ends]))
+        let args = [self.search_query(place, right, 0), self.beside(place, tokens), self.beside(place, ends)];
+        Ok(args.into_iter().collect::<Option<Vec<_>>>().map(|args| call(&fts::MATCH, args)))
     }
 
     /// Binds what WHERE and ON ask of the full-text tables of FROM, for `rank` and the auxiliary functions. What is wrong in it is
@@ -208,10 +219,7 @@ impl Binder<'_> {
     /// The arguments that MATCH and the auxiliary functions have in common.
     fn searched(&self, place: Place) -> Option<Vec<Expr>> {
         let (_, search) = self.source_at(place)?;
-        let none = || Expr {
-            kind: Kind::NativeCast(Box::new(Expr::literal(Value::Null)), "jsonb".to_owned()),
-            ty: (fts::QUERY.result)(&[]),
-        };
+        let none = || Expr { kind: Kind::NativeCast(Box::new(Expr::literal(Value::Null)), "jsonb".to_owned()), ty: (fts::QUERY.result)(&[]) };
         let query = self.whole_query_of(place).unwrap_or_else(none);
         Some(vec![query, self.beside(place, search.tokens)?, self.beside(place, search.ends)?])
     }
@@ -299,7 +307,14 @@ impl Binder<'_> {
         Ok(Some(from))
     }
 
-    fn with_content(&mut self, relation: &Relation, fts5: &Fts5, content: &str, rowid: Option<&str>, driven: bool) -> Bound<crate::translate::tree::Query> {
+    fn with_content(
+        &mut self,
+        relation: &Relation,
+        fts5: &Fts5,
+        content: &str,
+        rowid: Option<&str>,
+        driven: bool,
+    ) -> Bound<crate::translate::tree::Query> {
         let around = std::mem::take(&mut self.matched);
         let mut scope = Scope::default();
         let mut own = Source::of_relation(relation, "_i");
@@ -312,7 +327,14 @@ impl Binder<'_> {
         made
     }
 
-    fn content_rows(&mut self, relation: &Relation, fts5: &Fts5, content: &str, rowid: Option<&str>, driven: bool) -> Bound<crate::translate::tree::Query> {
+    fn content_rows(
+        &mut self,
+        relation: &Relation,
+        fts5: &Fts5,
+        content: &str,
+        rowid: Option<&str>,
+        driven: bool,
+    ) -> Bound<crate::translate::tree::Query> {
         let ident = |name: &str| ast::Ident::with_quote('"', name);
         let name = ast::ObjectName(vec![ast::ObjectNamePart::Identifier(ident(content))]);
         let alias = ast::TableAlias { explicit: true, name: ident("_c"), columns: Vec::new(), at: None };
@@ -342,7 +364,12 @@ impl Binder<'_> {
     }
 
     /// `ft(query, rank)` in FROM: the arguments are what WHERE would say of the hidden columns.
-    pub(super) fn search_function(&mut self, name: &ast::ObjectName, args: &ast::TableFunctionArgs, factor: &ast::TableFactor) -> Bound<Option<From>> {
+    pub(super) fn search_function(
+        &mut self,
+        name: &ast::ObjectName,
+        args: &ast::TableFunctionArgs,
+        factor: &ast::TableFactor,
+    ) -> Bound<Option<From>> {
         let (_, ident) = split_name(name)?;
         let Some(relation) = self.relation(name).ok().filter(|r| r.fts5().is_some()) else { return Ok(None) };
         let ast::TableFactor::Table { alias, .. } = factor else { return Ok(None) };

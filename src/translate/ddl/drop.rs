@@ -67,6 +67,9 @@ fn relation(table: bool, if_exists: bool, name: &ObjectName, binder: &Binder) ->
             "DELETE FROM litewire.objects WHERE relid = {class} OR relid IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = {class})"
         ));
         steps.push(format!("DELETE FROM litewire.columns WHERE relid = {class}"));
+        if relation.fts5().is_some() {
+            steps.push(format!("DELETE FROM litewire.meta WHERE key = 'rank ' || {class}::oid"));
+        }
     }
     // A temporary view is nothing but its text.
     if table || !relation.is_temporary() {

@@ -88,10 +88,7 @@ fn matches(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     let (terms, key, matches) = (lower.helper("fts_terms")?, lower.helper("fts5_key")?, lower.helper("fts5_match")?);
     // The index finds the rows that have the terms; whether they stand as they should is seen in the row.
     let (query, tokens, ends) = (&pieces[0], &pieces[1], &pieces[2]);
-    Ok(fill(
-        &format!("({terms}({{}}) @@ (SELECT {key}({{}})) AND {matches}({{}}, {{}}, {{}}))"),
-        &[tokens, query, query, tokens, ends],
-    ))
+    Ok(fill(&format!("({terms}({{}}) @@ (SELECT {key}({{}})) AND {matches}({{}}, {{}}, {{}}))"), &[tokens, query, query, tokens, ends]))
 }
 
 /// bm25() by weights that are lowered already.

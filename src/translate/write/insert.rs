@@ -74,7 +74,9 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     let columns: Vec<usize> = if insert.source.is_none() {
         Vec::new()
     } else if listed.is_empty() {
-        (0..write.table.columns.len()).filter(|i| !write.table.columns[*i].hidden && !write.table.columns[*i].argument && !write.table.columns[*i].generated).collect()
+        (0..write.table.columns.len())
+            .filter(|i| !write.table.columns[*i].hidden && !write.table.columns[*i].argument && !write.table.columns[*i].generated)
+            .collect()
     } else {
         listed.iter().map(|c| write.column(c)).collect::<Bound<_>>()?
     };

@@ -50,7 +50,8 @@ impl Write<'_, '_> {
     pub(super) fn virtual_filter(&self, filter: &Expr) -> Bound<()> {
         let elsewhere = |f: &Fts5| matches!(f.content, Content::External(..));
         let Some(fts5) = self.table.fts5().filter(|f| elsewhere(f)) else { return Ok(()) };
-        let content = |e: &Expr| matches!(&e.kind, Kind::Column(c) if c.depth == 0 && c.source == 0 && fts5.columns.iter().any(|(n, _)| *n == c.name));
+        let content =
+            |e: &Expr| matches!(&e.kind, Kind::Column(c) if c.depth == 0 && c.source == 0 && fts5.columns.iter().any(|(n, _)| *n == c.name));
         if filter.any(&mut |e| content(e)) {
             return Err(ClientError::refused("WHERE over the content of a full-text table that has it in another, in a DELETE"));
         }
