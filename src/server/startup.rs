@@ -157,7 +157,7 @@ async fn greet(client: &mut Conversation, message: StartupMessage, address: Opti
 
     // Before protocol 3.2 a client takes keys of four bytes only.
     let key = if minor >= 2 { random::<32>().to_vec() } else { random::<4>().to_vec() };
-    let cancel = shared.cancels.register(key.clone(), pool.clone());
+    let cancel = shared.cancels.register(key.clone());
     client.feed(&Authentication::Ok);
     for (name, value) in pool.parameters() {
         let value = match name.as_str() {
