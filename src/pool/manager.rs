@@ -96,7 +96,7 @@ impl bb8::ManageConnection for Manager {
         let link = Box::new(linked?);
         let (address, port) = link.cancel.target.first_place();
         let tls = matches!(link.io, Stream::Tls(_));
-        tracing::debug!(pid = link.pid, address, port, tls, "a backend was connected");
+        tracing::debug!(target: "litewire::servers", pid = link.pid, address, port, tls, "a backend was connected");
         let seat = self.servers.enter(link.pid, address, port, tls);
         Ok(Seated { link, seat })
     }

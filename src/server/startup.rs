@@ -93,14 +93,17 @@ pub(super) async fn serve(socket: Stream, peer: Option<SocketAddr>, shared: &Sha
         port: peer.map_or(0, |peer| peer.port()),
         tls: conversation.is_encrypted(),
     };
-    tracing::debug!(?peer, user, database, application_name, "a client was let in");
     let meter = shared.clients.enter(identity, options.dialect == DialectKind::Sqlite);
+    let seen = meter.client().clone();
+    seen.tell("a client was let in");
     let info = ClientInfo { user, database, application_name, startup: parameters, cancel, meter };
     let (io, read_buf) = conversation.into_parts();
-    match io {
-        Stream::Tcp(io) => session::run(Client { io, read_buf, info }, pool, options, stopped).await?,
-        io => session::run(Client { io, read_buf, info }, pool, options, stopped).await?,
-    }
+    let ended = match io {
+        Stream::Tcp(io) => session::run(Client { io, read_buf, info }, pool, options, stopped).await,
+        io => session::run(Client { io, read_buf, info }, pool, options, stopped).await,
+    };
+    seen.tell("a client has left");
+    ended?;
     Ok(())
 }
 

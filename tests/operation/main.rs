@@ -6,6 +6,7 @@ mod client;
 mod common;
 mod console;
 mod hosts;
+mod log;
 mod metrics;
 #[path = "../postgres/mod.rs"]
 mod postgres;
