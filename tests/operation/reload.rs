@@ -95,7 +95,8 @@ fn what_is_invalid_changes_nothing_and_what_is_fixed_is_told() {
     }
     assert_eq!(client.value("SELECT 1"), "1");
     server.write("[server]\nworkers = 7\n[log]\nlevel = 'info,litewire::clients=debug'\n");
-    console.run("RELOAD");
+    let answer = console.run("RELOAD");
+    assert!(answer.0.iter().any(|m| m.tag == b'N' && String::from_utf8_lossy(&m.body).contains("need a restart: server.workers")));
     until("the log tells", || server.process.log().contains("these changes need a restart keys=\"server.workers\""));
     let config = table(&mut console, "SHOW CONFIG");
     assert!(config.iter().any(|row| row["key"] == "server.workers" && row["value"] == "0" && row["changeable"] == "no"));
