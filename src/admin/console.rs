@@ -268,16 +268,16 @@ impl Console {
     }
 
     /// Does what a command says; the rows of a SHOW.
-    async fn execute(&self, command: &Command) -> Result<Vec<Row>, ClientError> {
+    async fn execute(&mut self, command: &Command) -> Result<Vec<Row>, ClientError> {
         if !command.only_looks() {
             if !self.full {
                 return Err(ClientError::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("user \"{}\" may only SHOW", self.user)));
             }
             tracing::info!(user = self.user, ?command, "an admin command");
         }
-        let admin = &self.admin;
+        let admin = self.admin.clone();
         match command {
-            Command::Show(show) => return Ok(show.rows(admin)),
+            Command::Show(show) => return Ok(show.rows(&admin)),
             Command::Set | Command::Empty => {}
             Command::Pause(database) => {
                 if database.is_none() {
@@ -314,7 +314,7 @@ impl Console {
                 let Reloaded { restart, .. } = outcome
                     .map_err(|reason| ClientError::new(SqlState::CONFIG_FILE_ERROR, reason).detail("The configuration in force is unchanged."))?;
                 if !restart.is_empty() {
-                    tracing::warn!(keys = restart.join(", "), "changes of the configuration that need a restart");
+                    notice(&mut self.out, &format!("these changes need a restart: {}", restart.join(", ")));
                 }
             }
             Command::Shutdown => admin.order(Order::StopNow).await?,
@@ -335,6 +335,17 @@ impl Console {
             _ => Ok(pools),
         }
     }
+}
+
+/// NoticeResponse.
+fn notice(out: &mut BytesMut, message: &str) {
+    encode::message(out, b'N', |b| {
+        for (code, text) in [(b'S', "WARNING"), (b'V', "WARNING"), (b'C', "01000"), (b'M', message)] {
+            b.put_u8(code);
+            encode::cstring(b, text);
+        }
+        b.put_u8(0);
+    });
 }
 
 fn bounded(count: usize) -> Result<(), ClientError> {

@@ -1,6 +1,6 @@
 use super::replay::Replay;
 use super::{Link, Stream, TlsError, start, tls};
-use crate::config::{BackendUrl, SslMode};
+use crate::config::{BackendUrl, SessionAttrs, SslMode};
 use crate::error::{ClientError, SqlState};
 use crate::wire::scram::Keys;
 use bytes::{BufMut, BytesMut};
@@ -23,6 +23,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Target {
     url: BackendUrl,
     connector: Option<Connector>,
+    /// The one of the hosts that is meant; None: all.
+    host: Option<usize>,
     /// Instead of a password: what a client's log-in has shown. The clones share it.
     keys: Arc<Mutex<Option<Keys>>>,
 }
@@ -115,6 +117,12 @@ pub enum ConnectError {
     /// A way to authenticate that the proxy does not know, or a password that it lacks.
     #[error("cannot authenticate to the backend: {0}")]
     Authentication(String),
+    /// Hosts are there, but none as `target_session_attrs` wants it.
+    #[error("no host that can be reached is {wanted}, which target_session_attrs demands")]
+    NoHost {
+        /// What they all are not.
+        wanted: &'static str,
+    },
     /// `sslmode=require` (or more), and the server has no TLS.
     #[error("the backend does not offer TLS, which sslmode demands")]
     NoTls,
@@ -132,12 +140,30 @@ impl ConnectError {
         matches!(self, ConnectError::Refused { code, .. } if code == "53300")
     }
 
+    /// Is nobody there who could serve?
+    pub fn is_outage(&self) -> bool {
+        match self {
+            ConnectError::Refused { code, .. } => code.starts_with("57"),
+            ConnectError::Unreachable { .. } | ConnectError::Io(_) | ConnectError::NoHost { .. } => true,
+            ConnectError::Authentication(_) | ConnectError::NoTls | ConnectError::Handshake(_) => false,
+        }
+    }
+
     /// Could it go better with, or without, TLS? An address that cannot be reached, or a password that is wrong, stays so.
     fn may_pass_otherwise(&self) -> bool {
         match self {
             ConnectError::Refused { code, .. } => code == "28000",
             ConnectError::Handshake(_) | ConnectError::Io(_) => true,
-            ConnectError::Unreachable { .. } | ConnectError::Authentication(_) | ConnectError::NoTls => false,
+            ConnectError::Unreachable { .. } | ConnectError::Authentication(_) | ConnectError::NoTls | ConnectError::NoHost { .. } => false,
+        }
+    }
+
+    /// Could it go better with another host? A password that is wrong is wrong there, too, and so is a database's name.
+    fn may_pass_elsewhere(&self) -> bool {
+        match self {
+            ConnectError::Refused { code, .. } => code.starts_with("57") || code.starts_with("53"),
+            ConnectError::Unreachable { .. } | ConnectError::NoTls | ConnectError::Handshake(_) | ConnectError::Io(_) => true,
+            ConnectError::Authentication(_) | ConnectError::NoHost { .. } => false,
         }
     }
 }
@@ -169,7 +195,7 @@ impl Target {
             SslMode::Disable => None,
             _ => Some(Connector(tls::connector(url.tls())?)),
         };
-        Ok(Target { url, connector, keys: Arc::default() })
+        Ok(Target { url, connector, host: None, keys: Arc::default() })
     }
 
     /// The address.
@@ -239,7 +265,8 @@ impl Target {
                 }
             }
         };
-        (0..hosts.len().max(addresses.len())).map(place).collect()
+        let all = 0..hosts.len().max(addresses.len());
+        all.filter(|at| self.host.is_none_or(|host| host == *at)).map(place).collect()
     }
 
     /// For each step on the way to a connection.
@@ -281,8 +308,33 @@ impl Target {
         config.connect_raw(stream, NoTls).await.map_err(|error| ConnectError::Io(io::Error::other(error)))
     }
 
-    /// An authenticated connection, under the first of the ways that the server takes.
+    /// An authenticated connection to the first host that is there and will do.
     pub(super) async fn start(&self, application: &str) -> Result<Link, ConnectError> {
+        let (attrs, hosts) = (self.url.session_attrs(), self.places().len());
+        if hosts == 1 && attrs == SessionAttrs::Any {
+            return self.start_there(application).await;
+        }
+        let mut failure = None;
+        for wanted in attrs.rounds() {
+            for at in 0..hosts {
+                let one = Target { host: Some(at), ..self.clone() };
+                match one.start_there(application).await {
+                    Ok(link) if wanted.fit(&link.params) => return Ok(link),
+                    Ok(_) => failure = Some(ConnectError::NoHost { wanted: attrs.description() }),
+                    Err(error) if error.may_pass_elsewhere() => {
+                        tracing::debug!(%error, "a host of the backend is passed over");
+                        // That one is there, but not what is wanted, says more.
+                        failure = failure.filter(|known| matches!(known, ConnectError::NoHost { .. })).or(Some(error));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| ConnectError::Io(io::Error::other("the backend's URL names no host"))))
+    }
+
+    /// An authenticated connection, under the first of the ways that the server takes.
+    async fn start_there(&self, application: &str) -> Result<Link, ConnectError> {
         let mut ways = ways(self.url.tls().mode).iter();
         let mut way = *ways.next().expect("each mode has a way");
         loop {

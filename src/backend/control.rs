@@ -209,13 +209,19 @@ impl Control {
                 }
             }
         });
-        let listen = "SET TimeZone = 'UTC'; SET client_min_messages = warning; LISTEN litewire_ddl; LISTEN litewire_ack";
-        client.batch_execute(listen).await?;
+        // A standby takes no LISTEN: there, other people's DDL is found by the poll alone.
+        let standby: bool = client.query_one("SELECT pg_catalog.pg_is_in_recovery()", &[]).await?.get(0);
+        client.batch_execute("SET TimeZone = 'UTC'; SET client_min_messages = warning").await?;
+        if !standby {
+            client.batch_execute("LISTEN litewire_ddl; LISTEN litewire_ack").await?;
+        }
         client.execute("SELECT pg_catalog.pg_advisory_lock_shared($1)", &[&PRESENCE]).await?;
         client.execute("SELECT pg_catalog.pg_advisory_lock_shared($1, $2)", &[&OWNERS, &(*INSTANCE as i32)]).await?;
-        install::ensure(&client).await;
-        if let Err(error) = client.batch_execute(&SWEEP.replace("{class}", &OWNERS.to_string())).await {
-            tracing::debug!(reason = %detail(&error), "schemas of processes that are gone could not be dropped");
+        if !standby {
+            install::ensure(&client).await;
+            if let Err(error) = client.batch_execute(&SWEEP.replace("{class}", &OWNERS.to_string())).await {
+                tracing::debug!(reason = %detail(&error), "schemas of processes that are gone could not be dropped");
+            }
         }
         // Whatever happened while nobody listened.
         self.notices.changed.notify_one();

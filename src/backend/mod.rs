@@ -12,7 +12,7 @@ pub(crate) mod tls;
 
 pub use connect::{ConnectError, Target};
 pub use control::{Control, ControlError, INSTANCE, detail};
-pub use link::Link;
+pub use link::{CancelKey, Link};
 pub use replay::Replay;
 pub use stream::Stream;
 pub use tls::TlsError;

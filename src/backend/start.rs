@@ -1,6 +1,6 @@
 //! The start of a connection to PostgreSQL: the start-up message, authentication, and what the server tells of itself.
 
-use super::{ConnectError, Link, Stream, Target};
+use super::{CancelKey, ConnectError, Link, Stream, Target};
 use crate::config::Binding;
 use crate::pool::Prepared;
 use crate::wire::scram::{self, ChannelBinding};
@@ -37,7 +37,7 @@ pub(super) async fn start(target: &Target, io: Stream, application: &str) -> Res
         broken: false,
         params: BTreeMap::new(),
         pid: 0,
-        secret_key: Arc::default(),
+        cancel: Arc::new(CancelKey { pid: 0, secret: Vec::new(), target: target.clone() }),
         prepared: Prepared::default(),
         applied: BTreeMap::new(),
     };
@@ -56,7 +56,7 @@ pub(super) async fn start(target: &Target, io: Stream, application: &str) -> Res
             b'K' => {
                 link.pid = reader.int32().map_err(io::Error::other)?;
                 // Four bytes in protocol 3.0, up to 256 in 3.2.
-                link.secret_key = body[4..].into();
+                link.cancel = Arc::new(CancelKey { pid: link.pid, secret: body[4..].into(), target: target.clone() });
             }
             b'Z' => {
                 link.status = reader.byte().map_err(io::Error::other)?;

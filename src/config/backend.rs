@@ -1,4 +1,4 @@
-use super::{BackendTls, Roots, Secret, SslMode};
+use super::{BackendTls, Roots, Secret, SessionAttrs, SslMode};
 use serde::Deserialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -36,6 +36,7 @@ pub struct Database {
 pub struct BackendUrl {
     config: tokio_postgres::Config,
     tls: BackendTls,
+    attrs: SessionAttrs,
 }
 
 /// A backend's address that cannot be used.
@@ -58,6 +59,11 @@ impl BackendUrl {
     /// The same, to be changed.
     pub fn get_mut(&mut self) -> &mut tokio_postgres::Config {
         &mut self.config
+    }
+
+    /// Which of the hosts will do.
+    pub fn session_attrs(&self) -> SessionAttrs {
+        self.attrs
     }
 
     /// How the way there is secured.
@@ -90,11 +96,12 @@ impl FromStr for BackendUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (tls, rest) = BackendTls::take(text).map_err(BackendUrlError::Syntax)?;
+        let (attrs, rest) = SessionAttrs::take(&rest).map_err(BackendUrlError::Syntax)?;
         let config: tokio_postgres::Config = rest.parse().map_err(|e| BackendUrlError::Syntax(reason(&e)))?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(BackendUrlError::NoHost);
         }
-        Ok(BackendUrl { config, tls })
+        Ok(BackendUrl { config, tls, attrs })
     }
 }
 

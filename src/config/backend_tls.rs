@@ -68,7 +68,7 @@ pub enum Binding {
 impl BackendTls {
     /// Takes the parameters of this kind out of a URL or connection string; what is left is for tokio-postgres.
     pub(super) fn take(text: &str) -> Result<(Self, String), String> {
-        let (parameters, rest) = if text.starts_with("postgres://") || text.starts_with("postgresql://") { of_url(text) } else { of_words(text)? };
+        let (parameters, rest) = take(text, is_ours)?;
         let mut tls = BackendTls::default();
         let mut mode = None;
         for (name, value) in parameters {
@@ -146,8 +146,14 @@ fn is_ours(name: &str) -> bool {
 
 type Parameters = Vec<(String, String)>;
 
+/// Takes parameters out of a URL or connection string; the other value is what is left of it.
+pub(super) fn take(text: &str, is_ours: fn(&str) -> bool) -> Result<(Parameters, String), String> {
+    let is_url = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    if is_url { Ok(of_url(text, is_ours)) } else { of_words(text, is_ours) }
+}
+
 /// `postgres://…?name=value&name=value`, each percent-encoded.
-fn of_url(text: &str) -> (Parameters, String) {
+fn of_url(text: &str, is_ours: fn(&str) -> bool) -> (Parameters, String) {
     let Some((address, query)) = text.split_once('?') else { return (vec![], text.to_owned()) };
     let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
     let (mut ours, mut rest) = (vec![], vec![]);
@@ -162,7 +168,7 @@ fn of_url(text: &str) -> (Parameters, String) {
 }
 
 /// `name=value name='value of \'several\' words'`.
-fn of_words(text: &str) -> Result<(Parameters, String), String> {
+fn of_words(text: &str, is_ours: fn(&str) -> bool) -> Result<(Parameters, String), String> {
     let (mut ours, mut rest) = (vec![], String::new());
     let mut left = text.trim_start();
     while !left.is_empty() {

@@ -177,6 +177,17 @@ impl Client {
         }
     }
 
+    /// Logs that something has become of it.
+    pub fn tell(&self, what: &str) {
+        let Identity { user, database, role, application_name, address, port, tls } = &self.identity;
+        let Sums { queries, transactions, received, sent, .. } = self.sums();
+        let seconds = self.since.elapsed().unwrap_or_default().as_secs_f32();
+        tracing::debug!(
+            target: "litewire::clients",
+            client = self.id, user, database, role, application_name, address, port, tls, queries, transactions, received, sent, seconds, "{what}"
+        );
+    }
+
     /// Has its session end, whatever it is doing.
     pub fn kill(&self) {
         self.killed.store(true, Ordering::Release);

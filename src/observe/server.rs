@@ -68,6 +68,8 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        let Server { pid, address, port, .. } = &*self.server;
+        tracing::debug!(target: "litewire::servers", pid, address, port, "a backend was let go");
         self.servers.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.server.id);
     }
 }

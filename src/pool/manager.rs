@@ -4,11 +4,15 @@ use crate::observe::{Seat, Servers};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// How long bb8 waits for a link that others hold: `turns` lets nobody in for whom there is none, so only a start-up takes time.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// After the first attempt to connect that failed, and after many of them.
+const FIRST_DELAY: Duration = Duration::from_millis(50);
+const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
 /// Makes links for bb8, and judges those that come back.
 pub(super) struct Manager {
@@ -16,6 +20,33 @@ pub(super) struct Manager {
     servers: Arc<Servers>,
     /// Other links stand in the place of these.
     retired: Arc<AtomicBool>,
+    outage: Mutex<Outage>,
+}
+
+/// Attempts that failed in a row: for a while, which grows, no other is made, and whoever wants one has the last one's error.
+#[derive(Debug, Default)]
+struct Outage {
+    last: Option<(Arc<ConnectError>, Instant)>,
+    delay: Duration,
+}
+
+impl Outage {
+    /// Why no attempt is made now.
+    fn error(&self) -> Option<Arc<ConnectError>> {
+        let (error, at) = self.last.as_ref()?;
+        (at.elapsed() < self.delay).then(|| error.clone())
+    }
+
+    /// An attempt was made. Only one that found nobody there delays the next.
+    fn note(&mut self, error: Option<&Arc<ConnectError>>) {
+        match error.filter(|error| error.is_outage()) {
+            None => *self = Outage::default(),
+            Some(error) => {
+                self.delay = if self.last.is_none() { FIRST_DELAY } else { (self.delay * 2).min(LONGEST_DELAY) };
+                self.last = Some((error.clone(), Instant::now()));
+            }
+        }
+    }
 }
 
 /// A link, and its entry among the connections that an operator sees.
@@ -48,7 +79,7 @@ impl DerefMut for Seated {
 
 impl Manager {
     pub(super) fn new(target: Target, servers: Arc<Servers>, retired: Arc<AtomicBool>) -> Self {
-        Manager { target, servers, retired }
+        Manager { target, servers, retired, outage: Mutex::default() }
     }
 }
 
@@ -57,13 +88,15 @@ impl bb8::ManageConnection for Manager {
     type Error = Arc<ConnectError>;
 
     async fn connect(&self) -> Result<Seated, Arc<ConnectError>> {
-        let link = Box::new(self.target.link().await.map_err(Arc::new)?);
-        let (address, port) = match &link.io {
-            Stream::Tcp(socket) => socket.peer_addr().map_or((String::new(), 0), |peer| (peer.ip().to_string(), peer.port())),
-            Stream::Unix(_) | Stream::Tls(_) => self.target.first_place(),
-        };
+        if let Some(error) = self.outage.lock().unwrap_or_else(PoisonError::into_inner).error() {
+            return Err(error);
+        }
+        let linked = self.target.link().await.map_err(Arc::new);
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner).note(linked.as_ref().err());
+        let link = Box::new(linked?);
+        let (address, port) = link.cancel.target.first_place();
         let tls = matches!(link.io, Stream::Tls(_));
-        tracing::debug!(pid = link.pid, address, port, tls, "a backend was connected");
+        tracing::debug!(target: "litewire::servers", pid = link.pid, address, port, tls, "a backend was connected");
         let seat = self.servers.enter(link.pid, address, port, tls);
         Ok(Seated { link, seat })
     }

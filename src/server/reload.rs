@@ -50,6 +50,10 @@ fn try_reload(current: &RwLock<Arc<Shared>>, source: Option<&Source>) -> Result<
     let source = source.ok_or("the server was started without a file to read again")?;
     let mut config = source.read().map_err(|error| error.to_string())?;
     let before = current.read().unwrap_or_else(PoisonError::into_inner).clone();
+    if config.needs_embedded() {
+        // Its start has found out where it is.
+        config.backend.url = before.config.backend.url.clone();
+    }
     let settings = Source::settings(Some(source), &config);
     keep_what_is_fixed(&mut config, &before.config);
 
@@ -78,7 +82,7 @@ fn try_reload(current: &RwLock<Arc<Shared>>, source: Option<&Source>) -> Result<
     Ok(reloaded)
 }
 
-/// Whatever [`crate::admin::NEEDS_RESTART`] lists stays as it is; and what the embedded server's start has added, too.
+/// Whatever [`crate::admin::NEEDS_RESTART`] lists stays as it is.
 fn keep_what_is_fixed(config: &mut Config, before: &Config) {
     let fixed = before.server.clone();
     config.server.listen = fixed.listen;
@@ -88,8 +92,5 @@ fn keep_what_is_fixed(config: &mut Config, before: &Config) {
     config.server.unix_socket_dir = fixed.unix_socket_dir;
     config.log.format = before.log.format;
     config.metrics = before.metrics.clone();
-    if config.needs_embedded() {
-        config.backend.url = before.backend.url.clone();
-    }
     config.embedded = before.embedded.clone();
 }

@@ -94,14 +94,17 @@ pub(super) async fn serve(socket: Stream, peer: Option<SocketAddr>, shared: &Sha
         port: peer.map_or(0, |peer| peer.port()),
         tls: conversation.is_encrypted(),
     };
-    tracing::debug!(?peer, user, database, application_name, "a client was let in");
     let meter = shared.clients.enter(identity, options.dialect == DialectKind::Sqlite);
+    let seen = meter.client().clone();
+    seen.tell("a client was let in");
     let info = ClientInfo { user, database, application_name, startup: parameters, cancel, meter };
     let (io, read_buf) = conversation.into_parts();
-    match io {
-        Stream::Tcp(io) => Box::pin(session::run(Client { io, read_buf, info }, pool, options, stopped)).await?,
-        io => Box::pin(session::run(Client { io, read_buf, info }, pool, options, stopped)).await?,
-    }
+    let ended = match io {
+        Stream::Tcp(io) => Box::pin(session::run(Client { io, read_buf, info }, pool, options, stopped)).await,
+        io => Box::pin(session::run(Client { io, read_buf, info }, pool, options, stopped)).await,
+    };
+    seen.tell("a client has left");
+    ended?;
     Ok(())
 }
 
@@ -158,7 +161,7 @@ async fn greet(client: &mut Conversation, message: StartupMessage, address: Opti
 
     // Before protocol 3.2 a client takes keys of four bytes only.
     let key = if minor >= 2 { random::<32>().to_vec() } else { random::<4>().to_vec() };
-    let cancel = shared.cancels.register(key.clone(), pool.clone());
+    let cancel = shared.cancels.register(key.clone());
     client.feed(&Authentication::Ok);
     for (name, value) in pool.parameters() {
         let value = match name.as_str() {

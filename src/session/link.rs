@@ -23,7 +23,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let link = self.info.meter.wait(self.pool.checkout()).await;
         let link = link.unwrap_or_else(|| Err(ClientError::new(SqlState::ADMIN_SHUTDOWN, super::TERMINATED)))?;
         self.info.meter.took(link.pid);
-        self.info.cancel.hold(link.pid, &link.secret_key);
+        self.info.cancel.hold(&link.cancel);
         self.unnamed_here = false;
         if link.applied == *self.settings.values() {
             self.link = Some(link);

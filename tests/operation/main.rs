@@ -5,10 +5,15 @@ mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod console;
+mod hosts;
+mod log;
 mod metrics;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 mod process;
 mod reload;
 mod stop;
+mod systemd;
 mod takeover;
 
 use client::Wire;

@@ -1,7 +1,9 @@
 use super::process::Process;
 use super::{table, until};
 use crate::client::Wire;
-use crate::common::Stack;
+use crate::common::{Stack, tools};
+use crate::need;
+use std::process::Command;
 
 /// A process whose configuration can be written anew.
 struct Reloadable {
@@ -92,11 +94,42 @@ fn what_is_invalid_changes_nothing_and_what_is_fixed_is_told() {
         assert!(state == "F0000" && message.contains(reason), "{state} {message}");
     }
     assert_eq!(client.value("SELECT 1"), "1");
-    server.write("[server]\nworkers = 7\n[log]\nlevel = 'info,litewire=debug'\n");
-    console.run("RELOAD");
+    server.write("[server]\nworkers = 7\n[log]\nlevel = 'info,litewire::clients=debug'\n");
+    let answer = console.run("RELOAD");
+    assert!(answer.0.iter().any(|m| m.tag == b'N' && String::from_utf8_lossy(&m.body).contains("need a restart: server.workers")));
     until("the log tells", || server.process.log().contains("these changes need a restart keys=\"server.workers\""));
     let config = table(&mut console, "SHOW CONFIG");
     assert!(config.iter().any(|row| row["key"] == "server.workers" && row["value"] == "0" && row["changeable"] == "no"));
     server.client(server.database());
     until("the log tells more", || server.process.log().contains("a client was let in"));
+}
+
+#[test]
+fn certificates_are_renewed() {
+    let stack = Stack::shared();
+    need!(tools::program("psql", "--version"));
+    let path = |name: &str| stack.dir().join(name).display().to_string();
+    let issue = |name: &str| {
+        let issued = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+        std::fs::write(path(&format!("{name}.pem")), issued.cert.pem()).expect("it can be written");
+        std::fs::write(path(&format!("{name}.key")), issued.signing_key.serialize_pem()).expect("it can be written");
+        format!("[server]\ntls_cert = '{}'\ntls_key = '{}'\n", path(&format!("{name}.pem")), path(&format!("{name}.key")))
+    };
+    let (first, second) = (issue("first"), issue("second"));
+    let server = Reloadable::start(&stack, "certificates", &first);
+    let port = server.process.address.port();
+    let trusts = |name: &str| {
+        let root = path(&format!("{name}.pem"));
+        let url = format!("postgres://litewire@127.0.0.1:{port}/{}?sslmode=verify-full&sslrootcert={root}", server.database());
+        Command::new("psql").args(["-X", "-c", "SELECT 1", &url]).output().expect("it runs").status.success()
+    };
+    assert!(trusts("first") && !trusts("second"));
+    let mut console = server.console();
+    server.write(&second);
+    console.run("RELOAD");
+    assert!(trusts("second") && !trusts("first"));
+    // A key that does not fit changes nothing.
+    std::fs::copy(path("first.key"), path("second.key")).expect("it can be copied");
+    assert_eq!(console.query("RELOAD").state(), "F0000");
+    assert!(trusts("second"));
 }

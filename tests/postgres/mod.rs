@@ -38,14 +38,19 @@ impl Postgres {
         postgres
     }
 
-    fn new() -> Self {
+    /// Where one will live.
+    fn place() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         if is_root() {
             // PostgreSQL refuses to run as root.
             let owned = Command::new("chown").arg("postgres").arg(directory.path()).status();
             assert!(owned.is_ok_and(|status| status.success()), "there is no user `postgres`");
         }
-        let postgres = Postgres { directory, port: None };
+        Postgres { directory, port: None }
+    }
+
+    fn new() -> Self {
+        let postgres = Postgres::place();
         let data = postgres.data();
         postgres.run("initdb", &["-D", text(&data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
         postgres
@@ -60,6 +65,25 @@ impl Postgres {
             let owned = Command::new("chown").arg("postgres").arg(&path).status();
             assert!(owned.is_ok_and(|status| status.success()), "there is no user `postgres`");
         }
+    }
+
+    /// A standby of it, running.
+    pub fn standby(&self) -> Self {
+        let standby = Postgres::place();
+        let (from, data) = (text(self.directory.path()), standby.data());
+        self.run("pg_basebackup", &["-D", text(&data), "-R", "-h", from, "-U", "postgres", "-c", "fast", "--no-sync"]);
+        standby.resume();
+        standby
+    }
+
+    /// Makes a primary of a standby.
+    pub fn promote(&self) {
+        self.run("pg_ctl", &["-D", text(&self.data()), "-w", "promote"]);
+    }
+
+    /// The directory of its socket.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Starts it again after [`Postgres::stop`].
