@@ -97,8 +97,11 @@ fn the_first_rule_that_fits_counts() {
 
 #[test]
 fn passwords_do_not_show() {
-    let config = Config::parse("[backend]\nurl = \"postgres://u:hunter2@h:5433/app\"\n[[user]]\nname = \"a\"\nbackend_password = \"hunter3\"\npassword = \"hunter4\"\n\
-         [auth]\nquery_password = \"hunter5\"\n[[database]]\nname = \"d\"\nurl = \"postgres://h\"\nquery_password = \"hunter6\"", "t");
+    let config = Config::parse(
+        "[backend]\nurl = \"postgres://u:hunter2@h:5433/app\"\n[[user]]\nname = \"a\"\nbackend_password = \"hunter3\"\npassword = \"hunter4\"\n\
+         [auth]\nquery_password = \"hunter5\"\n[[database]]\nname = \"d\"\nurl = \"postgres://h\"\nquery_password = \"hunter6\"",
+        "t",
+    );
     let config = config.expect("valid");
     let shown = format!("{config:?} {}", config.backend.url.as_ref().expect("set"));
     assert!(!shown.contains("hunter") && shown.ends_with("h:5433/app"), "{shown}");

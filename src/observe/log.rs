@@ -24,10 +24,8 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
 
 /// Starts logging to standard error.
 pub fn start_log(log: &Log) -> Result<(), LogError> {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter(&log.level)?)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter(&log.level)?).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     match log.format {
         LogFormat::Text => subscriber.try_init(),
         LogFormat::Json => subscriber.json().try_init(),

@@ -5,8 +5,8 @@ use super::startup::{Ended, Startup};
 use super::verifiers::Verifiers;
 use crate::config::{AccessRule, Approach, AuthMethod, Config, Md5Verifier, ScramVerifier, TlsPolicy, Verifier};
 use crate::error::{ClientError, SqlState};
-use crate::wire::frame::Reader;
 use crate::wire::certificate;
+use crate::wire::frame::Reader;
 use crate::wire::scram::{Keys, Server};
 use crate::wire::secret::{random, same};
 use pgwire::messages::startup::Authentication;
@@ -136,7 +136,9 @@ fn rule(config: &Config, tls: bool, startup: &Startup, address: Option<IpAddr>) 
     match rule {
         Some(rule) if rule.method == AuthMethod::Reject => Err(refused(format!("pg_hba.conf rejects connection for {}", from()))),
         Some(rule) => Ok(rule),
-        None if must_encrypt => Err(refused(format!("no pg_hba.conf entry for {}", from())).hint("Only encrypted connections are accepted; use sslmode=require.")),
+        None if must_encrypt => {
+            Err(refused(format!("no pg_hba.conf entry for {}", from())).hint("Only encrypted connections are accepted; use sslmode=require."))
+        }
         None => Err(refused(format!("no pg_hba.conf entry for {}", from()))),
     }
 }

@@ -79,9 +79,7 @@ impl Conversation {
         }
         let message = format!("received unencrypted data after {request}");
         let error = ClientError::new(SqlState::PROTOCOL_VIOLATION, message);
-        Err(Ended::Refused(
-            error.detail("This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.").fatal(),
-        ))
+        Err(Ended::Refused(error.detail("This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.").fatal()))
     }
 
     async fn negotiate_tls(mut self, tls: Option<&TlsAcceptor>) -> io::Result<Self> {

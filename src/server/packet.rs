@@ -50,8 +50,7 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Packet>, ClientError> {
         (CANCEL, _) => return Ok(None),
         (version, _) if version >> 16 == 3 => Packet::Startup(startup(version as u16, &body[4..])?),
         (version, _) => {
-            let message =
-                format!("unsupported frontend protocol {}.{}: server supports 3.0 to 3.{NEWEST_MINOR}", version >> 16, version & 0xffff);
+            let message = format!("unsupported frontend protocol {}.{}: server supports 3.0 to 3.{NEWEST_MINOR}", version >> 16, version & 0xffff);
             return Err(ClientError::new(SqlState::FEATURE_NOT_SUPPORTED, message).fatal());
         }
     }))

@@ -137,9 +137,8 @@ fn negotiate_version(client: &mut Conversation, message: &StartupMessage) {
 fn read(message: StartupMessage) -> Result<Startup, ClientError> {
     let mut parameters = message.parameters;
     let user = parameters.remove("user").filter(|user| !user.is_empty()).map(cut);
-    let user = user.ok_or_else(|| {
-        ClientError::new(SqlState::INVALID_AUTHORIZATION, "no PostgreSQL user name specified in startup packet").fatal()
-    })?;
+    let user =
+        user.ok_or_else(|| ClientError::new(SqlState::INVALID_AUTHORIZATION, "no PostgreSQL user name specified in startup packet").fatal())?;
     let replication = parameters.remove("replication").unwrap_or_default().to_ascii_lowercase();
     if !["", "false", "off", "no", "0"].contains(&replication.as_str()) {
         return Err(ClientError::refused("replication through the proxy"));

@@ -301,8 +301,20 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_refused() {
-        for message in ["", "n", "n,", "n,,", "n,,n=", "n,,n=,x=1", "n,,n=,r=", "n,,n=,r=\u{1}", "x,,n=,r=a", "n,a=me,n=,r=a", "n,,m=x,n=,r=a", "p=tls-unique,,n=,r=a"]
-        {
+        for message in [
+            "",
+            "n",
+            "n,",
+            "n,,",
+            "n,,n=",
+            "n,,n=,x=1",
+            "n,,n=,r=",
+            "n,,n=,r=\u{1}",
+            "x,,n=,r=a",
+            "n,a=me,n=,r=a",
+            "n,,m=x,n=,r=a",
+            "p=tls-unique,,n=,r=a",
+        ] {
             assert!(Server::new(verifier(), None).first(PLAIN, message.as_bytes()).is_err(), "{message:?}");
         }
         let mut server = Server::new(verifier(), None);

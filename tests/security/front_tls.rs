@@ -1,6 +1,6 @@
 //! TLS between clients and the proxy.
 
-use crate::support::{GSS, Proxy, SSL, V3, World, parameters, packet, refusal, value};
+use crate::support::{GSS, Proxy, SSL, V3, World, packet, parameters, refusal, value};
 use litewire::config::ScramVerifier;
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::sync::Arc;

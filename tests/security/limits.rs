@@ -7,9 +7,8 @@ use litewire::config::ScramVerifier;
 #[test]
 fn who_says_nothing_for_too_long_is_let_go() {
     let world = World::shared();
-    let proxy = world.proxy(
-        "[backend]\nurl = 'BACKEND user=trusted'\n[limits]\nclient_idle_timeout = '300ms'\nidle_in_transaction_timeout = '600ms'",
-    );
+    let proxy =
+        world.proxy("[backend]\nurl = 'BACKEND user=trusted'\n[limits]\nclient_idle_timeout = '300ms'\nidle_in_transaction_timeout = '600ms'");
     let told = |sql: &str| {
         let mut raw = proxy.raw();
         raw.send(&crate::support::packet(crate::support::V3, &crate::support::parameters(&[("user", "ann"), ("database", "postgres")])));
@@ -33,8 +32,7 @@ fn who_says_nothing_for_too_long_is_let_go() {
 #[test]
 fn a_statement_that_takes_too_long_is_cancelled() {
     let world = World::shared();
-    let proxy =
-        world.proxy("[dialect]\ndefault = 'postgres'\n[backend]\nurl = 'BACKEND user=trusted'\n[limits]\nquery_timeout = '300ms'");
+    let proxy = world.proxy("[dialect]\ndefault = 'postgres'\n[backend]\nurl = 'BACKEND user=trusted'\n[limits]\nquery_timeout = '300ms'");
     block_on(async {
         let client = connect(&proxy.url("user=ann")).await.expect("let in");
         for _ in 0..2 {

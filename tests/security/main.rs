@@ -1,9 +1,9 @@
 //! Who comes in, and how the ways to and from the proxy are secured: with real clients, and a real PostgreSQL behind.
 
-#[path = "../postgres/mod.rs"]
-mod postgres;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 
 mod access;
 mod backend_tls;
