@@ -5,7 +5,6 @@ mod cancel;
 mod conversation;
 mod local;
 mod options;
-mod packet;
 mod places;
 mod shutdown;
 mod startup;
