@@ -87,6 +87,10 @@ states! {
     QUERY_CANCELED = b"57014";
     /// The backend was lost.
     CONNECTION_FAILURE = b"08006";
+    /// Something that the user may not do.
+    INSUFFICIENT_PRIVILEGE = b"42501";
+    /// A configuration that cannot be used.
+    CONFIG_FILE_ERROR = b"F0000";
     /// A setting that does not exist, or that cannot be changed now.
     CANT_CHANGE_SETTING = b"55P02";
 }

@@ -177,6 +177,17 @@ impl Target {
         &self.url
     }
 
+    /// The first host of the URL and its port; a Unix socket's directory.
+    pub fn first_place(&self) -> (String, u16) {
+        match self.places().first() {
+            Some(Place::Tcp { name, port, .. }) => (name.clone(), *port),
+            Some(Place::Unix(path)) => {
+                (path.parent().unwrap_or(path).display().to_string(), self.config().get_ports().first().copied().unwrap_or(5432))
+            }
+            None => (String::new(), 0),
+        }
+    }
+
     /// The parsed URL.
     pub fn config(&self) -> &tokio_postgres::Config {
         self.url.get()
@@ -187,8 +198,14 @@ impl Target {
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
     }
 
-    pub(super) fn keys(&self) -> Option<Keys> {
+    /// What a log-in has shown.
+    pub(crate) fn keys(&self) -> Option<Keys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Does a host take a connection?
+    pub async fn is_reached(&self) -> bool {
+        self.open(ways(self.url.tls().mode)[0]).await.is_ok()
     }
 
     /// A socket to the first host that takes one, with TLS or without.

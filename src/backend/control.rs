@@ -19,7 +19,7 @@ const BARRIER: Duration = Duration::from_secs(2);
 /// when it is needed and made again, with growing delays, when it was lost.
 #[derive(Debug)]
 pub struct Control {
-    target: Target,
+    target: Mutex<Target>,
     client: tokio::sync::Mutex<Option<Arc<Client>>>,
     outage: Mutex<Option<Outage>>,
     notices: Arc<Notices>,
@@ -82,7 +82,7 @@ pub fn detail(error: &tokio_postgres::Error) -> String {
 impl Control {
     /// A control connection to `target`, not made yet.
     pub fn new(target: Target) -> Self {
-        Control { target, client: tokio::sync::Mutex::default(), outage: Mutex::default(), notices: Arc::default() }
+        Control { target: Mutex::new(target), client: tokio::sync::Mutex::default(), outage: Mutex::default(), notices: Arc::default() }
     }
 
     /// The connection, made if there is none. The first thing on a new one is the helper schema's version.
@@ -101,6 +101,11 @@ impl Control {
             return self.reconnect(&mut slot, (outage.delay * 2).min(LONGEST_DELAY)).await;
         }
         self.reconnect(&mut slot, FIRST_DELAY).await
+    }
+
+    /// From its next start on it goes there.
+    pub fn retarget(&self, target: Target) {
+        *self.target.lock().expect("no holder panics") = target;
     }
 
     /// Ends it; it is made again when it is needed.
@@ -168,7 +173,8 @@ impl Control {
     }
 
     async fn connect(&self) -> Result<Client, ControlError> {
-        let (client, mut connection) = self.target.client("litewire control").await?;
+        let target = self.target.lock().expect("no holder panics").clone();
+        let (client, mut connection) = target.client("litewire control").await?;
         let notices = self.notices.clone();
         tokio::spawn(async move {
             while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {

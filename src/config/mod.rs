@@ -2,6 +2,7 @@
 //! repository documents every key.
 
 mod access;
+mod admin;
 mod auth;
 mod backend;
 mod backend_tls;
@@ -16,6 +17,7 @@ mod units;
 mod verifier;
 
 pub use access::{AccessRule, Approach, ConnectionType, Demand, Names, Networks};
+pub use admin::{Admin, Metrics};
 pub use auth::{Auth, AuthMethod, Secret, User};
 pub use backend::{Backend, BackendUrl, BackendUrlError, Database};
 pub use backend_tls::{BackendTls, Binding, Roots, SslMode};
@@ -64,6 +66,10 @@ pub struct Config {
     pub embedded: Embedded,
     /// What is logged, and how.
     pub log: Log,
+    /// Who may use the admin console.
+    pub admin: Admin,
+    /// Where metrics and health are told.
+    pub metrics: Metrics,
 }
 
 /// What the command line says over the file.
@@ -128,6 +134,9 @@ pub enum ConfigError {
         /// The name.
         name: String,
     },
+    /// Two processes on one port cannot share one data directory.
+    #[error("[server] reuse_port needs a backend that is not the embedded one; set [backend] url, or a [[database]]")]
+    ReusePortEmbedded,
     /// Half of a key pair.
     #[error("[server] tls_cert and tls_key belong together; set both, or none to do without TLS")]
     HalfTls,
@@ -185,6 +194,9 @@ impl Config {
         self.validate_access()?;
         unique("user", self.users.iter().map(|u| u.name.as_str()))?;
         unique("database", self.databases.iter().map(|d| d.name.as_str()))?;
+        if self.server.reuse_port && self.needs_embedded() {
+            return Err(ConfigError::ReusePortEmbedded);
+        }
         if self.server.tls_cert.is_some() != self.server.tls_key.is_some() {
             return Err(ConfigError::HalfTls);
         }

@@ -31,6 +31,10 @@ pub struct Server {
     pub max_clients: usize,
     /// Threads that serve clients; 0 is half of the processors, for the backends need some, too.
     pub workers: usize,
+    /// Lets another process listen on the same address, so that it can take the port over (SO_REUSEPORT).
+    pub reuse_port: bool,
+    /// Where the processes on one port find each other, to pass on what cancels each other's statements.
+    pub peer_dir: Option<PathBuf>,
     /// How long a graceful stop waits for open transactions.
     #[serde(deserialize_with = "units::duration")]
     pub shutdown_timeout: Duration,
@@ -50,6 +54,8 @@ impl Default for Server {
             auth_timeout: Duration::from_secs(10),
             max_clients: 1000,
             workers: 0,
+            reuse_port: false,
+            peer_dir: None,
             shutdown_timeout: Duration::from_secs(10),
         }
     }

@@ -15,7 +15,20 @@ fn the_documented_file_is_the_defaults() {
 
 #[test]
 fn the_documented_file_names_every_key_and_its_examples_parse() {
-    let sections = ["[server]", "[auth]", "#: [[access]]", "[backend]", "[pool]", "[dialect]", "[transactions]", "[limits]", "[embedded]", "[log]"];
+    let sections = [
+        "[server]",
+        "[auth]",
+        "#: [[access]]",
+        "[backend]",
+        "[pool]",
+        "[dialect]",
+        "[transactions]",
+        "[limits]",
+        "[embedded]",
+        "[admin]",
+        "[metrics]",
+        "[log]",
+    ];
     for section in sections {
         assert!(DOCUMENTED.lines().any(|l| l == section), "{section} is not documented");
     }

@@ -13,7 +13,14 @@ pub struct Checkout {
 
 impl Checkout {
     pub(super) fn new(link: PooledConnection<'static, Manager>, turn: OwnedSemaphorePermit) -> Self {
+        link.take(true);
         Checkout { link, _turn: turn }
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        self.link.take(false);
     }
 }
 

@@ -1,6 +1,8 @@
-use crate::backend::ConnectError;
-use crate::backend::{Link, Target};
+use crate::backend::{ConnectError, Link, Stream, Target};
 use crate::config;
+use crate::observe::{Seat, Servers};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -11,29 +13,73 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// Makes links for bb8, and judges those that come back.
 pub(super) struct Manager {
     target: Target,
+    servers: Arc<Servers>,
+    /// Other links stand in the place of these.
+    retired: Arc<AtomicBool>,
+}
+
+/// A link, and its entry among the connections that an operator sees.
+pub(super) struct Seated {
+    /// On the heap: it goes from hand to hand for every transaction.
+    link: Box<Link>,
+    seat: Seat,
+}
+
+impl Seated {
+    /// A client takes it, or gives it back.
+    pub(super) fn take(&self, taken: bool) {
+        self.seat.take(taken);
+    }
+}
+
+impl Deref for Seated {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl DerefMut for Seated {
+    fn deref_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+impl Manager {
+    pub(super) fn new(target: Target, servers: Arc<Servers>, retired: Arc<AtomicBool>) -> Self {
+        Manager { target, servers, retired }
+    }
 }
 
 impl bb8::ManageConnection for Manager {
-    /// On the heap: it goes from hand to hand for every transaction.
-    type Connection = Box<Link>;
+    type Connection = Seated;
     type Error = Arc<ConnectError>;
 
-    async fn connect(&self) -> Result<Box<Link>, Arc<ConnectError>> {
-        self.target.link().await.map(Box::new).map_err(Arc::new)
+    async fn connect(&self) -> Result<Seated, Arc<ConnectError>> {
+        let link = Box::new(self.target.link().await.map_err(Arc::new)?);
+        let (address, port) = match &link.io {
+            Stream::Tcp(socket) => socket.peer_addr().map_or((String::new(), 0), |peer| (peer.ip().to_string(), peer.port())),
+            Stream::Unix(_) | Stream::Tls(_) => self.target.first_place(),
+        };
+        let tls = matches!(link.io, Stream::Tls(_));
+        tracing::debug!(pid = link.pid, address, port, tls, "a backend was connected");
+        let seat = self.servers.enter(link.pid, address, port, tls);
+        Ok(Seated { link, seat })
     }
 
     /// Never asked (`test_on_check_out(false)`): a round trip for each checkout is too much, see `Link::check_idle`.
-    async fn is_valid(&self, _: &mut Box<Link>) -> Result<(), Arc<ConnectError>> {
+    async fn is_valid(&self, _: &mut Seated) -> Result<(), Arc<ConnectError>> {
         Ok(())
     }
 
-    fn has_broken(&self, link: &mut Box<Link>) -> bool {
-        !link.is_clean()
+    fn has_broken(&self, link: &mut Seated) -> bool {
+        !link.is_clean() || self.retired.load(Ordering::Relaxed)
     }
 }
 
 /// A bb8 pool, without connections yet. Failed attempts go to `failures`, so that who waits learns of them at once.
-pub(super) fn pool(target: Target, settings: &config::Pool, failures: Arc<Failures>) -> bb8::Pool<Manager> {
+pub(super) fn pool(manager: Manager, settings: &config::Pool, failures: Arc<Failures>) -> bb8::Pool<Manager> {
     bb8::Pool::builder()
         .max_size(settings.size)
         .idle_timeout(settings.idle_timeout)
@@ -45,7 +91,7 @@ pub(super) fn pool(target: Target, settings: &config::Pool, failures: Arc<Failur
         // The warmest link first; the others can idle out.
         .queue_strategy(bb8::QueueStrategy::Lifo)
         .error_sink(Box::new(Sink(failures)))
-        .build_unchecked(Manager { target })
+        .build_unchecked(manager)
 }
 
 /// Attempts to connect that failed, for whoever waits.

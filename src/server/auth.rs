@@ -41,6 +41,11 @@ impl Authenticator {
         Authenticator { verifiers: Verifiers::new(config), end_point, pepper: random() }
     }
 
+    /// The same for another configuration: users that do not exist keep their salts.
+    pub(super) fn renewed(&self, config: &Config, end_point: Option<Vec<u8>>) -> Self {
+        Authenticator { verifiers: Verifiers::new(config), end_point, pepper: self.pepper }
+    }
+
     /// Finds the rule for a client, and goes by it.
     pub(super) async fn admit(
         &self,

@@ -1,4 +1,5 @@
-use crate::backend::Target;
+use super::peers;
+use crate::pool::Pool;
 use crate::wire::secret::{random, same};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,12 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Which backend each client holds right now, by the process number that the client was told.
 #[derive(Default)]
 pub(super) struct Cancels {
+    /// This process's number among those on its port.
+    peer: Option<u8>,
     clients: Mutex<HashMap<i32, Arc<Entry>>>,
 }
 
 struct Entry {
     key: Vec<u8>,
-    target: Target,
+    pool: Arc<Pool>,
     held: Mutex<Held>,
 }
 
@@ -34,13 +37,19 @@ pub struct CancelHandle {
 }
 
 impl Cancels {
-    /// A client of a pool with that target gets a process number of its own, and the key that goes with it.
-    pub(super) fn register(self: &Arc<Self>, key: Vec<u8>, target: Target) -> CancelHandle {
+    /// Of the process that has this number among those on its port.
+    pub(super) fn new(peer: Option<u8>) -> Self {
+        Cancels { peer, clients: Mutex::default() }
+    }
+
+    /// A client of that pool gets a process number of its own, and the key that goes with it.
+    pub(super) fn register(self: &Arc<Self>, key: Vec<u8>, pool: Arc<Pool>) -> CancelHandle {
         let mut clients = self.lock();
         let pid = std::iter::repeat_with(|| i32::from_be_bytes(random()) & i32::MAX)
+            .map(|random| self.peer.map_or(random, |id| peers::number(id, random)))
             .find(|pid| *pid != 0 && !clients.contains_key(pid))
             .expect("the iterator has no end");
-        let entry = Arc::new(Entry { key, target, held: Mutex::default() });
+        let entry = Arc::new(Entry { key, pool, held: Mutex::default() });
         clients.insert(pid, entry.clone());
         CancelHandle { cancels: self.clone(), entry, pid }
     }
@@ -48,7 +57,7 @@ impl Cancels {
     /// A CancelRequest came in. As in PostgreSQL, whoever sent it learns nothing of what became of it.
     pub(super) async fn cancel(&self, pid: i32, key: &[u8]) {
         let Some((entry, (backend, backend_key))) = self.begin(pid, key) else { return };
-        if let Err(error) = entry.target.cancel(backend, &backend_key).await {
+        if let Err(error) = entry.pool.target().cancel(backend, &backend_key).await {
             tracing::warn!(%error, "a CancelRequest could not be passed on");
         }
         let mut held = entry.held();
@@ -112,12 +121,14 @@ impl Drop for CancelHandle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Target;
 
-    #[test]
-    fn only_what_is_held_and_with_the_key() {
+    #[tokio::test]
+    async fn only_what_is_held_and_with_the_key() {
         let target = Target::new("host=h sslmode=disable".parse().expect("an address")).expect("no files needed");
         let cancels = Arc::new(Cancels::default());
-        let handle = cancels.register(b"key!".to_vec(), target);
+        let pool = Pool::new(target, &crate::config::Pool::default(), 0);
+        let handle = cancels.register(b"key!".to_vec(), pool);
         let pid = handle.pid();
         assert!(cancels.begin(pid, b"key!").is_none(), "nothing is held");
         handle.hold(7, &b"backend"[..].into());

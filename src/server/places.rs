@@ -1,7 +1,8 @@
 //! How many clients may be there at a time: in total, and of a user and a database.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{ClientError, SqlState};
+use crate::pool::resize;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,6 +30,30 @@ impl Places {
         }
     }
 
+    /// The places of another configuration. Who has one keeps it, and counts.
+    pub(super) fn renewed(&self, before: &Config, after: &Config) -> Self {
+        let renewed = |known: Option<&Arc<Semaphore>>, had: Option<usize>, most: usize| match (known, had) {
+            (Some(known), Some(had)) => {
+                resize(known, bounded(had), bounded(most));
+                known.clone()
+            }
+            _ => semaphore(most),
+        };
+        let user = |user: &config::User| {
+            let had = before.user(&user.name).and_then(|user| user.max_clients);
+            Some((user.name.clone(), renewed(self.users.get(&user.name), had, user.max_clients?)))
+        };
+        let database = |database: &config::Database| {
+            let had = before.databases.iter().find(|known| known.name == database.name).and_then(|known| known.max_clients);
+            Some((database.name.clone(), renewed(self.databases.get(&database.name), had, database.max_clients?)))
+        };
+        Places {
+            total: renewed(Some(&self.total), Some(before.server.max_clients), after.server.max_clients),
+            users: after.users.iter().filter_map(user).collect(),
+            databases: after.databases.iter().filter_map(database).collect(),
+        }
+    }
+
     /// A place at all, before anything is known of the client.
     pub(super) fn enter(&self) -> Result<Place, ClientError> {
         let permit = self.total.clone().try_acquire_owned().map_err(|_| full("sorry, too many clients already".to_owned()))?;
@@ -49,7 +74,11 @@ impl Places {
 }
 
 fn semaphore(permits: usize) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
+    Arc::new(Semaphore::new(bounded(permits)))
+}
+
+fn bounded(permits: usize) -> usize {
+    permits.min(Semaphore::MAX_PERMITS)
 }
 
 fn full(message: String) -> ClientError {

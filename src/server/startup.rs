@@ -6,8 +6,11 @@ use super::cancel::CancelHandle;
 use super::conversation::Conversation;
 use super::options::{session_options, split_options};
 use super::places::Place;
+use crate::admin;
 use crate::backend::Stream;
+use crate::config::DialectKind;
 use crate::error::{ClientError, SqlState};
+use crate::observe::Identity;
 use crate::pool::Pool;
 use crate::session::{self, Client, ClientInfo, SessionOptions};
 use crate::wire::secret::random;
@@ -16,7 +19,7 @@ use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
 use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -52,19 +55,47 @@ struct Admitted {
     _place: Place,
 }
 
+/// Who was let in where.
+enum Greeted {
+    Session(Box<Admitted>),
+    Console {
+        user: String,
+        /// May it do more than look?
+        full: bool,
+    },
+}
+
 /// Serves a connection from its first byte to its last. `address` is None over a Unix-domain socket.
-pub(super) async fn serve(socket: Stream, address: Option<IpAddr>, shared: &Shared, mut stopped: watch::Receiver<bool>) -> Result<(), Ended> {
+pub(super) async fn serve(socket: Stream, peer: Option<SocketAddr>, shared: &Shared, mut stopped: watch::Receiver<bool>) -> Result<(), Ended> {
     let limit = shared.config.server.auth_timeout;
-    let start = tokio::time::timeout(limit, start(socket, address, shared));
+    let start = tokio::time::timeout(limit, start(socket, peer.map(|peer| peer.ip()), shared));
     let started = tokio::select! {
         started = start => started.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?,
         _ = stopped.wait_for(|stop| *stop) => return Ok(()),
     };
-    let Some((conversation, admitted)) = started? else { return Ok(()) };
+    let Some((conversation, greeted)) = started? else { return Ok(()) };
+    let admitted = match greeted {
+        Greeted::Session(admitted) => *admitted,
+        Greeted::Console { user, full } => {
+            let (io, read_buf) = conversation.into_parts();
+            return Ok(admin::console(io, read_buf, shared.admin.clone(), &user, full, stopped).await?);
+        }
+    };
 
     let Admitted { startup, pool, options, cancel, _place } = admitted;
     let Startup { user, database, application_name, parameters } = startup;
-    let info = ClientInfo { user, database, application_name, startup: parameters, cancel };
+    let identity = Identity {
+        user: user.clone(),
+        database: database.clone(),
+        role: pool.target().config().get_user().unwrap_or_default().to_owned(),
+        application_name: application_name.clone(),
+        address: peer.map_or_else(|| "unix".to_owned(), |peer| peer.ip().to_string()),
+        port: peer.map_or(0, |peer| peer.port()),
+        tls: conversation.is_encrypted(),
+    };
+    tracing::debug!(?peer, user, database, application_name, "a client was let in");
+    let meter = shared.clients.enter(identity, options.dialect == DialectKind::Sqlite);
+    let info = ClientInfo { user, database, application_name, startup: parameters, cancel, meter };
     let (io, read_buf) = conversation.into_parts();
     match io {
         Stream::Tcp(io) => session::run(Client { io, read_buf, info }, pool, options, stopped).await?,
@@ -74,13 +105,18 @@ pub(super) async fn serve(socket: Stream, address: Option<IpAddr>, shared: &Shar
 }
 
 /// From the first byte to ReadyForQuery. None: it was a CancelRequest, or the client went away. Who is refused has been told.
-async fn start(socket: Stream, address: Option<IpAddr>, shared: &Shared) -> Result<Option<(Conversation, Admitted)>, Ended> {
+async fn start(socket: Stream, address: Option<IpAddr>, shared: &Shared) -> Result<Option<(Conversation, Greeted)>, Ended> {
     let tls = shared.tls.as_ref().map(|tls| &tls.acceptor);
     let conversation = Conversation::begin(socket, tls).await?;
     let Some((mut conversation, packet)) = conversation.first_packet(tls).await? else { return Ok(None) };
     let message = match packet {
         Packet::Startup(message) => message,
         Packet::Cancel(pid, key) => {
+            if let Some(peers) = &shared.peers
+                && peers.pass_on(pid, &key).await
+            {
+                return Ok(None);
+            }
             shared.cancels.cancel(pid, &key).await;
             return Ok(None);
         }
@@ -95,22 +131,33 @@ async fn start(socket: Stream, address: Option<IpAddr>, shared: &Shared) -> Resu
 }
 
 /// From the start-up message to ReadyForQuery. None: the client went away.
-async fn greet(client: &mut Conversation, message: StartupMessage, address: Option<IpAddr>, shared: &Shared) -> Result<Option<Admitted>, Ended> {
+async fn greet(client: &mut Conversation, message: StartupMessage, address: Option<IpAddr>, shared: &Shared) -> Result<Option<Greeted>, Ended> {
     let minor = message.minor;
     negotiate_version(client, &message);
     let mut startup = read(message).map_err(Ended::Refused)?;
-    let mut place = shared.places.enter().map_err(Ended::Refused)?;
+    let operates = startup.database == admin::DATABASE;
+    // An operator gets in when clients do not any more.
+    let mut place = if operates { Place::default() } else { shared.places.enter().map_err(Ended::Refused)? };
     let keys = match shared.authenticator.admit(&shared.config, client, &startup, address).await? {
         Admission::In(keys) => keys,
         Admission::Gone => return Ok(None),
     };
+    if operates {
+        return match shared.config.admin_rights(&startup.user) {
+            Some(full) => Ok(Some(Greeted::Console { user: startup.user, full })),
+            None => {
+                let message = format!("user \"{}\" may not use the admin console", startup.user);
+                Err(Ended::Refused(ClientError::new(SqlState::INVALID_AUTHORIZATION, message).fatal()))
+            }
+        };
+    }
     shared.places.take(&mut place, &shared.config, &startup.user, &startup.database).map_err(Ended::Refused)?;
     let pool = shared.pools.log_in(&startup.user, &startup.database, keys).await.map_err(Ended::Refused)?;
     let options = session_options(&shared.config, &mut startup).map_err(Ended::Refused)?;
 
     // Before protocol 3.2 a client takes keys of four bytes only.
     let key = if minor >= 2 { random::<32>().to_vec() } else { random::<4>().to_vec() };
-    let cancel = shared.cancels.register(key.clone(), pool.target().clone());
+    let cancel = shared.cancels.register(key.clone(), pool.clone());
     client.feed(&Authentication::Ok);
     for (name, value) in pool.parameters() {
         let value = match name.as_str() {
@@ -123,7 +170,7 @@ async fn greet(client: &mut Conversation, message: StartupMessage, address: Opti
     client.feed(&BackendKeyData::new(cancel.pid(), SecretKey::Bytes(key.into())));
     client.feed(&ReadyForQuery::new(TransactionStatus::Idle));
     client.flush().await?;
-    Ok(Some(Admitted { startup, pool, options, cancel, _place: place }))
+    Ok(Some(Greeted::Session(Box::new(Admitted { startup, pool, options, cancel, _place: place }))))
 }
 
 /// A minor version or a protocol option (`_pq_.…`) that is not known is answered by what is.

@@ -488,7 +488,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let limit = if portal.shape.swallows_rows() { 0 } else { limit };
                 encode::execute(&mut self.bout, name, limit);
                 self.expect.push_back(Expect::Execute { shape: portal.shape.clone(), change: portal.change.clone() });
-                self.transaction.used();
+                // A portal that is left open must outlive what fails after it.
+                let only_reads = portal.plan.as_deref().and_then(statement::of_plan).is_some_and(|s| s.only_reads);
+                if !only_reads || limit > 0 {
+                    self.transaction.used();
+                }
                 self.unsynced = true;
             }
             Some(_) => {

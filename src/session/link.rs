@@ -3,7 +3,7 @@
 use super::expect::Expect;
 use super::transaction::STEPS;
 use super::{Session, settings};
-use crate::error::ClientError;
+use crate::error::{ClientError, SqlState};
 use crate::reply::Shape;
 use crate::translate::{self, Shared};
 use crate::wire::encode;
@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The steps of the guard as shared statements: every statement of a transaction needs them.
-static GUARD: LazyLock<[Arc<Shared>; 3]> = LazyLock::new(|| STEPS.map(|step| translate::shared(step.to_owned(), Vec::new(), 0)));
+static GUARD: LazyLock<[Arc<Shared>; STEPS.len()]> = LazyLock::new(|| STEPS.map(|step| translate::shared(step.to_owned(), Vec::new(), 0)));
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A backend with this client's settings.
@@ -20,7 +20,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if self.link.is_some() {
             return Ok(());
         }
-        let link = self.pool.checkout().await?;
+        let link = self.info.meter.wait(self.pool.checkout()).await;
+        let link = link.unwrap_or_else(|| Err(ClientError::new(SqlState::ADMIN_SHUTDOWN, super::TERMINATED)))?;
+        self.info.meter.took(link.pid);
         self.info.cancel.hold(link.pid, &link.secret_key);
         self.unnamed_here = false;
         if link.applied == *self.settings.values() {
@@ -94,6 +96,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// Gives the backend back as it is; the pool closes one that is not clean.
     pub(super) fn drop_link(&mut self) {
         let Some(mut link) = self.link.take() else { return };
+        self.info.meter.gave();
         link.busy = !self.expect.is_empty() || self.unsynced || self.pass > 0 || !self.bout.is_empty();
         link.broken |= self.pinned || self.schema.is_bound() || self.info.cancel.release();
         self.turn = None;

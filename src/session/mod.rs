@@ -22,6 +22,7 @@ pub use timeouts::Timeouts;
 use crate::catalog::Catalog;
 use crate::config::{DialectKind, ForeignKeys, Immediate, Isolation, ResultProfile, TypeMapping, UntypedParams};
 use crate::error::{ClientError, SqlState};
+use crate::observe::Meter;
 use crate::pool::{Checkout, ImmediateTurn, Pool};
 use crate::reply::Held;
 use crate::server::CancelHandle;
@@ -45,6 +46,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use transaction::Transaction;
 
+/// A buffer's bytes that are kept while a client is idle.
+const KEPT: usize = 512;
+/// The same for the queue of expected replies.
+const KEPT_REPLIES: usize = 8;
+/// What a client is told that is sent away.
+const TERMINATED: &str = "terminating connection due to administrator command";
+
 /// A client that is let in.
 pub struct Client<IO> {
     /// Its socket.
@@ -67,6 +75,8 @@ pub struct ClientInfo {
     pub startup: BTreeMap<String, String>,
     /// What makes it cancellable.
     pub cancel: CancelHandle,
+    /// What it is seen by, and counted with.
+    pub meter: Meter,
 }
 
 /// What the configuration says of a session.
@@ -207,9 +217,11 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
     if !client.info.application_name.is_empty() {
         settings.start("application_name", &client.info.application_name);
     }
-    let mut session = Session {
+    // On the heap, so that the future of an idle client is small.
+    let mut session = Box::new(Session {
         io: client.io,
-        cin: client.read_buf,
+        // Not the start-up's buffer, which is larger than what most clients say.
+        cin: BytesMut::from(&client.read_buf[..]),
         cout: BytesMut::new(),
         prompt: false,
         bout: BytesMut::new(),
@@ -249,7 +261,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         dynamic_text: false,
         unnamed_here: false,
         answered: 0,
-    };
+    });
     let ended = session.turn().await;
     session.drop_link();
     match ended {
@@ -266,6 +278,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// The loop, until the client leaves.
     async fn turn(&mut self) -> Result<(), Ended> {
         let mut stop = pin!(stopped(self.shutdown.clone()));
+        let client = self.info.meter.client().clone();
+        let mut killed = pin!(client.killed());
         let mut clock = Clock::new(self.options.timeouts);
         loop {
             loop {
@@ -296,9 +310,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             self.release_if_idle();
+            if self.link.is_none() {
+                self.shed();
+            }
             let event = poll_fn(|cx| {
                 // Only the one who waits for a client is told; a transaction ends first.
-                if self.link.is_none() && stop.as_mut().poll(cx).is_ready() {
+                if self.link.is_none() && stop.as_mut().poll(cx).is_ready() || killed.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Ok(Event::Stop));
                 }
                 if let Poll::Ready(waited) = clock.poll(self.waiting(), cx) {
@@ -318,12 +335,25 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     return Err(Ended::Fatal(error.detail(reason).hint("Connect again; what was not committed is undone.")));
                 }
                 Event::Stop => {
-                    return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")));
+                    return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, TERMINATED)));
                 }
             }
         }
     }
 
+    /// Gives memory back that a client who waits does not need.
+    fn shed(&mut self) {
+        for buffer in [&mut self.cin, &mut self.cout, &mut self.bout] {
+            if buffer.is_empty() && buffer.capacity() > KEPT {
+                *buffer = BytesMut::new();
+            }
+        }
+        if self.expect.is_empty() && self.expect.capacity() > KEPT_REPLIES {
+            self.expect = VecDeque::new();
+        }
+    }
+
+    /// What is waited for.
     fn waiting(&self) -> Waiting {
         match &self.link {
             _ if !self.expect.is_empty() => Waiting::Answer(self.answered),
@@ -356,6 +386,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(Progress::Wait);
         }
         self.flushed = false;
+        if tag != b'X' {
+            self.info.meter.asked();
+        }
         // Dealing with a frame never looks at what follows it.
         let mut cin = std::mem::take(&mut self.cin);
         let progress = self.dispatch(tag, &cin[..length]).await;
@@ -404,6 +437,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         match tag {
             b'd' | b'c' | b'f' | b'X' => false,
             b'Q' => true,
+            // It is the end of the batch that the Query of our own is in.
+            b'S' if self.unsynced && matches!(self.expect.back(), Some(Expect::Own { tag: Some(_), .. })) => false,
             _ if self.held_error.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
             // Within a transaction the guard of a batch depends on how the batch before it ended.
             _ => {
@@ -432,6 +467,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let (Ok(_), Ok(name)) = (reader.cstring(), reader.cstring()) else { return false };
         let plan = self.statements.get(name).and_then(|s| s.plan.as_deref());
         plan.is_some_and(crate::translate::Plan::reads_counters)
+    }
+
+    fn set_dialect(&mut self, dialect: DialectKind) {
+        self.options.dialect = dialect;
+        self.info.meter.dialect(self.is_sqlite());
     }
 
     fn is_sqlite(&self) -> bool {
@@ -499,6 +539,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// An error of the proxy's own, in its turn.
     fn inject_error(&mut self, error: &ClientError, sql: &str) {
         crate::observe::counters().errors.add(1);
+        crate::observe::note_refusal(error);
         let mut out = BytesMut::new();
         encode::error(&mut out, error, sql);
         self.inject(out);
@@ -509,6 +550,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let status = self.link.as_ref().map_or(b'I', |link| self.transaction.status(link.status));
         let mut out = BytesMut::new();
         encode::ready(&mut out, status);
+        self.info.meter.answered(status == b'I');
         self.inject(out);
     }
 }

@@ -11,17 +11,23 @@ use crate::reply::{self, Held, Shape};
 use crate::translate::Hidden;
 use crate::wire::{backend, encode, frame};
 use bytes::{Buf, BytesMut};
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 /// What is read from the backend at once, and how much may wait for a slow client.
 const BUFFER: usize = 64 * 1024;
-/// What is read from an idle client.
-const CLIENT_BUFFER: usize = 8 * 1024;
+/// What is read from a client at once.
+const CLIENT_BUFFER: usize = 32 * 1024;
+
+thread_local! {
+    /// Where clients are read into, so that one who is silent holds no buffer.
+    static CLIENT: RefCell<Box<[u8]>> = RefCell::new(vec![0; CLIENT_BUFFER].into_boxed_slice());
+}
 
 /// Why the relay stopped.
 #[derive(Debug)]
@@ -49,6 +55,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.cout.advance(written);
+            self.info.meter.sent(written);
         }
         self.prompt = false;
         Pin::new(&mut self.io).poll_flush(cx)
@@ -80,13 +87,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             // A client that does not read is not read from; one whose frame waits has said enough.
             if self.bout.len() < BUFFER && !waiting {
-                if self.cin.capacity() - self.cin.len() < 1024 {
-                    self.cin.reserve(CLIENT_BUFFER);
-                }
-                match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.cin) {
+                match self.poll_client(cx) {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Event::ClientGone)),
-                    Poll::Ready(Ok(_)) if self.has_frame() => return Poll::Ready(Ok(Event::Client)),
-                    Poll::Ready(Ok(_)) => moved = true,
+                    Poll::Ready(Ok(read)) => {
+                        self.info.meter.received(read);
+                        if self.has_frame() {
+                            return Poll::Ready(Ok(Event::Client));
+                        }
+                        moved = true;
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                     Poll::Pending => {}
                 }
@@ -95,6 +104,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Reads from the client; 0 bytes are its end.
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        CLIENT.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer))?;
+            self.cin.extend_from_slice(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
     }
 
     /// Writes to and reads from the backend; true when something moved.
@@ -510,6 +529,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if !told {
             return;
         }
+        self.info.meter.answered(status == b'I');
         // A client that pipelines has gone on already.
         if status == b'I' && self.expect.is_empty() && std::mem::take(&mut self.schema.announce) {
             encode::ready(self.announcing.insert(BytesMut::new()), shown);

@@ -126,6 +126,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             && catalog.version != before
             && let Some(script) = &self.script
         {
+            crate::observe::counters().retries.add(1);
             let (sql, range) = (script.sql.clone(), script.statements[script.next - 1].clone());
             let last = script.next == script.statements.len();
             return self.run_statement(&sql, range, last, false).await;
@@ -191,7 +192,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     // The script stays while its last statement may have to be tried again.
                     script.ready = last;
                 }
-                self.transaction.used();
+                if !statement.only_reads {
+                    self.transaction.used();
+                }
                 self.unnamed_here = false;
             }
             Action::Transaction(control) => {
@@ -371,8 +374,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(Change::Set(name, value)) if known(&name) => {
                 let value = settings::plain(&value).to_ascii_lowercase();
                 match (name.as_str(), value.as_str()) {
-                    ("litewire.dialect", "sqlite") => self.options.dialect = DialectKind::Sqlite,
-                    ("litewire.dialect", "postgres") => self.options.dialect = DialectKind::Postgres,
+                    ("litewire.dialect", "sqlite") => self.set_dialect(DialectKind::Sqlite),
+                    ("litewire.dialect", "postgres") => self.set_dialect(DialectKind::Postgres),
                     ("litewire.dynamic", "auto" | "text") => self.dynamic_text = value == "text",
                     ("litewire.results", "sqlite") => self.options.results = ResultProfile::Sqlite,
                     ("litewire.results", "native") => self.options.results = ResultProfile::Native,

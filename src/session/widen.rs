@@ -137,6 +137,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         };
         if mended && let Some(batch) = &mut self.batch {
             batch.turns += 1;
+            crate::observe::counters().retries.add(1);
             let mut frames = std::mem::take(&mut batch.frames);
             frames.extend_from_slice(&self.cin);
             self.cin = frames;

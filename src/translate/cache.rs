@@ -85,6 +85,19 @@ impl PlanCache {
         (self.hits.get(), self.misses.get())
     }
 
+    /// Holds at most so many bytes from now on.
+    pub fn set_limit(&self, bytes: usize) {
+        let mut plans = self.plans();
+        plans.limit = bytes;
+        plans.shrink();
+    }
+
+    /// Its entries, their bytes, and the most that it may hold.
+    pub fn usage(&self) -> (usize, usize, usize) {
+        let plans = self.plans();
+        (plans.by_key.len(), plans.bytes, plans.limit)
+    }
+
     fn plans(&self) -> MutexGuard<'_, Plans> {
         self.plans.lock().expect("no holder panics")
     }
@@ -102,6 +115,7 @@ fn fits(plan: &Plan, literals: &[Value]) -> bool {
         let Source::Client(n) = slot.source else { return true };
         let Some(value) = literals.get(n - 1) else { return false };
         match (slot.demand, value) {
+            (Demand::Integer | Demand::Real | Demand::Numeric, Value::Integer(_)) => true,
             (Demand::Integer, value) => matches!(value.clone().apply(Affinity::Integer), Value::Integer(_)),
             (Demand::Real, value) => number(value, Affinity::Real),
             (Demand::Numeric, value) => number(value, Affinity::Numeric),
@@ -127,6 +141,10 @@ impl Plans {
         if let Some((_, replaced)) = self.by_key.push(key, Entry { plan, bytes }) {
             self.bytes -= replaced.bytes;
         }
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
         while self.bytes > self.limit {
             let (_, oldest) = self.by_key.pop_lru().expect("bytes are counted for entries that are there");
             self.bytes -= oldest.bytes;
@@ -160,7 +178,7 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
         legacy_alter_table,
         widen.is_some(),
     ];
-    let mut key = Vec::with_capacity(8 + 1 + 8 + 5 * params.len() + sql.len());
+    let mut key = Vec::with_capacity(8 + 2 + 2 * size_of::<usize>() + 5 * params.len() + sql.len());
     key.extend_from_slice(&version.to_le_bytes());
     key.extend_from_slice(&flags.iter().fold(0, |bits, &flag| bits << 1 | u16::from(flag)).to_le_bytes());
     for ((table, column), name) in column_types.iter().flat_map(|types| types.iter()) {

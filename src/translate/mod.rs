@@ -194,7 +194,8 @@ fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: 
             }
             let (text, columns) = lower.output(&bound)?;
             let columns = if lower.options.native_results { Columns::Backend } else { Columns::Shaped(columns.into()) };
-            Ok(Action::Execute(Box::new(Statement { template: text.into_template(), columns, guard: true, ..Statement::default() })))
+            let only_reads = !binder.reaches_out;
+            Ok(Action::Execute(Box::new(Statement { template: text.into_template(), columns, guard: true, only_reads, ..Statement::default() })))
         }
         S::Insert(_) | S::Update(_) | S::Delete(_) => Ok(Action::Execute(Box::new(write::write(statement, binder, lower)?))),
         other => {

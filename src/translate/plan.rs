@@ -53,6 +53,8 @@ pub struct Statement {
     pub reads_counters: bool,
     /// May it run in a subtransaction (the guard)? False for VACUUM and the like.
     pub guard: bool,
+    /// Does it change nothing, not even by a function that it calls? Then the savepoint before it serves the next statement too.
+    pub only_reads: bool,
     /// Does it pin the backend to the client (LISTEN, temporary tables, …)?
     pub pins: bool,
     /// What it is at the backends, once somebody prepared it: see [`Statement::shared`].
@@ -428,7 +430,7 @@ impl Template {
 
     /// The text with each slot written by `print` (slot index, output).
     pub fn printed(&self, mut print: impl FnMut(usize, &mut String)) -> String {
-        let mut out = String::with_capacity(self.parts.iter().map(|p| if let Part::Text(t) = p { t.len() } else { 8 }).sum());
+        let mut out = String::with_capacity(self.parts.iter().map(|p| if let Part::Text(t) = p { t.len() } else { 24 }).sum());
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),

@@ -475,6 +475,7 @@ impl Binder<'_> {
     fn native_call(&mut self, name: &str, mut call: Call, span: sqlparser::tokenizer::Span) -> Bound<Expr> {
         let native = NativeName::new(name).ok_or_else(|| self.refused(format!("the function {name}"), span))?;
         call.function = Callee::Native(native);
+        self.reaches_out = true;
         Ok(Expr { kind: Kind::Call(Box::new(call)), ty: Ty::plain(functions::native_function_class(name)) })
     }
 }

@@ -67,6 +67,8 @@ pub struct Binder<'a> {
     pub in_main: bool,
     /// Has NEW no rowid yet, unless it was given one?
     pub unnumbered: bool,
+    /// Does the text call functions of the backend's own, or read its own views? What they do nobody knows here.
+    pub reaches_out: bool,
     /// The outermost scope that a name was found in.
     reach: Cell<usize>,
 }
@@ -113,6 +115,7 @@ impl<'a> Binder<'a> {
             rows: None,
             in_main: false,
             unnumbered: false,
+            reaches_out: false,
             reach: Cell::new(usize::MAX),
         }
     }

@@ -327,6 +327,7 @@ impl Binder<'_> {
         }
         if relation.kind != RelationKind::Table {
             source.rowid = None;
+            self.reaches_out = true;
         }
         // Twice the same name in one FROM: SQLite minds only when a column of it is named.
         if self.scope().sources.iter().any(|s| s.printed.eq_ignore_ascii_case(&source.printed)) {

@@ -57,12 +57,27 @@ impl Token {
     }
 }
 
-fn word_start(b: u8) -> bool {
+const fn word_start(b: u8) -> bool {
     b.is_ascii_alphabetic() || b == b'_' || b >= 0x80
 }
 
+/// Which bytes may stand within a word: most of a text is words, and each statement is scanned.
+const WORD: [bool; 256] = {
+    let (mut table, mut b) = ([false; 256], 0);
+    while b < 256 {
+        table[b] = word_start(b as u8) || (b as u8).is_ascii_digit() || b as u8 == b'$';
+        b += 1;
+    }
+    table
+};
+
 fn word_part(b: u8) -> bool {
-    word_start(b) || b.is_ascii_digit() || b == b'$'
+    WORD[usize::from(b)]
+}
+
+/// The end of a run of bytes from a place on.
+fn run(b: &[u8], from: usize, within: impl Fn(u8) -> bool) -> usize {
+    b[from..].iter().position(|&c| !within(c)).map_or(b.len(), |n| from + n)
 }
 
 /// Tokens of a text, without white space and comments.
@@ -81,14 +96,13 @@ pub fn next(b: &[u8], at: &mut usize) -> Option<Token> {
         let start = *at;
         let c = *b.get(start)?;
         let peek = |n: usize| b.get(start + n).copied().unwrap_or(0);
-        let run = |from: usize, f: &dyn Fn(u8) -> bool| b[from..].iter().position(|&c| !f(c)).map_or(b.len(), |n| from + n);
         let (kind, end) = match c {
             b' ' | b'\t' | b'\n' | b'\r' | 0x0c => {
                 *at = start + 1;
                 continue;
             }
             b'-' if peek(1) == b'-' => {
-                *at = run(start, &|c| c != b'\n');
+                *at = memchr::memchr(b'\n', &b[start..]).map_or(b.len(), |n| start + n);
                 continue;
             }
             b'/' if peek(1) == b'*' => {
@@ -101,10 +115,10 @@ pub fn next(b: &[u8], at: &mut usize) -> Option<Token> {
             b'x' | b'X' if peek(1) == b'\'' => blob(b, start),
             b'0'..=b'9' => number(b, start),
             b'.' if peek(1).is_ascii_digit() => number(b, start),
-            b'?' => (Kind::Placeholder, run(start + 1, &|c| c.is_ascii_digit())),
-            b'$' if peek(1).is_ascii_digit() => (Kind::Placeholder, run(start + 1, &|c| c.is_ascii_digit())),
+            b'?' => (Kind::Placeholder, run(b, start + 1, |c| c.is_ascii_digit())),
+            b'$' if peek(1).is_ascii_digit() => (Kind::Placeholder, run(b, start + 1, |c| c.is_ascii_digit())),
             b'$' | b'@' | b'#' | b':' if word_part(peek(1)) => (Kind::Placeholder, variable(b, start)),
-            c if word_start(c) => (Kind::Word, run(start, &word_part)),
+            c if word_start(c) => (Kind::Word, run(b, start + 1, word_part)),
             _ => (Kind::Operator, start + operator(&b[start..])),
         };
         *at = end;
