@@ -150,6 +150,14 @@ impl Conversation {
         message.encode(&mut self.out).expect("a message of a start-up is shorter than its limit");
     }
 
+    /// ParameterStatus, likewise: there are many of them, and pgwire's wants strings of its own.
+    pub(super) fn tell(&mut self, name: &str, value: &str) {
+        encode::message(&mut self.out, b'S', |body| {
+            encode::cstring(body, name);
+            encode::cstring(body, value);
+        });
+    }
+
     /// Sends what was fed.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
         self.io.write_all(&self.out).await?;

@@ -16,7 +16,7 @@ use crate::session::{self, Client, ClientInfo, SessionOptions};
 use crate::wire::secret::random;
 use crate::wire::startup::{NEWEST_MINOR, Packet, StartupMessage, cut};
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
-use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey};
+use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, SecretKey};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -165,7 +165,7 @@ async fn greet(client: &mut Conversation, message: StartupMessage, address: Opti
             "session_authorization" => &startup.user,
             _ => value,
         };
-        client.feed(&ParameterStatus::new(name.clone(), value.clone()));
+        client.tell(name, value);
     }
     client.feed(&BackendKeyData::new(cancel.pid(), SecretKey::Bytes(key.into())));
     client.feed(&ReadyForQuery::new(TransactionStatus::Idle));

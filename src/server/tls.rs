@@ -6,7 +6,7 @@ use rustls_pki_types::{CertificateRevocationListDer, pem, pem::PemObject};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::server::{NoClientAuth, WebPkiClientVerifier, danger::ClientCertVerifier};
+use tokio_rustls::rustls::server::{NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring};
 
 /// A certificate or key of no use.
@@ -73,6 +73,9 @@ pub(super) fn server_tls(server: &config::Server) -> Result<Option<ServerTls>, S
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
+    // As PostgreSQL: sessions are not resumed, so that each connection shows its certificate, and no client pays for tickets.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(Some(ServerTls { acceptor: TlsAcceptor::from(Arc::new(config)), end_point }))
 }
 

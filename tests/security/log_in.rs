@@ -141,13 +141,13 @@ fn a_storm_of_log_ins_leaves_nothing_behind() {
     const PLACES: usize = 30;
     let world = World::shared();
     let proxy = world.proxy(&format!(
-        "[server]\nmax_clients = {PLACES}\n[backend]\nurl = 'BACKEND'\n[pool]\nsize = 2\ncheckout_timeout = '60s'\n
+        "[server]\nmax_clients = {PLACES}\nauth_timeout = '2min'\n[backend]\nurl = 'BACKEND'\n[pool]\nsize = 2\ncheckout_timeout = '60s'\n
          [auth]\nmethod = 'scram-sha-256'\nquery_user = 'asker'\nquery_password = 'ASKER'\nquery_cache = '0s'\n
          query = 'SELECT rolname, rolpassword FROM auth.verifier($1)'"
     ));
     let url = |user: &str, password: &str| proxy.url(&format!("user={user} password={password}"));
     block_on(async {
-        let storm = (0..300).map(|n| {
+        let storm = (0..120).map(|n| {
             let url = url("same", if n % 3 == 0 { "WRONG" } else { "SAME" });
             let port = proxy.port;
             tokio::spawn(async move {
