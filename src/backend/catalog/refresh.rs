@@ -133,10 +133,10 @@ impl Known {
             }
         };
         let (fingerprint, registry) = tokio::try_join!(client.query_one(fingerprint, &[]), registry)?;
-        let mut found: String = fingerprint.get(0);
+        let mut found: String = fingerprint.try_get(0)?;
         if let Some(registry) = registry {
             found.push(' ');
-            found.push_str(registry.get(0));
+            found.push_str(registry.try_get(0)?);
         }
         Ok(found)
     }
