@@ -57,6 +57,10 @@ states! {
     WRONG_OBJECT = b"42809";
     /// Some other object that exists already.
     DUPLICATE_OBJECT = b"42710";
+    /// Something that the backend's role may not do.
+    INSUFFICIENT_PRIVILEGE = b"42501";
+    /// Something that is in use: SQLite's SQLITE_BUSY and SQLITE_LOCKED.
+    LOCK_NOT_AVAILABLE = b"55P03";
     /// A table that exists already.
     DUPLICATE_TABLE = b"42P07";
     /// A column named twice.
@@ -87,8 +91,6 @@ states! {
     QUERY_CANCELED = b"57014";
     /// The backend was lost.
     CONNECTION_FAILURE = b"08006";
-    /// Something that the user may not do.
-    INSUFFICIENT_PRIVILEGE = b"42501";
     /// A configuration that cannot be used.
     CONFIG_FILE_ERROR = b"F0000";
     /// A setting that does not exist, or that cannot be changed now.

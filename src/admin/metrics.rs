@@ -65,7 +65,7 @@ fn translations(admin: &Admin, out: &mut Text) {
     single("litewire_pins_total", "Backends tied to a client by session state.", &counts.pins);
     single("litewire_errors_total", "Errors that Litewire itself answered.", &counts.errors);
     single("litewire_widened_total", "Times that columns became dynamic.", &counts.widened);
-    single("litewire_retries_total", "Statements done again with a fresh catalog.", &counts.retries);
+    single("litewire_retries_total", "Statements done again: with a fresh catalog, after a deadlock or a serialization failure.", &counts.retries);
     let refusals = observe::refusals();
     let labels: Vec<_> = refusals.keys().map(|construct| [("construct", construct.as_str())]).collect();
     out.counter(

@@ -11,7 +11,7 @@ mod stream;
 pub(crate) mod tls;
 
 pub use connect::{ConnectError, Target};
-pub use control::{Control, ControlError, detail};
+pub use control::{Control, ControlError, INSTANCE, detail};
 pub use link::Link;
 pub use replay::Replay;
 pub use stream::Stream;

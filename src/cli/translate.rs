@@ -94,6 +94,7 @@ impl fmt::Display for Shown<'_> {
             }
             Action::Setting(setting) => show_setting(f, setting)?,
             Action::Transaction(control) => show_transaction(f, control)?,
+            Action::Attach(attach) => writeln!(f, "-- changes what names mean to the session: {attach:?}")?,
             Action::Empty => writeln!(f, "-- nothing to do")?,
         }
         if !self.0.params.is_empty() {
@@ -245,7 +246,7 @@ mod tests {
         template.slot(Source::Client(1), Demand::Text);
         template.push(") RETURNING id");
         let statement = Statement { template, hidden: vec![Hidden::Rowid], counts: true, guard: true, ..Statement::default() };
-        let plan = Plan { action: Action::Execute(Box::new(statement)), params: vec![25] };
+        let plan = Plan::of(Action::Execute(Box::new(statement)), vec![25]);
         let expected = "INSERT INTO t (a) VALUES ($1) RETURNING id;\n\
             -- $1 text: the client's parameter 1\n\
             -- kept from the client: the rowid, for last_insert_rowid() (the whole RETURNING is)\n\

@@ -22,6 +22,7 @@ fn the_documented_file_names_every_key_and_its_examples_parse() {
         "[backend]",
         "[pool]",
         "[dialect]",
+        "[dialect.hatches]",
         "[transactions]",
         "[limits]",
         "[embedded]",
@@ -44,6 +45,17 @@ fn the_documented_file_names_every_key_and_its_examples_parse() {
     let user = config.users.first().expect("a user is shown");
     assert!(user.verifier.is_some() && user.backend_user.is_some() && user.backend_password.is_some());
     assert!(!config.databases.is_empty() && !config.dialect.rules.is_empty());
+}
+
+#[test]
+fn the_documented_file_names_every_hatch() {
+    for hatch in &crate::translate::HATCHES {
+        assert!(DOCUMENTED.lines().any(|l| l == format!("{} = \"strict\"", hatch.name)), "{} is not documented", hatch.name);
+    }
+    let config = Config::parse("[dialect.hatches]\nindex = \"lenient\"\npragma = \"strict\"", "t").expect("known");
+    assert_eq!(config.dialect.hatches, [crate::translate::Hatch::Index].into_iter().collect());
+    assert!(error("[dialect.hatches]\nindx = \"lenient\"").contains("recursive_order"));
+    assert!(error("[dialect.hatches]\nindex = \"on\"").contains("lenient"));
 }
 
 #[test]

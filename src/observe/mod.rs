@@ -17,9 +17,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds to it.
-    pub fn add(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
+    /// Nothing counted yet.
+    pub const fn new() -> Self {
+        Counter(AtomicU64::new(0))
+    }
+
+    /// Adds to it; gives what it was before.
+    pub fn add(&self, n: u64) -> u64 {
+        self.0.fetch_add(n, Ordering::Relaxed)
     }
 
     /// Takes from it; for those that count what is there now.
@@ -54,7 +59,7 @@ pub struct Counters {
     pub errors: Counter,
     /// Times that columns became dynamic, since their types could not hold what was stored in them.
     pub widened: Counter,
-    /// Statements that were done again with a fresh catalog.
+    /// Statements that were done again: with a fresh catalog, or after a deadlock or a serialization failure.
     pub retries: Counter,
 }
 

@@ -1,5 +1,6 @@
 //! A backend for a while: one pool for each database and backend role.
 
+mod attach;
 mod checkout;
 mod links;
 mod manager;
@@ -7,6 +8,7 @@ mod operate;
 mod pools;
 mod prepared;
 
+pub use attach::memory_key;
 pub use checkout::{Checkout, ImmediateTurn};
 pub use operate::resize;
 pub use pools::{PoolKey, Pools};

@@ -28,6 +28,7 @@ pub(super) fn session_options(config: &Config, startup: &mut Startup) -> Result<
         types: config.dialect.types,
         foreign_keys: config.dialect.foreign_keys,
         misfit_widen_limit: (config.dialect.misfit == Misfit::Widen).then(|| config.dialect.misfit_widen_limit.get()),
+        hatches: config.dialect.hatches,
         immediate: config.transactions.immediate,
         isolation: config.transactions.isolation,
         max_query_size: config.limits.max_query_size.get(),

@@ -68,7 +68,8 @@ enum Greeted {
 /// Serves a connection from its first byte to its last. `address` is None over a Unix-domain socket.
 pub(super) async fn serve(socket: Stream, peer: Option<SocketAddr>, shared: &Shared, mut stopped: watch::Receiver<bool>) -> Result<(), Ended> {
     let limit = shared.config.server.auth_timeout;
-    let start = tokio::time::timeout(limit, start(socket, peer.map(|peer| peer.ip()), shared));
+    // What a start needs is large, and gone when the session runs.
+    let start = tokio::time::timeout(limit, Box::pin(start(socket, peer.map(|peer| peer.ip()), shared)));
     let started = tokio::select! {
         started = start => started.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?,
         _ = stopped.wait_for(|stop| *stop) => return Ok(()),
@@ -78,7 +79,7 @@ pub(super) async fn serve(socket: Stream, peer: Option<SocketAddr>, shared: &Sha
         Greeted::Session(admitted) => *admitted,
         Greeted::Console { user, full } => {
             let (io, read_buf) = conversation.into_parts();
-            return Ok(admin::console(io, read_buf, shared.admin.clone(), &user, full, stopped).await?);
+            return Ok(Box::pin(admin::console(io, read_buf, shared.admin.clone(), &user, full, stopped)).await?);
         }
     };
 
@@ -98,8 +99,8 @@ pub(super) async fn serve(socket: Stream, peer: Option<SocketAddr>, shared: &Sha
     let info = ClientInfo { user, database, application_name, startup: parameters, cancel, meter };
     let (io, read_buf) = conversation.into_parts();
     match io {
-        Stream::Tcp(io) => session::run(Client { io, read_buf, info }, pool, options, stopped).await?,
-        io => session::run(Client { io, read_buf, info }, pool, options, stopped).await?,
+        Stream::Tcp(io) => Box::pin(session::run(Client { io, read_buf, info }, pool, options, stopped)).await?,
+        io => Box::pin(session::run(Client { io, read_buf, info }, pool, options, stopped)).await?,
     }
     Ok(())
 }

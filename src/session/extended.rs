@@ -5,11 +5,11 @@ use super::params::{self, Bound, Encoded};
 use super::settings;
 use super::simple::{now_ms, pins};
 use super::statement::{self, Portal, Prepared};
-use super::{Ended, Session};
+use super::{Ended, Session, hatches};
 use crate::config::UntypedParams;
 use crate::error::{ClientError, SqlState};
 use crate::reply::{self, Shape};
-use crate::translate::{self, Action, Columns, Demand, OutColumn, OutKind, ParamClass, Plan, Shared, Source};
+use crate::translate::{self, Action, Attach, Columns, Demand, Operand, OutColumn, OutKind, ParamClass, Plan, Shared, Source};
 use crate::wire::{WireError, encode, frame, frontend};
 use bytes::{BufMut, BytesMut};
 use std::sync::{Arc, LazyLock};
@@ -238,6 +238,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 _ => None,
             };
             let columns = columns.map(|c| reply::Columns::new(c.into(), &bind.result_formats, prepared.described));
+            let plan = given(plan, &values)?;
             self.open(bind.portal, Some(plan), Shape { columns, ..Shape::default() }, bind.result_formats, &prepared);
             let mut out = BytesMut::new();
             encode::empty(&mut out, b'2');
@@ -474,6 +475,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let (name, limit) = frontend::execute(body)?;
         let portal = self.portal(name)?;
         let failed = |e: ClientError| Failed::Client(e, Some(portal.sql.clone()));
+        hatches::count(portal.plan.as_ref().map(|p| p.hatches).unwrap_or_default());
         match portal.plan.as_ref().map(|p| &p.action) {
             Some(Action::Transaction(control)) => {
                 self.control(control, false).await.map_err(failed)?;
@@ -494,6 +496,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     self.transaction.used();
                 }
                 self.unsynced = true;
+            }
+            Some(Action::Attach(attach)) => {
+                let tag = self.attach(attach).await.map_err(failed)?;
+                let mut out = BytesMut::new();
+                encode::complete(&mut out, tag);
+                self.inject(out);
             }
             Some(_) => {
                 if self.own_setting(&portal.sql) {
@@ -534,6 +542,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 /// A portal of the postgres dialect: it passes as it is, and whether it exists the backend knows.
 static UNTOUCHED: LazyLock<Arc<Portal>> =
     LazyLock::new(|| Arc::new(Portal { plan: None, shape: Arc::new(Shape::raw()), formats: Vec::new(), sql: Arc::default(), change: None }));
+
+/// The plan of an ATTACH or DETACH with its parameters' values; any other as it is.
+fn given(plan: Arc<Plan>, values: &[Bound]) -> Result<Arc<Plan>, ClientError> {
+    let Action::Attach(attach) = &plan.action else { return Ok(plan) };
+    let text = |operand: &Operand| -> Result<Operand, ClientError> {
+        let Operand::Param(n) = operand else { return Ok(operand.clone()) };
+        let value = values.get(n - 1).ok_or_else(|| translate::unbound(*n))?.value()?;
+        Ok(Operand::Text(value.text().unwrap_or_default().into_owned()))
+    };
+    let attach = match attach {
+        Attach::Attach { file, name } => Attach::Attach { file: text(file)?, name: text(name)? },
+        Attach::Detach(name) => Attach::Detach(text(name)?),
+    };
+    Ok(Arc::new(Plan { action: Action::Attach(attach), params: plan.params.clone(), hatches: plan.hatches }))
+}
 
 /// A value of the proxy's own for a slot.
 fn own_value(value: &crate::value::Value, demand: Demand) -> Encoded<'static> {

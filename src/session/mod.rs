@@ -3,9 +3,12 @@
 //! The task turns in a loop: whole frames from the client become frames for the backend and a queue of what is expected back
 //! ([`expect`]); then both sockets are driven at once ([`relay`]) until the queue is empty or the client has said more.
 
+mod attach;
+mod conflict;
 mod counters;
 mod expect;
 mod extended;
+mod hatches;
 mod link;
 pub(crate) mod params;
 mod relay;
@@ -26,7 +29,7 @@ use crate::observe::Meter;
 use crate::pool::{Checkout, ImmediateTurn, Pool};
 use crate::reply::Held;
 use crate::server::CancelHandle;
-use crate::translate::{Action, Options};
+use crate::translate::{Action, HatchSet, Hatches, Options};
 use crate::wire::{encode, frame};
 use bytes::{Buf, BytesMut};
 use counters::Counters;
@@ -94,6 +97,8 @@ pub struct SessionOptions {
     pub foreign_keys: ForeignKeys,
     /// `[dialect] misfit_widen_limit`; None under `misfit = "refuse"`.
     pub misfit_widen_limit: Option<usize>,
+    /// `[dialect.hatches]`
+    pub hatches: HatchSet,
     /// `[transactions] immediate`
     pub immediate: Immediate,
     /// `[transactions] isolation`
@@ -264,6 +269,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
     });
     let ended = session.turn().await;
     session.drop_link();
+    session.pool.detach(session.schema.in_memory());
     match ended {
         Ok(()) => Ok(()),
         Err(Ended::Io(error)) => Err(error),
@@ -310,9 +316,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             self.release_if_idle();
-            if self.link.is_none() {
-                self.shed();
-            }
             let event = poll_fn(|cx| {
                 // Only the one who waits for a client is told; a transaction ends first.
                 if self.link.is_none() && stop.as_mut().poll(cx).is_ready() || killed.as_mut().poll(cx).is_ready() {
@@ -494,6 +497,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 ForeignKeys::FirstPragma => on("foreign_keys") || self.pool.catalog().meta.get("foreign_keys").is_some_and(|v| v == "1"),
             },
             widen: self.options.misfit_widen_limit,
+            hatches: Hatches::new(self.options.hatches),
             legacy_alter_table: on("legacy_alter_table"),
             foreign_keys_checked: self.options.foreign_keys == ForeignKeys::On || on("foreign_keys"),
             foreign_keys_by_pragma: self.options.foreign_keys == ForeignKeys::FirstPragma,

@@ -101,6 +101,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             if !moved {
+                if self.link.is_none() {
+                    self.shed();
+                }
                 return Poll::Pending;
             }
         }
@@ -261,7 +264,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    fn shape(&self) -> Option<Arc<Shape>> {
+    pub(super) fn shape(&self) -> Option<Arc<Shape>> {
         match self.expect.front() {
             Some(Expect::Execute { shape, .. } | Expect::Query { shape, .. }) => Some(shape.clone()),
             _ => None,
@@ -322,7 +325,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// The catalog that this client's statements were translated with last.
-    fn known(&mut self) -> Arc<Catalog> {
+    pub(super) fn known(&mut self) -> Arc<Catalog> {
         match self.schema.overlay() {
             Some(overlay) => overlay.clone(),
             None => self.schema.merge(self.pool.catalog()),
@@ -386,7 +389,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             if shape.counts {
                 // What INSTEAD OF triggers do with the rows of a view counts as nothing.
-                self.counters.changed(if shape.tag.is_some_and(|t| !t.contains("{}")) { 0 } else { rows });
+                // A tag of its own says how many.
+                let told = shape.tag.filter(|t| !t.contains("{}")).map(|t| t.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or_default());
+                self.counters.changed(told.unwrap_or(rows));
             }
             if shape.schema_change {
                 self.schema.changed();
@@ -437,6 +442,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if self.holds_error(&state, body, &message) {
             return;
         }
+        let repeatable = self.is_repeatable();
         match self.expect.front_mut() {
             Some(Expect::Own { tag: None, required: false, .. }) => return,
             Some(Expect::Own { required: true, ready, .. }) => {
@@ -461,7 +467,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(Expect::Query { ready, retry, .. }) => {
                 let retry = *retry && STALE.contains(&state.as_str());
                 let misfit = self.script.as_ref().filter(|s| s.turns < super::widen::TURNS).and_then(|_| super::widen::misfit_of(body));
-                if retry || misfit.is_some() {
+                let conflict = repeatable && self.script.as_mut().is_some_and(|s| s.conflicts.meet(&state));
+                if retry || conflict || misfit.is_some() {
                     self.misfit = misfit;
                     // What the client gets, and when, is decided once the catalog was read again.
                     *ready = false;
@@ -512,6 +519,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.settings.settle(!rolled_back, &mut link.applied);
             }
             self.schema.settle(!rolled_back);
+            // It holds for one transaction (pragma.html#pragma_defer_foreign_keys).
+            if !matches!(front, Some(Expect::Own { tag: None, .. })) {
+                self.pragmas.remove("defer_foreign_keys");
+            }
             self.turn = None;
             self.portals.clear();
         }

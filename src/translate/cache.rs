@@ -165,6 +165,7 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
         foreign_keys_checked,
         legacy_alter_table,
         widen,
+        ref hatches,
         ref column_types,
     } = *options;
     let flags = [
@@ -178,9 +179,10 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
         legacy_alter_table,
         widen.is_some(),
     ];
-    let mut key = Vec::with_capacity(8 + 2 + 2 * size_of::<usize>() + 5 * params.len() + sql.len());
+    let mut key = Vec::with_capacity(8 + 2 + 2 + 2 * size_of::<usize>() + 5 * params.len() + sql.len());
     key.extend_from_slice(&version.to_le_bytes());
     key.extend_from_slice(&flags.iter().fold(0, |bits, &flag| bits << 1 | u16::from(flag)).to_le_bytes());
+    key.extend_from_slice(&hatches.lenient().bits().to_le_bytes());
     for ((table, column), name) in column_types.iter().flat_map(|types| types.iter()) {
         for part in [table, column, name] {
             key.extend_from_slice(&part.len().to_le_bytes());
@@ -240,6 +242,7 @@ fn size(plan: &Plan) -> usize {
             });
             answer.columns.as_deref().map_or(0, columns) + values.sum::<usize>()
         }
+        Action::Attach(_) => 2 * size_of::<super::Attach>(),
         Action::Counters(counters) => counters.iter().map(|c| size_of_val(c) + c.0.name.len()).sum(),
         Action::Setting(setting) => setting.value.as_ref().map_or(0, String::len),
         Action::Transaction(_) | Action::Empty => 0,

@@ -267,7 +267,10 @@ pub fn result_items(sql: &str, returning: bool) -> Vec<String> {
     const ENDS: [&str; 11] = ["FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "RETURNING"];
     let tokens = tokens(sql);
     let (mut depth, mut items, mut started) = (0i32, Vec::new(), false);
-    let mut item: Option<Range<usize>> = None;
+    // An item goes up to the token behind it, comments and all (`sqlite3ExprListSetSpan`).
+    let text_of = |start: usize, end: usize| sql[start..end].trim_ascii_end().to_owned();
+    let mut item: Option<usize> = None;
+    let mut end = sql.len();
     for (at, token) in tokens.iter().enumerate() {
         let text = token.text(sql);
         // IS DISTINCT FROM is no FROM.
@@ -276,8 +279,13 @@ pub fn result_items(sql: &str, returning: bool) -> Vec<String> {
             match text {
                 "(" => depth += 1,
                 ")" => depth -= 1,
+                // Prepared statements come with theirs.
+                ";" => {
+                    end = token.at.start;
+                    break;
+                }
                 "," if depth == 0 && started => {
-                    items.extend(item.take().map(|r| sql[r].to_owned()));
+                    items.extend(item.take().map(|start| text_of(start, token.at.start)));
                     continue;
                 }
                 _ => {}
@@ -289,14 +297,15 @@ pub fn result_items(sql: &str, returning: bool) -> Vec<String> {
             continue;
         }
         if depth < 0 || (depth == 0 && !operator && token.kind == Kind::Word && ENDS.iter().any(|w| text.eq_ignore_ascii_case(w))) {
+            end = token.at.start;
             break;
         }
         if item.is_none() && items.is_empty() && (token.is(sql, "DISTINCT") || token.is(sql, "ALL")) {
             continue;
         }
-        item = Some(item.map_or(token.at.start, |r| r.start)..token.at.end);
+        item = item.or(Some(token.at.start));
     }
-    items.extend(item.map(|r| sql[r].to_owned()));
+    items.extend(item.map(|start| text_of(start, end)));
     items
 }
 
@@ -330,6 +339,8 @@ mod tests {
         assert_eq!(result_items("SELECT a IS NOT DISTINCT FROM 1, 2 FROM t", false), ["a IS NOT DISTINCT FROM 1", "2"]);
         assert_eq!(result_items("WITH a AS (SELECT 9) SELECT 1 , f(2,3)", false), ["1", "f(2,3)"]);
         assert_eq!(result_items("INSERT INTO t SELECT 1 RETURNING id, a||b", true), ["id", "a||b"]);
+        assert_eq!(result_items("SELECT 1+1, f(2) ; ", false), ["1+1", "f(2)"]);
+        assert_eq!(result_items("SELECT /*b*/ 1+1 /* c */ , 2 -- d\n FROM t", false), ["1+1 /* c */", "2 -- d"]);
     }
 
     #[test]
