@@ -1,6 +1,8 @@
 //! Every decoder of the wire on arbitrary bytes. Also run, within bounds, by the property tests.
 
-use litewire::wire::{backend, frame, frontend};
+use litewire::config::{ScramVerifier, Verifier};
+use litewire::wire::scram::{ChannelBinding, Client, Keys, PLAIN, PLUS, Server};
+use litewire::wire::{backend, certificate, frame, frontend, startup};
 
 /// What a client might send: frames as long as they can be framed, then their bodies. Gives how many frames there were.
 pub fn frontend(mut bytes: &[u8]) -> usize {
@@ -31,4 +33,31 @@ pub fn backend(bytes: &[u8]) {
         b'E' | b'N' => drop(backend::fields(body)),
         _ => _ = backend::tag(body),
     }
+}
+
+/// What a client, or a backend, might send before it is let in: a packet, or the messages of a log-in, which end at newlines.
+pub fn log_in(bytes: &[u8]) {
+    if let Ok(Some(startup::Packet::Startup(message))) = startup::read(bytes) {
+        message.parameters.into_values().for_each(|value| assert!(startup::cut(value).len() <= 63));
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        // Only what can be read is a verifier.
+        let _ = text.parse::<Verifier>();
+    }
+    let certificate = bytes.to_vec().into();
+    assert!(!certificate::is_for(&certificate, "ann") || bytes.len() > 64, "there is no certificate so short");
+    certificate::end_point(&certificate);
+
+    let verifier = ScramVerifier { iterations: 1, salt: vec![1], stored_key: [2; 32], server_key: [3; 32] };
+    let mut lines = bytes.split(|b| *b == b'\n');
+    let (first, last) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    for (mechanism, binding) in [(PLAIN, None), (PLAIN, Some(vec![4])), (PLUS, Some(vec![4]))] {
+        let mut server = Server::new(verifier.clone(), binding);
+        if server.first(mechanism, first).is_ok() {
+            assert!(!matches!(server.last(last), Ok(Some(_))), "nobody knows the password");
+        }
+    }
+    let mut client = Client::new(Keys { client_key: [5; 32], verifier }, ChannelBinding::Unsupported);
+    client.last(first);
+    assert!(!client.is_genuine(last), "nobody knows the key");
 }

@@ -32,6 +32,16 @@ proptest! {
     }
 
     #[test]
+    fn what_comes_before_a_log_in_does_not_panic(
+        code in prop_oneof![Just(196_608_u32), Just(80_877_102), Just(80_877_103), any::<u32>()],
+        body in vec(prop_oneof![Just(0_u8), Just(b'a'), any::<u8>()], 0..300),
+        scram in "(n|y|p=tls-server-end-point|p=x)?,?(a=x)?,?(n=)?,?(r=[a-z]{0,3})?\n(c=(biws|eSws|[A-Za-z+/=]{0,8}))?,?(r=[a-z]{0,3})?,?(p=[A-Za-z+/=]{0,44})?",
+    ) {
+        decode::log_in(&[&code.to_be_bytes()[..], &body].concat());
+        decode::log_in(scram.as_bytes());
+    }
+
+    #[test]
     fn a_backends_bytes_do_not_panic(kind in prop::sample::select(b"TtDENSC".to_vec()), body in vec(prop_oneof![Just(0_u8), any::<u8>()], 0..128)) {
         decode::backend(&[&[kind], &body[..]].concat());
     }

@@ -138,7 +138,7 @@ impl Control {
         let client = self.client().await?;
         let (class, object) = ((PRESENCE >> 32) as u32, PRESENCE as u32);
         let rows = client.query(OTHERS, &[&class, &object]).await?;
-        let mut others: HashSet<i32> = rows.iter().map(|row| row.get(0)).collect();
+        let mut others: HashSet<i32> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         if others.is_empty() {
             return Ok(());
         }

@@ -56,9 +56,10 @@ pub async fn install(client: &Client) -> Result<(), tokio_postgres::Error> {
 
 /// The version that is there.
 async fn installed(client: &Client) -> Result<Option<u32>, tokio_postgres::Error> {
-    if !client.query_one("SELECT to_regclass('litewire.meta') IS NOT NULL", &[]).await?.get::<_, bool>(0) {
+    if !client.query_one("SELECT to_regclass('litewire.meta') IS NOT NULL", &[]).await?.try_get::<_, bool>(0)? {
         return Ok(None);
     }
     let row = client.query_opt("SELECT value FROM litewire.meta WHERE key = 'helpers'", &[]).await?;
-    Ok(row.and_then(|row| row.get::<_, Option<String>>(0)).and_then(|value| value.parse().ok()))
+    let value = row.map(|row| row.try_get::<_, Option<String>>(0)).transpose()?.flatten();
+    Ok(value.and_then(|value| value.parse().ok()))
 }

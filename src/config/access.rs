@@ -45,6 +45,15 @@ pub enum ConnectionType {
     HostNoSsl,
 }
 
+/// What a rule demands of a client that it fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// How it proves who it is.
+    pub method: AuthMethod,
+    /// It must have a certificate besides.
+    pub client_cert: bool,
+}
+
 /// What a rule looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Approach<'a> {

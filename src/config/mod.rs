@@ -17,7 +17,7 @@ mod transactions;
 mod units;
 mod verifier;
 
-pub use access::{AccessRule, Approach, ConnectionType, Names, Networks};
+pub use access::{AccessRule, Approach, ConnectionType, Demand, Names, Networks};
 pub use admin::{Admin, Metrics};
 pub use auth::{Auth, AuthMethod, Secret, User};
 pub use backend::{Backend, BackendUrl, BackendUrlError, Database};
@@ -48,7 +48,7 @@ pub struct Config {
     pub auth: Auth,
     /// Who may come in, and how; without rules, everybody by `[auth] method`.
     pub access: Vec<AccessRule>,
-    /// The users that prove a password, and the backend role of each.
+    /// The users that prove a password, and the backend role of each; in the order of their names.
     #[serde(rename = "user")]
     pub users: Vec<User>,
     /// The PostgreSQL behind; without a URL the embedded one.
@@ -183,7 +183,12 @@ impl Config {
     }
 
     fn read(text: &str, origin: &str) -> Result<Config, ConfigError> {
-        toml::from_str(text).map_err(|source| ConfigError::Parse { origin: origin.to_owned(), source: Box::new(source) })
+        let config = toml::from_str(text).map_err(|source| ConfigError::Parse { origin: origin.to_owned(), source: Box::new(source) });
+        config.map(|mut config: Config| {
+            // For `Config::user`.
+            config.users.sort_by(|a, b| a.name.cmp(&b.name));
+            config
+        })
     }
 
     /// What no single key can get wrong alone.
@@ -273,17 +278,18 @@ impl Config {
         entry(name).or_else(|| entry("*"))
     }
 
-    /// The rule for a client; None when there are rules, and none fits.
-    pub fn access(&self, client: &Approach<'_>) -> Option<AccessRule> {
+    /// What the rule for a client demands; None when there are rules, and none fits.
+    pub fn access(&self, client: &Approach<'_>) -> Option<Demand> {
         if self.access.is_empty() {
-            return Some(AccessRule::of_method(self.auth.method));
+            return Some(Demand { method: self.auth.method, client_cert: false });
         }
-        self.access.iter().find(|rule| rule.fits(client)).cloned()
+        let rule = self.access.iter().find(|rule| rule.fits(client))?;
+        Some(Demand { method: rule.method, client_cert: rule.client_cert })
     }
 
     /// The entry of a client's user.
     pub fn user(&self, name: &str) -> Option<&User> {
-        self.users.iter().find(|u| u.name == name)
+        self.users.binary_search_by(|user| user.name.as_str().cmp(name)).ok().map(|at| &self.users[at])
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Server {
     pub tls_min_version: TlsVersion,
     /// The roots, PEM, that clients' certificates must go back to. With them, clients are asked for a certificate.
     pub tls_client_ca: Option<PathBuf>,
+    /// Revocation lists, PEM, of those that sign clients' certificates.
+    pub tls_client_crl: Option<PathBuf>,
     /// From the connection to the end of authentication.
     #[serde(deserialize_with = "units::duration")]
     pub auth_timeout: Duration,
@@ -48,6 +50,7 @@ impl Default for Server {
             tls_key: None,
             tls_min_version: TlsVersion::default(),
             tls_client_ca: None,
+            tls_client_crl: None,
             auth_timeout: Duration::from_secs(10),
             max_clients: 1000,
             workers: 0,

@@ -35,7 +35,13 @@ fn the_documented_file_names_every_key_and_its_examples_parse() {
     }
     let everything: String = DOCUMENTED.lines().map(|l| format!("{}\n", l.strip_prefix("#: ").unwrap_or(l))).collect();
     let config = Config::parse(&everything, "config.toml").expect("the examples parse");
-    assert!(config.server.tls_cert.is_some() && config.backend.url.is_some() && config.backend.tls_ca.is_some() && config.embedded.pg_bin.is_some());
+    assert!(
+        config.server.tls_cert.is_some()
+            && config.server.tls_client_crl.is_some()
+            && config.backend.url.is_some()
+            && config.backend.tls_ca.is_some()
+            && config.embedded.pg_bin.is_some()
+    );
     let user = config.users.first().expect("a user is shown");
     assert!(user.verifier.is_some() && user.backend_user.is_some() && user.backend_password.is_some());
     assert!(!config.databases.is_empty() && !config.dialect.rules.is_empty());

@@ -177,10 +177,15 @@ impl Pool {
         Ok(self.keeper.reload().await?)
     }
 
-    /// For a new session: sees that the catalog is as the database is now, and that the parameters are known.
+    /// For a new session, before it translates anything: the catalog as the database is now.
+    pub async fn check_catalog(&self) -> Result<Arc<Catalog>, ClientError> {
+        Ok(self.keeper.check().await?)
+    }
+
+    /// For the first session: sees that the backend is there, and reads the catalog and the parameters.
     async fn prepare(&self) -> Result<(), ClientError> {
-        self.keeper.check().await?;
         if !self.is_prepared() {
+            self.keeper.check().await?;
             let parameters = self.checkout().await?.params.clone();
             // Another session may have been faster, with the same.
             let _ = self.parameters.set(parameters);

@@ -3,7 +3,7 @@
 use super::conversation::Conversation;
 use super::startup::{Ended, Startup};
 use super::verifiers::Verifiers;
-use crate::config::{AccessRule, Approach, AuthMethod, Config, Md5Verifier, ScramVerifier, TlsPolicy, Verifier};
+use crate::config::{Approach, AuthMethod, Config, Demand, Md5Verifier, ScramVerifier, TlsPolicy, Verifier};
 use crate::error::{ClientError, SqlState};
 use crate::wire::certificate;
 use crate::wire::frame::Reader;
@@ -128,7 +128,7 @@ async fn md5(client: &mut Conversation, verifier: &Md5Verifier) -> Result<Option
 }
 
 /// The rule that lets a client go on to its method, or the refusal, in PostgreSQL's words.
-fn rule(config: &Config, tls: bool, startup: &Startup, address: Option<IpAddr>) -> Result<AccessRule, ClientError> {
+fn rule(config: &Config, tls: bool, startup: &Startup, address: Option<IpAddr>) -> Result<Demand, ClientError> {
     let approach = Approach { user: &startup.user, database: &startup.database, address, tls };
     let must_encrypt = config.server.tls == TlsPolicy::Require && address.is_some() && !tls;
     let rule = config.access(&approach).filter(|_| !must_encrypt);

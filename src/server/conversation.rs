@@ -1,10 +1,10 @@
 //! The socket until the session takes it over: encryption is agreed on, packets and messages are bounded, replies go out in
 //! one write.
 
-use super::packet::{self, Packet};
 use super::startup::Ended;
 use crate::backend::{Stream, tls::ALPN};
 use crate::error::{ClientError, SqlState};
+use crate::wire::startup::{self, Packet};
 use crate::wire::{encode, frame};
 use bytes::{Buf, BytesMut};
 use pgwire::messages::Message;
@@ -65,7 +65,7 @@ impl Conversation {
             packet => return Ok(Some(packet)),
         };
         if done {
-            let message = format!("unsupported frontend protocol 1234.{code}: server supports 3.0 to 3.{}", packet::NEWEST_MINOR);
+            let message = format!("unsupported frontend protocol 1234.{code}: server supports 3.0 to 3.{}", startup::NEWEST_MINOR);
             return Err(Ended::Refused(ClientError::new(SqlState::FEATURE_NOT_SUPPORTED, message).fatal()));
         }
         self.nothing_more(name)?;
@@ -103,11 +103,11 @@ impl Conversation {
         loop {
             if let Some(header) = self.buffer.first_chunk::<4>() {
                 let length = u32::from_be_bytes(*header) as usize;
-                if !(8..=packet::LONGEST).contains(&length) {
+                if !(8..=startup::LONGEST).contains(&length) {
                     return Ok(None);
                 }
                 if self.buffer.len() >= length {
-                    let packet = packet::read(&self.buffer[4..length]).map_err(Ended::Refused)?;
+                    let packet = startup::read(&self.buffer[4..length]).map_err(Ended::Refused)?;
                     self.buffer.advance(length);
                     return Ok(packet);
                 }
@@ -148,6 +148,14 @@ impl Conversation {
     /// A message for the next [`Conversation::flush`].
     pub(super) fn feed(&mut self, message: &impl Message) {
         message.encode(&mut self.out).expect("a message of a start-up is shorter than its limit");
+    }
+
+    /// ParameterStatus, likewise: there are many of them, and pgwire's wants strings of its own.
+    pub(super) fn tell(&mut self, name: &str, value: &str) {
+        encode::message(&mut self.out, b'S', |body| {
+            encode::cstring(body, name);
+            encode::cstring(body, value);
+        });
     }
 
     /// Sends what was fed.

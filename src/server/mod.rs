@@ -7,7 +7,6 @@ mod listen;
 mod local;
 mod notify;
 mod options;
-mod packet;
 mod peers;
 mod places;
 mod reload;

@@ -5,7 +5,6 @@ use super::auth::Admission;
 use super::cancel::CancelHandle;
 use super::conversation::Conversation;
 use super::options::{session_options, split_options};
-use super::packet::{NEWEST_MINOR, Packet, StartupMessage, cut};
 use super::places::Place;
 use crate::admin;
 use crate::backend::Stream;
@@ -15,8 +14,9 @@ use crate::observe::Identity;
 use crate::pool::Pool;
 use crate::session::{self, Client, ClientInfo, SessionOptions};
 use crate::wire::secret::random;
+use crate::wire::startup::{NEWEST_MINOR, Packet, StartupMessage, cut};
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
-use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey};
+use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, SecretKey};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -169,7 +169,7 @@ async fn greet(client: &mut Conversation, message: StartupMessage, address: Opti
             "session_authorization" => &startup.user,
             _ => value,
         };
-        client.feed(&ParameterStatus::new(name.clone(), value.clone()));
+        client.tell(name, value);
     }
     client.feed(&BackendKeyData::new(cancel.pid(), SecretKey::Bytes(key.into())));
     client.feed(&ReadyForQuery::new(TransactionStatus::Idle));

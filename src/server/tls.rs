@@ -2,11 +2,11 @@ use crate::backend::TlsError;
 use crate::backend::tls::{ALPN, certificates, pair, versions};
 use crate::config::{self, TlsPolicy};
 use crate::wire::certificate;
-use rustls_pki_types::pem;
-use std::path::PathBuf;
+use rustls_pki_types::{CertificateRevocationListDer, pem, pem::PemObject};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::server::{NoClientAuth, WebPkiClientVerifier, danger::ClientCertVerifier};
+use tokio_rustls::rustls::server::{NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring};
 
 /// A certificate or key of no use.
@@ -24,7 +24,7 @@ pub enum ServerTlsError {
     #[error("[server] tls_cert and tls_key cannot be used: {0}")]
     Pair(#[from] tokio_rustls::rustls::Error),
     /// rustls refuses the roots.
-    #[error("[server] tls_client_ca cannot be used: {0}")]
+    #[error("[server] tls_client_ca and tls_client_crl cannot be used: {0}")]
     ClientCa(String),
     /// `[server] unix_socket_dir` cannot be listened in.
     #[error("cannot listen in [server] unix_socket_dir: {0}; the directory must exist, and nobody else listen there on this port")]
@@ -60,6 +60,11 @@ pub(super) fn server_tls(server: &config::Server) -> Result<Option<ServerTls>, S
             }
             // Who must have one is a matter of the rules.
             let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).allow_unauthenticated();
+            // Who has no list has revoked nothing.
+            let builder = match &server.tls_client_crl {
+                Some(path) => builder.with_crls(revocation_lists(path).map_err(unreadable)?).allow_unknown_revocation_status(),
+                None => builder,
+            };
             builder.build().map_err(|e| ServerTlsError::ClientCa(e.to_string()))?
         }
     };
@@ -68,5 +73,13 @@ pub(super) fn server_tls(server: &config::Server) -> Result<Option<ServerTls>, S
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
+    // As PostgreSQL: sessions are not resumed, so that each connection shows its certificate, and no client pays for tickets.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(Some(ServerTls { acceptor: TlsAcceptor::from(Arc::new(config)), end_point }))
+}
+
+fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, (PathBuf, pem::Error)> {
+    let lists = CertificateRevocationListDer::pem_file_iter(path).and_then(Iterator::collect);
+    lists.map_err(|source| (path.to_owned(), source))
 }

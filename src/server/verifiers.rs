@@ -1,7 +1,7 @@
 //! What proves a user's password: the configuration's word, else the backend's, by `[auth] query`.
 
 use crate::backend::{ConnectError, Target, detail};
-use crate::config::{AuthMethod, Config, Md5Verifier, ScramVerifier, Verifier};
+use crate::config::{AuthMethod, BackendUrl, Config, Md5Verifier, ScramVerifier, Verifier};
 use crate::error::{ClientError, SqlState};
 use lru::LruCache;
 use std::collections::HashMap;
@@ -15,10 +15,17 @@ const CACHE: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 pub(super) struct Verifiers {
     /// Of the users whose password itself is in the configuration.
     derived: HashMap<String, ScramVerifier>,
-    /// By database and user; None: there is no such user.
-    answers: Mutex<LruCache<(String, String), (Option<Verifier>, Instant)>>,
+    /// By database and user.
+    answers: Mutex<LruCache<(String, String), Answer>>,
     /// By the database that is asked.
     connections: Mutex<HashMap<String, Arc<Connection>>>,
+}
+
+/// What the backend said of a user.
+struct Answer {
+    /// None: there is no such user.
+    verifier: Option<Verifier>,
+    since: Instant,
 }
 
 /// A connection for `[auth] query`, made when it is needed.
@@ -68,10 +75,10 @@ impl Verifiers {
         }
         let Some(query) = &config.auth.query else { return Ok(None) };
         let key = (database.to_owned(), user.to_owned());
-        if let Some((verifier, since)) = lock(&self.answers).get(&key)
-            && since.elapsed() < config.auth.query_cache
+        if let Some(answer) = lock(&self.answers).get(&key)
+            && answer.since.elapsed() < config.auth.query_cache
         {
-            return Ok(verifier.clone());
+            return Ok(answer.verifier.clone());
         }
         let verifier = match self.ask(config, query, user, database).await {
             Ok(verifier) => verifier,
@@ -83,7 +90,7 @@ impl Verifiers {
                 return Err(ClientError::new(state, format!("the backend could not be asked about user \"{user}\"")).fatal());
             }
         };
-        lock(&self.answers).put(key, (verifier.clone(), Instant::now()));
+        lock(&self.answers).put(key, Answer { verifier: verifier.clone(), since: Instant::now() });
         Ok(verifier)
     }
 
@@ -122,7 +129,7 @@ impl Verifiers {
 
 impl Connection {
     /// The connection, and whether it was made just now.
-    async fn get(&self, target: crate::config::BackendUrl, query: &str) -> Result<(Arc<Asker>, bool), AskError> {
+    async fn get(&self, target: BackendUrl, query: &str) -> Result<(Arc<Asker>, bool), AskError> {
         let mut slot = self.0.lock().await;
         if let Some(asker) = slot.as_ref().filter(|asker| !asker.client.is_closed()) {
             return Ok((asker.clone(), false));
@@ -137,7 +144,7 @@ impl Connection {
 }
 
 /// Where, and as whom, the query is run.
-fn target(config: &Config, database: &str) -> Option<crate::config::BackendUrl> {
+fn target(config: &Config, database: &str) -> Option<BackendUrl> {
     let mut target = config.target(database)?;
     let entry = config.database(database);
     let (user, password) = match entry.and_then(|entry| entry.query_user.as_deref()) {

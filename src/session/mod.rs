@@ -509,8 +509,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if let Some(overlay) = self.schema.overlay() {
             return Ok(overlay.clone());
         }
-        // A large future for a rare case.
-        let shared = if std::mem::take(&mut self.schema.stale) { Box::pin(self.pool.reload_catalog()).await? } else { self.pool.catalog() };
+        // Large futures for rare cases.
+        let shared = if std::mem::take(&mut self.schema.stale) {
+            Box::pin(self.pool.reload_catalog()).await?
+        } else if !self.schema.checked {
+            Box::pin(self.pool.check_catalog()).await?
+        } else {
+            self.pool.catalog()
+        };
+        self.schema.checked = true;
         Ok(self.schema.merge(shared))
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Schema {
     marks: Vec<Option<Arc<Catalog>>>,
     /// What `overlay` is once the DDL that was sent has succeeded, and whether others see nothing of it.
     pending: Option<(Arc<Catalog>, bool)>,
+    /// The session has begun with a snapshot that was true then; one that translates nothing needs none.
+    pub checked: bool,
     /// Others may see another schema than the shared snapshot.
     pub stale: bool,
     /// DDL was done that others are to know of before the client is told that it may go on.

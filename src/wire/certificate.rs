@@ -21,3 +21,43 @@ pub fn is_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
     let dns = || webpki::EndEntityCert::try_from(certificate).is_ok_and(|certificate| certificate.valid_dns_names().any(|dns| dns == name));
     common.is_some_and(|common| common == name) || dns()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static CERTIFICATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new(vec!["ann-too".to_owned()]).expect("a name");
+        params.distinguished_name.push(rcgen::DnType::CommonName, "ann");
+        params.self_signed(&key).expect("signed").der().to_vec()
+    });
+
+    #[test]
+    fn names_are_the_common_one_and_those_of_dns() {
+        let certificate = CERTIFICATE.clone().into();
+        assert!(is_for(&certificate, "ann") && is_for(&certificate, "ann-too"));
+        assert!(!is_for(&certificate, "") && !is_for(&certificate, "an") && !is_for(&certificate, "Ann"));
+        assert_eq!(end_point(&certificate), Some(Sha256::digest(&*CERTIFICATE).to_vec()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+
+        /// A backend's certificate may be anybody's, and so anything.
+        #[test]
+        fn a_damaged_certificate_does_not_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>()) {
+            let mut bytes = CERTIFICATE.clone();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            end_point(&bytes.clone().into());
+            is_for(&bytes.clone().into(), "ann");
+            bytes.truncate(cut.index(bytes.len()));
+            end_point(&bytes.into());
+        }
+    }
+}

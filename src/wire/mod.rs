@@ -7,6 +7,7 @@ pub mod frame;
 pub mod frontend;
 pub mod scram;
 pub mod secret;
+pub mod startup;
 
 /// A message that breaks the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

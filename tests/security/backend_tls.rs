@@ -105,3 +105,19 @@ fn channel_binding_is_used_and_can_be_demanded() {
         assert!(error.contains("channel_binding=require"), "{url}: {error}");
     }
 }
+
+/// PostgreSQL 17 takes TLS without being asked for it; so does Litewire, which stands for it here. 15 does not.
+#[test]
+fn direct_tls_to_a_backend() {
+    let world = World::shared();
+    let behind =
+        world.proxy("[server]\ntls_cert = 'DIR/proxy.crt'\ntls_key = 'DIR/proxy.key'\ntls = 'require'\n[dialect]\ndefault = 'postgres'\n[backend]\nurl = 'BACKEND user=trusted'");
+    let ca = world.path("ca.crt").display().to_string();
+    let direct = format!("user=ann dbname=postgres sslmode=verify-full sslrootcert={ca} sslnegotiation=direct");
+    let url = behind.url("").replace("dbname=postgres", &direct);
+    let proxy = Proxy::start(&format!("[backend]\nurl = '{url}'"));
+    assert_eq!(proxy.psql("user=any", "SELECT 1"), Ok("1".to_owned()));
+    let old = Proxy::start(&format!("[backend]\nurl = '{}'", world.backend(&direct)));
+    let error = old.psql("user=any", "SELECT 1").expect_err("15 hangs up");
+    assert!(error.contains("TLS to the backend failed"), "{error}");
+}

@@ -51,7 +51,7 @@ fn a_rule_tells_encrypted_clients_from_others() {
 fn a_certificate_is_its_users() {
     let world = World::shared();
     let rules = "[[access]]\nuser = 'guest'\ntype = 'hostssl'\nclient_cert = true\nmethod = 'trust'\n[[access]]\ntype = 'hostssl'\nmethod = 'cert'";
-    let proxy = proxy(&world, "tls_client_ca = 'DIR/ca.crt'", rules);
+    let proxy = proxy(&world, "tls_client_ca = 'DIR/ca.crt'\ntls_client_crl = 'DIR/ca.crl'", rules);
     let psql = |user: &str, certificate: &str| {
         let file = |kind: &str| world.path(&format!("{certificate}.{kind}")).display().to_string();
         proxy.psql(&format!("user={user} sslmode=require sslcert={} sslkey={}", file("crt"), file("key")), "SELECT 1")
@@ -62,6 +62,8 @@ fn a_certificate_is_its_users() {
     let error = psql("bob", "ann").expect_err("another's");
     assert!(error.contains("certificate authentication failed for user \"bob\""), "{error}");
     assert!(psql("ann", "mallory").is_err(), "signed by a stranger");
+    let error = psql("ann", "revoked").expect_err("taken back");
+    assert!(error.contains("revoked"), "{error}");
     for user in ["ann", "guest"] {
         let error = proxy.psql(&format!("user={user} sslmode=require"), "SELECT 1").expect_err("none is shown");
         assert!(error.contains("connection requires a valid client certificate"), "{error}");

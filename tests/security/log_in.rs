@@ -133,3 +133,55 @@ fn a_log_in_that_takes_too_long_ends() {
         client.simple_query("SELECT 1").await.expect("still there");
     });
 }
+
+/// More clients than places, some with a wrong password, some that go away in the middle: each gets an answer that is its own, the
+/// backend is asked through one connection, and afterwards all places are free.
+#[test]
+fn a_storm_of_log_ins_leaves_nothing_behind() {
+    const PLACES: usize = 30;
+    let world = World::shared();
+    let proxy = world.proxy(&format!(
+        "[server]\nmax_clients = {PLACES}\nauth_timeout = '2min'\n[backend]\nurl = 'BACKEND'\n[pool]\nsize = 2\ncheckout_timeout = '60s'\n
+         [auth]\nmethod = 'scram-sha-256'\nquery_user = 'asker'\nquery_password = 'ASKER'\nquery_cache = '0s'\n
+         query = 'SELECT rolname, rolpassword FROM auth.verifier($1)'"
+    ));
+    let url = |user: &str, password: &str| proxy.url(&format!("user={user} password={password}"));
+    block_on(async {
+        let storm = (0..120).map(|n| {
+            let url = url("same", if n % 3 == 0 { "WRONG" } else { "SAME" });
+            let port = proxy.port;
+            tokio::spawn(async move {
+                if n % 5 == 0 {
+                    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                    let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+                    let body = crate::support::parameters(&[("user", "same"), ("database", "postgres")]);
+                    let _ = socket.write_all(&crate::support::packet(crate::support::V3, &body)).await;
+                    let _ = socket.read_u8().await;
+                    return None;
+                }
+                Some((n, crate::support::connect(&url).await.map(drop)))
+            })
+        });
+        for one in storm.collect::<Vec<_>>() {
+            match one.await.expect("no panic") {
+                None => {}
+                Some((n, Ok(()))) => assert_ne!(n % 3, 0, "let in with a wrong password"),
+                Some((n, Err(error))) => {
+                    let wrong = n % 3 == 0 && error == "28P01 password authentication failed for user \"same\"";
+                    assert!(wrong || error == "53300 sorry, too many clients already", "{n}: {error}");
+                }
+            }
+        }
+        let mut clients = vec![];
+        while clients.len() < PLACES {
+            match crate::support::connect(&url("same", "SAME")).await {
+                Ok(client) => clients.push(client),
+                // The last of the storm are still being seen off.
+                Err(error) => assert!(error.starts_with("53300"), "{error}"),
+            }
+        }
+        crate::support::connect(&url("same", "SAME")).await.expect_err("one too many");
+    });
+    let asking = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'litewire auth' AND usename = 'asker'";
+    assert!(world.admin(asking).parse::<u32>().is_ok_and(|count| count <= 4), "one for each proxy of these tests");
+}

@@ -3,7 +3,7 @@
 use crate::postgres::Postgres;
 use litewire::config::Config;
 use litewire::server;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyPair};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -26,6 +26,7 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
         params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.self_signed(&key).expect("signed").pem();
         Authority { issuer: Issuer::new(params, key), certificate }
@@ -33,11 +34,35 @@ impl Authority {
 
     /// A certificate for a common name and DNS names, and its key, PEM.
     pub fn sign(&self, name: &str, dns: &[&str]) -> (String, String) {
+        self.sign_as(name, dns, None)
+    }
+
+    /// A list, PEM, that takes certificates with these numbers back.
+    pub fn revoke(&self, numbers: &[u64]) -> String {
+        let revoked = numbers.iter().map(|number| rcgen::RevokedCertParams {
+            serial_number: (*number).into(),
+            revocation_time: rcgen::date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
+            next_update: rcgen::date_time_ymd(4000, 1, 1),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).expect("signed").pem().expect("PEM")
+    }
+
+    fn sign_as(&self, name: &str, dns: &[&str], number: Option<u64>) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
         let dns: Vec<String> = dns.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(dns).expect("DNS names");
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
+        params.serial_number = number.map(Into::into);
         (params.signed_by(&key, &self.issuer).expect("signed").pem(), key.serialize_pem())
     }
 }
@@ -99,6 +124,8 @@ impl World {
         pair("proxy", authority.sign("localhost", &["localhost"]));
         pair("cert_role", authority.sign("cert_role", &[]));
         pair("ann", authority.sign("ann", &["ann-too"]));
+        pair("revoked", authority.sign_as("ann", &[], Some(666)));
+        file("ca.crl", &authority.revoke(&[666]));
         pair("mallory", stranger.sign("ann", &[]));
         let (certificate, key) = pair("backend", authority.sign("localhost", &["localhost"]));
         let postgres = Postgres::start_on_network(HBA, &certificate, &key, &authority.certificate);

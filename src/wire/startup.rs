@@ -1,13 +1,14 @@
 //! What a client sends before it is let in (protocol chapter "Message Flow", "Start-up"): packets without a type byte.
 
+use super::WireError;
+use super::frame::Reader;
 use crate::error::{ClientError, SqlState};
-use crate::wire::frame::Reader;
 use std::collections::BTreeMap;
 
 /// The longest packet; PostgreSQL's MAX_STARTUP_PACKET_LENGTH.
-pub(super) const LONGEST: usize = 10_000;
+pub const LONGEST: usize = 10_000;
 /// The newest minor version of protocol 3 that is spoken.
-pub(super) const NEWEST_MINOR: u16 = 2;
+pub const NEWEST_MINOR: u16 = 2;
 /// PostgreSQL cuts longer names of users and databases (NAMEDATALEN - 1).
 const LONGEST_NAME: usize = 63;
 
@@ -17,7 +18,7 @@ const GSS: u32 = 80_877_104;
 
 /// A packet, less its length.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Packet {
+pub enum Packet {
     /// SSLRequest.
     Ssl,
     /// GSSENCRequest.
@@ -30,17 +31,17 @@ pub(super) enum Packet {
 
 /// StartupMessage, as it came.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct StartupMessage {
+pub struct StartupMessage {
     /// The minor version that the client asks for.
-    pub(super) minor: u16,
+    pub minor: u16,
     /// Its parameters, but for protocol options.
-    pub(super) parameters: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, String>,
     /// The names of its protocol options (`_pq_.…`), of which none is known.
-    pub(super) options: Vec<String>,
+    pub options: Vec<String>,
 }
 
 /// Reads a packet. None: its length is one that PostgreSQL, too, answers by hanging up.
-pub(super) fn read(body: &[u8]) -> Result<Option<Packet>, ClientError> {
+pub fn read(body: &[u8]) -> Result<Option<Packet>, ClientError> {
     let mut reader = Reader::new(body);
     let Ok(code) = reader.int32() else { return Ok(None) };
     Ok(Some(match (code as u32, body.len()) {
@@ -60,7 +61,7 @@ fn startup(minor: u16, body: &[u8]) -> Result<StartupMessage, ClientError> {
     let layout = || ClientError::new(SqlState::PROTOCOL_VIOLATION, "invalid startup packet layout: expected terminator as last byte").fatal();
     let text = |reader: &mut Reader<'_>| match reader.cstring() {
         Ok(text) => Ok(text.to_owned()),
-        Err(crate::wire::WireError::Encoding) => {
+        Err(WireError::Encoding) => {
             Err(ClientError::new(SqlState::UNTRANSLATABLE, "invalid byte sequence for encoding \"UTF8\" in the startup packet").fatal())
         }
         Err(_) => Err(layout()),
@@ -84,7 +85,7 @@ fn startup(minor: u16, body: &[u8]) -> Result<StartupMessage, ClientError> {
 }
 
 /// A name as PostgreSQL will take it.
-pub(super) fn cut(mut name: String) -> String {
+pub fn cut(mut name: String) -> String {
     if name.len() > LONGEST_NAME {
         let end = (0..=LONGEST_NAME).rev().find(|at| name.is_char_boundary(*at)).unwrap_or_default();
         name.truncate(end);
