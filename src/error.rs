@@ -57,8 +57,6 @@ states! {
     WRONG_OBJECT = b"42809";
     /// Some other object that exists already.
     DUPLICATE_OBJECT = b"42710";
-    /// Something that the backend's role may not do.
-    INSUFFICIENT_PRIVILEGE = b"42501";
     /// Something that is in use: SQLite's SQLITE_BUSY and SQLITE_LOCKED.
     LOCK_NOT_AVAILABLE = b"55P03";
     /// A table that exists already.
