@@ -22,8 +22,8 @@ const TOLD: usize = 5;
 
 #[test]
 fn every_file_agrees() {
-    let directory = std::env::var_os("LITEWIRE_SQLLOGICTEST")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sqllogictest"), PathBuf::from);
+    let directory =
+        std::env::var_os("LITEWIRE_SQLLOGICTEST").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sqllogictest"), PathBuf::from);
     let mut files = Vec::new();
     find(&directory, &mut files);
     files.sort();
@@ -151,8 +151,11 @@ impl<'t> Run<'t> {
         if columns.len() != types.len() && !answer.rows.is_empty() {
             return Some(format!("{} columns", columns.len()));
         }
-        let mut rows: Vec<Vec<String>> =
-            answer.rows.iter().map(|row| row.iter().zip(&columns).zip(types.chars()).map(|((v, c), t)| shown(v.as_deref(), c, t)).collect()).collect();
+        let mut rows: Vec<Vec<String>> = answer
+            .rows
+            .iter()
+            .map(|row| row.iter().zip(&columns).zip(types.chars()).map(|((v, c), t)| shown(v.as_deref(), c, t)).collect())
+            .collect();
         if sort == Sort::Rows {
             rows.sort();
         }

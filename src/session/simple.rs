@@ -398,7 +398,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// SET and SHOW of Litewire's own settings; true when the statement was one.
     pub(super) fn own_setting(&mut self, sql: &str) -> bool {
-        let known = |name: &str| matches!(name, "litewire.dialect" | "litewire.results" | "litewire.dynamic" | "litewire.plan_cache" | "litewire.hatches");
+        let known =
+            |name: &str| matches!(name, "litewire.dialect" | "litewire.results" | "litewire.dynamic" | "litewire.plan_cache" | "litewire.hatches");
         let head = sql.trim_start().as_bytes().get(..4).unwrap_or_default();
         if ![b"SET ", b"SHOW", b"RESE"].iter().any(|verb| head.eq_ignore_ascii_case(*verb)) {
             return false;

@@ -15,7 +15,9 @@ pub fn explain(sql: &str, tokens: &[Token], params: &[ParamClass], catalog: &Cat
         let refusal = || ClientError::refused("EXPLAIN").hint("EXPLAIN QUERY PLAN shows the backend's plan.").at(start);
         options.hatches.pass(Hatch::Bytecode, refusal)?;
     }
-    let Some(first) = tokens.get(if of_plan { 3 } else { 1 }) else { return Err(ClientError::new(SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len())) };
+    let Some(first) = tokens.get(if of_plan { 3 } else { 1 }) else {
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len()));
+    };
     let inner = super::translate(&sql[first.at.start..], params, catalog, options).map_err(|mut e| {
         e.position = e.position.map(|p| p + first.at.start);
         e

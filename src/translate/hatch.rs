@@ -14,10 +14,10 @@ pub enum Hatch {
     Bytecode,
     /// `COLLATE` with a collation that SQLite does not bring.
     Collation,
+    /// A function about SQLite's own library.
+    Function,
     /// `INDEXED BY` an index that is not there.
     Index,
-    /// `load_extension()`.
-    LoadExtension,
     /// A value of a PRAGMA that has no meaning here, and lists of SQLite's own parts.
     Pragma,
     /// `ORDER BY` in a recursive common table, by what does not grow with each step.
@@ -39,20 +39,25 @@ pub struct Described {
 
 /// Every hatch, in the order of [`Hatch`].
 pub static HATCHES: [Described; 6] = [
-    Described {
-        hatch: Hatch::Bytecode,
-        name: "bytecode",
-        what: "EXPLAIN without QUERY PLAN",
-        lenient: "answered as EXPLAIN QUERY PLAN",
-    },
+    Described { hatch: Hatch::Bytecode, name: "bytecode", what: "EXPLAIN without QUERY PLAN", lenient: "answered as EXPLAIN QUERY PLAN" },
     Described {
         hatch: Hatch::Collation,
         name: "collation",
         what: "COLLATE with a collation of the application's own",
         lenient: "BINARY stands for it",
     },
-    Described { hatch: Hatch::Index, name: "index", what: "INDEXED BY an index that is not there", lenient: "the backend chooses, as it always does" },
-    Described { hatch: Hatch::LoadExtension, name: "load_extension", what: "load_extension()", lenient: "NULL, and nothing is loaded" },
+    Described {
+        hatch: Hatch::Function,
+        name: "function",
+        what: "load_extension(), sqlite_compileoption_get() and sqlite_compileoption_used()",
+        lenient: "NULL, and nothing is loaded",
+    },
+    Described {
+        hatch: Hatch::Index,
+        name: "index",
+        what: "INDEXED BY an index that is not there",
+        lenient: "the backend chooses, as it always does",
+    },
     Described {
         hatch: Hatch::Pragma,
         name: "pragma",

@@ -261,3 +261,13 @@ BEGIN
   END IF;
   RETURN sorted[first + 1] + (sorted[first + 2] - sorted[first + 1]) * (place - first);
 END $$;
+
+-- The escape character of a LIKE: one character, or an error.
+CREATE OR REPLACE FUNCTION litewire.escape(c text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+  IF length(c) <> 1 THEN
+    RAISE EXCEPTION 'ESCAPE expression must be a single character' USING ERRCODE = '22023';
+  END IF;
+  RETURN c;
+END $$;

@@ -15,3 +15,28 @@ CREATE OR REPLACE FUNCTION litewire.any_instr(a litewire."any", b litewire."any"
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN (a).k = 3 AND (b).k = 3 THEN position((b).b IN (a).b) ELSE strpos(litewire.any_text(a), litewire.any_text(b)) END
 $$;
+
+-- A text, and a value of any class, as the argument of a mathematical function: NULL for what is no number as a whole.
+CREATE OR REPLACE FUNCTION litewire.num_operand(t text) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN NOT (litewire.try_num(t) IS NULL) THEN litewire.num(t) END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire.any_operand(v litewire."any") RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN (v).n WHEN 2 THEN litewire.num_operand(litewire._any_digits(v)) END
+$$;
+
+-- pow(): infinite, or 0, where it leaves the range of a float8; NULL where it is no real number.
+CREATE OR REPLACE FUNCTION litewire.pow(a float8, b float8) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL UNSAFE AS $$
+BEGIN
+  IF a < 0 AND b <> trunc(b) THEN
+    RETURN NULL;
+  ELSIF a = 0 AND b < 0 THEN
+    RETURN CASE WHEN a::text = '-0' AND b = trunc(b) AND mod(b::numeric, 2) <> 0 THEN '-Infinity'::float8 ELSE 'Infinity' END;
+  END IF;
+  RETURN power(a, b);
+EXCEPTION WHEN numeric_value_out_of_range THEN
+  RETURN CASE WHEN (abs(a) > 1) <> (b > 0) THEN 0::float8 WHEN a < 0 AND mod(b::numeric, 2) <> 0 THEN '-Infinity' ELSE 'Infinity' END;
+END $$;

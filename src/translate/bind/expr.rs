@@ -306,21 +306,9 @@ impl Binder<'_> {
 
     fn like(&mut self, negated: bool, text: &ast::Expr, pattern: &ast::Expr, escape: Option<&ast::Expr>, sensitive: bool) -> Bound<Expr> {
         let (text, pattern) = (Box::new(self.expr(text)?), Box::new(self.expr(pattern)?));
-        let escape = match escape {
-            None => None,
-            Some(ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::SingleQuotedString(s), span })) => {
-                let mut chars = s.chars();
-                match (chars.next(), chars.next()) {
-                    (Some(c), None) => Some(c),
-                    _ => {
-                        let error = ClientError::new(SqlState::INVALID_PARAMETER_VALUE, "ESCAPE expression must be a single character");
-                        return Err(error.at(self.at(*span)));
-                    }
-                }
-            }
-            Some(other) => return Err(self.refused("an ESCAPE that is no literal", other.span())),
-        };
-        let ty = Ty { nullable: text.ty.nullable || pattern.ty.nullable, ..Ty::plain(Class::Bool) };
+        let escape = escape.map(|e| self.expr(e)).transpose()?.map(Box::new);
+        let nullable = [&text, &pattern].into_iter().chain(&escape).any(|e| e.ty.nullable);
+        let ty = Ty { nullable, ..Ty::plain(Class::Bool) };
         Ok(Expr { kind: Kind::Like { text, pattern, escape, negated, sensitive }, ty })
     }
 
@@ -478,7 +466,7 @@ impl Binder<'_> {
         }
         if let FunctionKind::Refused(why) = function.kind {
             let refusal = || self.refused(format!("the function {name}() ({why})"), span);
-            self.options.hatches.pass(Hatch::LoadExtension, refusal)?;
+            self.options.hatches.pass(Hatch::Function, refusal)?;
             return Ok(Expr::literal(Value::Null));
         }
         if let Some(message) = misused(function, &call) {

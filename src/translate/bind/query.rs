@@ -193,7 +193,8 @@ impl Binder<'_> {
         if let Some(at) = order.iter().position(|o| !aggregate && aggregates(&o.expr)) {
             return Err(ClientError::new(SqlState::GROUPING_ERROR, "misuse of aggregate").at(self.at(terms[at].expr.span())));
         }
-        if having.is_some() && !aggregate {
+        // An aggregate in HAVING alone makes none of the query.
+        if having.is_some() && group.is_empty() && !items.iter().any(|(_, _, e)| aggregates(e)) {
             return Err(ClientError::new(SqlState::GROUPING_ERROR, "HAVING clause on a non-aggregate query").at(self.at(select.span())));
         }
         let bare = self.bare(&items, &having, &group);

@@ -18,9 +18,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     scalar("log10", (1, 1), real, |l, c, _| guarded(l, c, "log({})", "> 0")),
     scalar("log", (1, 2), real, log),
     scalar("log2", (1, 1), real, |l, c, _| guarded(l, c, "(ln({}) / ln(2::float8))", "> 0")),
-    scalar("exp", (1, 1), real, |l, c, _| plain(l, c, "exp")),
-    scalar("pow", (2, 2), real, |l, c, _| plain(l, c, "power")),
-    scalar("power", (2, 2), real, |l, c, _| plain(l, c, "power")),
+    scalar("exp", (1, 1), real, exp),
+    scalar("pow", (2, 2), real, pow),
+    scalar("power", (2, 2), real, pow),
     scalar("mod", (2, 2), real, modulo),
     scalar("pi", (0, 0), real, |_, _, _| Ok(Frag::text("pi()"))),
     scalar("radians", (1, 1), real, |l, c, _| plain(l, c, "radians")),
@@ -80,16 +80,34 @@ fn same_number(args: &[Expr]) -> Ty {
     Ty::plain(class)
 }
 
-/// sign() of what is no number is NULL.
-fn sign(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
-    let arg = &call.args[0];
-    let number = match arg.ty.class {
-        Class::Text | Class::Param | Class::Native(_) => {
-            let text = lower.text(arg)?;
-            lower.call("try_num", &[&text])?
+/// An argument of a mathematical function (`sqlite3_value_numeric_type`): text counts where it is a number as a whole; other
+/// text, and any blob, is NULL.
+fn operand(lower: &mut Lower, e: &Expr) -> Result<(Frag, Class), ClientError> {
+    match e.ty.class {
+        Class::Blob => Ok((Frag::text("NULL::numeric"), Class::Number)),
+        Class::Dynamic => {
+            let value = lower.natural(e)?;
+            Ok((lower.call("any_operand", &[&value])?, Class::Number))
         }
-        _ => lower.number(arg)?.0,
-    };
+        Class::Text | Class::Native(_) => {
+            let text = lower.text(e)?;
+            Ok((lower.call("num_operand", &[&text])?, Class::Number))
+        }
+        _ => lower.number(e),
+    }
+}
+
+/// The same as a float8.
+fn real_operand(lower: &mut Lower, e: &Expr) -> Lowered {
+    if e.ty.class == Class::Param {
+        return lower.real(e);
+    }
+    let (number, class) = operand(lower, e)?;
+    lower.recarry(&number, class, Class::Real)
+}
+
+fn sign(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let (number, _) = operand(lower, &call.args[0])?;
     Ok(fill("sign({})::int8", &[&number]))
 }
 
@@ -115,35 +133,49 @@ fn round(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
 }
 
 fn whole(lower: &mut Lower, call: &Call, e: &Expr, name: &str) -> Lowered {
-    let (number, class) = lower.number(&call.args[0])?;
-    if class == Class::Integer {
-        return lower.recarry(&number, class, e.ty.class);
-    }
-    let out = if class == Class::Real { fill(&format!("{name}({{}})"), &[&number]) } else { fill(&format!("({name}({{}}) + 0.0)"), &[&number]) };
+    let (number, class) = operand(lower, &call.args[0])?;
+    let out = match class {
+        Class::Integer => number,
+        Class::Real => fill(&format!("{name}({{}})"), &[&number]),
+        // Its scale tells an integer, which stays one.
+        _ => fill(&format!("(CASE WHEN scale({{}}) = 0 THEN {{}} ELSE {name}({{}}) + 0.0 END)"), &[&number, &number, &number]),
+    };
     lower.recarry(&out, class, e.ty.class)
 }
 
 fn plain(lower: &mut Lower, call: &Call, name: &str) -> Lowered {
-    let args = call.args.iter().map(|a| lower.real(a)).collect::<Result<Vec<_>, _>>()?;
+    let args = call.args.iter().map(|a| real_operand(lower, a)).collect::<Result<Vec<_>, _>>()?;
     Ok(fill(&format!("{name}({{}})"), &[&Frag::join(&args, ", ")]))
 }
 
 /// A function with a domain, outside which SQLite gives NULL.
 fn guarded(lower: &mut Lower, call: &Call, pattern: &str, domain: &str) -> Lowered {
-    let x = lower.real(&call.args[0])?;
+    let x = real_operand(lower, &call.args[0])?;
     Ok(fill(&format!("(CASE WHEN {{}} {domain} THEN {pattern} END)"), &[&x, &x]))
+}
+
+/// exp(), which leaves the range of a float8 for infinity and for 0.
+fn exp(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let x = real_operand(lower, &call.args[0])?;
+    Ok(fill("(CASE WHEN {} > 709.782712893384 THEN 'Infinity'::float8 WHEN {} < -745.13 THEN 0 ELSE exp({}) END)", &[&x, &x, &x]))
+}
+
+fn pow(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let (base, exponent) = (real_operand(lower, &call.args[0])?, real_operand(lower, &call.args[1])?);
+    lower.call("pow", &[&base, &exponent])
 }
 
 /// log(x) is to base 10, log(b, x) to base b.
 fn log(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     let [base, x] = call.args.as_slice() else { return guarded(lower, call, "log({})", "> 0") };
-    let (base, x) = (lower.real(base)?, lower.real(x)?);
+    let (base, x) = (real_operand(lower, base)?, real_operand(lower, x)?);
     Ok(fill("(CASE WHEN {} > 0 AND {} > 0 AND ln({}) <> 0 THEN ln({}) / ln({}) END)", &[&base, &x, &base, &x, &base]))
 }
 
 fn modulo(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
-    let (a, b) = (lower.real(&call.args[0])?, lower.real(&call.args[1])?);
-    Ok(fill("mod({}::numeric, nullif({}, 0)::numeric)::float8", &[&a, &b]))
+    let (a, b) = (real_operand(lower, &call.args[0])?, real_operand(lower, &call.args[1])?);
+    let (a, b) = (lower.call("exact", &[&a])?, lower.call("exact", &[&b])?);
+    Ok(fill("mod({}, nullif({}, 0))::float8", &[&a, &b]))
 }
 
 fn extreme_type(args: &[Expr]) -> Ty {

@@ -1,7 +1,7 @@
 //! Core functions (lang_corefunc.html): text, blobs, classes, choices.
 
 use super::{Function, blob, first, integer, refused, scalar, text, unified};
-use crate::error::{ClientError, SqlState};
+use crate::error::ClientError;
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
 use crate::translate::tree::{Call, Class, CompareOp, Expr, Kind, Ty};
 use crate::value::Value;
@@ -293,16 +293,7 @@ fn unhex(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
 /// like(pattern, text), like(pattern, text, escape): the operator's function.
 fn like(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
     let [pattern, subject, rest @ ..] = call.args.as_slice() else { return Err(ClientError::refused("like() of one argument")) };
-    let escape = match rest.first() {
-        None => None,
-        Some(escape) => match escape.constant().and_then(Value::text) {
-            Some(text) => match (text.chars().next(), text.chars().nth(1)) {
-                (Some(c), None) => Some(c),
-                _ => return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, "ESCAPE expression must be a single character")),
-            },
-            None => return Err(ClientError::refused("an ESCAPE that is no literal")),
-        },
-    };
+    let escape = rest.first().cloned().map(Box::new);
     let sensitive = lower.options.case_sensitive_like;
     let kind = Kind::Like { text: Box::new(subject.clone()), pattern: Box::new(pattern.clone()), escape, negated: false, sensitive };
     lower.truth(&Expr { kind, ty: e.ty }, false)

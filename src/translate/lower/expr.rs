@@ -2,7 +2,7 @@
 
 use super::{CHANGES_VARIABLE, Frag, Lower, Lowered, ROWID_VARIABLE, fill, literal_text, slot};
 use crate::catalog::{Affinity, Collation};
-use crate::error::ClientError;
+use crate::error::{ClientError, SqlState};
 use crate::translate::plan::Source;
 use crate::translate::tree::{BinaryOp, Callee, Class, CompareOp, Expr, Kind, Raise, Ty};
 use crate::value::Value;
@@ -102,7 +102,7 @@ impl Lower<'_> {
             }
             Kind::InQuery(left, query, negated) => self.in_query(left, query, *negated),
             Kind::Like { text, pattern, escape, negated, sensitive } => {
-                let like = self.like(text, pattern, *escape, *sensitive)?;
+                let like = self.like(text, pattern, escape.as_deref(), *sensitive)?;
                 Ok(if *negated { fill("(NOT {})", &[&like]) } else { like })
             }
             Kind::Glob(text, pattern) => self.glob(text, pattern),
@@ -329,7 +329,7 @@ impl Lower<'_> {
         self.key_of(piece, Ty { class: side.class, collation: Some((side.collation, false)), ..Ty::plain(side.class) }, false)
     }
 
-    fn like(&mut self, text: &Expr, pattern: &Expr, escape: Option<char>, sensitive: bool) -> Lowered {
+    fn like(&mut self, text: &Expr, pattern: &Expr, escape: Option<&Expr>, sensitive: bool) -> Lowered {
         if text.ty.class == Class::Blob || pattern.ty.class == Class::Blob {
             return Ok(Frag::text("false"));
         }
@@ -338,9 +338,22 @@ impl Lower<'_> {
         let plain = sensitive || matches!(pattern.constant(), Some(Value::Text(p)) if !p.bytes().any(|b| b.is_ascii_alphabetic()));
         let p = self.text(pattern)?;
         let word = if plain { "LIKE" } else { "ILIKE" };
-        let escape = literal_text(&escape.map_or(String::new(), String::from));
+        let escape = self.escape(escape)?;
         let t = if plain || self.catalog.byte_order || self.byte_order(text) { t } else { fill("({} COLLATE \"C\")", &[&t]) };
-        Ok(fill(&format!("({{}} {word} {{}} ESCAPE {escape})"), &[&t, &p]))
+        Ok(fill(&format!("({{}} {word} {{}} ESCAPE {{}})"), &[&t, &p, &escape]))
+    }
+
+    /// What stands behind ESCAPE: nothing escapes unless something is named.
+    fn escape(&mut self, escape: Option<&Expr>) -> Lowered {
+        let Some(escape) = escape else { return Ok(Frag::text("''")) };
+        match escape.constant().and_then(Value::text) {
+            Some(text) if text.chars().count() == 1 => Ok(Frag::text(literal_text(&text))),
+            Some(_) => Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, "ESCAPE expression must be a single character")),
+            None => {
+                let text = self.text(escape)?;
+                self.call("escape", &[&text])
+            }
+        }
     }
 
     fn glob(&mut self, text: &Expr, pattern: &Expr) -> Lowered {

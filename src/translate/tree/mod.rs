@@ -66,8 +66,8 @@ pub enum Kind {
         text: Box<Expr>,
         /// The pattern.
         pattern: Box<Expr>,
-        /// The escape character.
-        escape: Option<char>,
+        /// The escape character: one, or an error.
+        escape: Option<Box<Expr>>,
         /// NOT LIKE.
         negated: bool,
         /// ASCII letters are told apart.
@@ -487,7 +487,7 @@ impl Expr {
             Kind::Raise(_, message) => message.iter().map(|m| &**m).collect(),
             Kind::IsTruth { expr, .. } => vec![expr],
             Kind::Binary(_, a, b) | Kind::Compare(_, a, b) | Kind::Glob(a, b) | Kind::NativeOp(_, a, b) => vec![a, b],
-            Kind::Like { text, pattern, .. } => vec![text, pattern],
+            Kind::Like { text, pattern, escape, .. } => [text, pattern].into_iter().chain(escape).map(|e| &**e).collect(),
             Kind::CompareRows(_, a, b) => a.iter().chain(b).collect(),
             Kind::Logic(_, all) => all.iter().collect(),
             Kind::InQuery(all, _, _) => all.iter().collect(),
