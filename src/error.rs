@@ -11,6 +11,8 @@ macro_rules! states {
 }
 
 states! {
+    /// Something that the role, or the user, may not do.
+    INSUFFICIENT_PRIVILEGE = b"42501";
     /// Something the proxy refuses because it cannot answer as SQLite would.
     FEATURE_NOT_SUPPORTED = b"0A000";
     /// A message that breaks the protocol.

@@ -3,8 +3,8 @@
 
 mod affinity;
 mod attached;
-mod names;
 pub mod module;
+mod names;
 
 pub use affinity::{Affinity, affinity_of_declared, affinity_of_pg};
 pub use attached::{Attached, MOST_ATTACHED, is_attachable};

@@ -311,12 +311,7 @@ impl Binder<'_> {
         From::Query(Box::new(query), printed, names.iter().map(|n| quote_ident(n)).collect())
     }
 
-    pub(super) fn table(
-        &mut self,
-        name: &ast::ObjectName,
-        alias: Option<&ast::TableAlias>,
-        directives: &[ast::TableIndexDirective],
-    ) -> Bound<From> {
+    pub(super) fn table(&mut self, name: &ast::ObjectName, alias: Option<&ast::TableAlias>, directives: &[ast::TableIndexDirective]) -> Bound<From> {
         let (schema, table) = split_name(name)?;
         let called = alias.map_or(&table.value, |a| &a.name.value).clone();
         if schema.is_none()
