@@ -48,7 +48,7 @@ pub struct Pool {
     turns: Arc<Semaphore>,
     immediate: Arc<Semaphore>,
     failures: Arc<Failures>,
-    settings: RwLock<config::Pool>,
+    settings: RwLock<Arc<config::Pool>>,
     plans: PlanCache,
     keeper: Arc<Keeper>,
     parameters: OnceLock<BTreeMap<String, String>>,
@@ -66,7 +66,7 @@ impl Pool {
             turns: Arc::new(Semaphore::new(settings.size as usize)),
             immediate: Arc::new(Semaphore::new(1)),
             failures,
-            settings: RwLock::new(settings.clone()),
+            settings: RwLock::new(Arc::new(settings.clone())),
             plans: PlanCache::new(plan_cache),
             keeper: Arc::new(Keeper::new(Control::new(target.clone()))),
             parameters: OnceLock::new(),
@@ -145,7 +145,8 @@ impl Pool {
     }
 
     fn exhausted(&self) -> ClientError {
-        let config::Pool { size, checkout_timeout: limit, .. } = self.settings();
+        let settings = self.settings();
+        let (size, limit) = (settings.size, settings.checkout_timeout);
         ClientError::new(SqlState::TOO_MANY_CONNECTIONS, format!("no backend connection became free within {limit:?}"))
             .detail(format!("All {size} connections of the pool are in transactions or queries."))
             .hint("Keep transactions short, or raise [pool] size or checkout_timeout.")

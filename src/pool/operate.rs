@@ -73,7 +73,7 @@ impl Pool {
 
     /// Takes over other settings, or another target. Clients keep the links that they hold until they give them back.
     pub(super) fn reconfigure(&self, target: Target, settings: &config::Pool) {
-        let before = std::mem::replace(&mut *self.settings.write().unwrap_or_else(PoisonError::into_inner), settings.clone());
+        let before = std::mem::replace(&mut *self.settings.write().unwrap_or_else(PoisonError::into_inner), Arc::new(settings.clone()));
         if let Some(keys) = self.target().keys() {
             target.set_keys(keys);
         }
@@ -88,7 +88,7 @@ impl Pool {
     }
 
     /// Its settings, as they are now.
-    pub fn settings(&self) -> config::Pool {
+    pub fn settings(&self) -> Arc<config::Pool> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -132,10 +132,11 @@ impl Pools {
         let before = std::mem::replace(&mut *self.config.write().unwrap_or_else(PoisonError::into_inner), config.clone());
         let same = before.pool == config.pool;
         self.lock().retain(|(database, role), entry| {
-            let target = match self.target(&entry.user, database) {
-                Ok(target) if target.get().get_user() == Some(role) => target,
-                _ => return false,
-            };
+            // The user that it was made for may be gone, and others be served by the same role.
+            let users = std::iter::once(&entry.user).chain(config.users.iter().map(|user| &user.name));
+            let served = users.filter_map(|user| Some((user, self.target(user, database).ok()?)));
+            let Some((user, target)) = served.into_iter().find(|(_, target)| target.get().get_user() == Some(role)) else { return false };
+            entry.user = user.clone();
             entry.pool.plans().set_limit(config.limits.plan_cache.get());
             if same && target == *entry.pool.target().url() {
                 return true;

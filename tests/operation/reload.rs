@@ -83,6 +83,25 @@ fn databases_and_rights_come_and_go() {
 }
 
 #[test]
+fn a_role_goes_on_serving_when_one_of_its_users_goes() {
+    let stack = Stack::shared();
+    // Not the role of the URL: these two alone are served by it.
+    let role = litewire::embedded::SUPERUSER;
+    let user = |name: &str| format!("[[user]]\nname = '{name}'\nbackend_user = '{role}'\n");
+    let server = Reloadable::start(&stack, "users", &[user("ann"), user("bob")].concat());
+    let connect = |name: &str| {
+        let parameters = [("user", name), ("database", server.database())];
+        crate::common::wire::Client::connect(server.process.address, &parameters).expect("let in")
+    };
+    let (mut ann, mut bob) = (connect("ann"), connect("bob"));
+    server.write(&[user("bob"), "[pool]\nsize = 7\n".to_owned()].concat());
+    server.console().run("RELOAD");
+    for client in [&mut ann, &mut bob] {
+        assert_eq!(client.simple("SELECT 1").expect("answered").error, None);
+    }
+}
+
+#[test]
 fn what_is_invalid_changes_nothing_and_what_is_fixed_is_told() {
     let stack = Stack::shared();
     let server = Reloadable::start(&stack, "invalid", "");
