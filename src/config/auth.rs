@@ -1,3 +1,4 @@
+use super::PoolMode;
 use super::verifier::ScramVerifier;
 use serde::Deserialize;
 use std::fmt;
@@ -36,6 +37,10 @@ pub struct User {
     pub backend_user: Option<String>,
     /// That role's password, when it is not the URL's.
     pub backend_password: Option<String>,
+    /// `[pool] mode`, when it is another here.
+    pub pool_mode: Option<PoolMode>,
+    /// `[pool] size`, when it is another here.
+    pub pool_size: Option<u32>,
 }
 
 // Secrets stay out of logs.

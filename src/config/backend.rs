@@ -1,3 +1,4 @@
+use super::PoolMode;
 use serde::Deserialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -22,6 +23,10 @@ pub struct Database {
     pub name: String,
     /// Where it is; without a database in it, the client's name is used.
     pub url: BackendUrl,
+    /// `[pool] mode`, when it is another here.
+    pub pool_mode: Option<PoolMode>,
+    /// `[pool] size`, when it is another here.
+    pub pool_size: Option<u32>,
 }
 
 /// A backend's address, parsed. Its password shows in neither Debug nor Display.

@@ -19,7 +19,7 @@ pub use dialect::{Dialect, DialectKind, DialectRule, ForeignKeys, Misfit, Result
 pub use embedded::Embedded;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
-pub use pool::Pool;
+pub use pool::{Pool, PoolMode};
 pub use server::Server;
 pub use transactions::{Immediate, Isolation, Transactions};
 pub use units::{Bytes, parse_bytes, parse_duration};
@@ -180,6 +180,8 @@ impl Config {
         for (key, value, least) in [
             ("[server] max_clients", self.server.max_clients as u64, 1),
             ("[pool] size", u64::from(self.pool.size), 1),
+            ("[pool] max_prepared", u64::from(self.pool.max_prepared), 1),
+            ("pool_size", self.users.iter().filter_map(|u| u.pool_size).chain(self.databases.iter().filter_map(|d| d.pool_size)).min().unwrap_or(1).into(), 1),
             ("[limits] max_query_size", self.limits.max_query_size.get() as u64, 1024),
             ("[limits] max_message_size", self.limits.max_message_size.get() as u64, 16 * 1024),
         ] {
@@ -207,6 +209,19 @@ impl Config {
             target.ssl_mode(SslMode::Require);
         }
         Some(target)
+    }
+
+    /// The settings of the pool that serves a client: the user's entry stands over the database's, and both over `[pool]`.
+    pub fn pool(&self, user: &str, database: &str) -> Pool {
+        let entry = |name: &str| self.databases.iter().find(|d| d.name == name);
+        let mut pool = self.pool.clone();
+        if let Some(database) = entry(database).or_else(|| entry("*")) {
+            pool = pool.with(database.pool_mode, database.pool_size);
+        }
+        match self.user(user) {
+            Some(user) => pool.with(user.pool_mode, user.pool_size),
+            None => pool,
+        }
     }
 
     /// The entry of a client's user.

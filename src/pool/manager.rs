@@ -1,5 +1,6 @@
 use crate::backend::ConnectError;
 use crate::backend::{Link, Target};
+use super::Prepared;
 use crate::config;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +12,7 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// Makes links for bb8, and judges those that come back.
 pub(super) struct Manager {
     target: Target,
+    max_prepared: usize,
 }
 
 impl bb8::ManageConnection for Manager {
@@ -19,7 +21,9 @@ impl bb8::ManageConnection for Manager {
     type Error = Arc<ConnectError>;
 
     async fn connect(&self) -> Result<Box<Link>, Arc<ConnectError>> {
-        self.target.link().await.map(Box::new).map_err(Arc::new)
+        let mut link = self.target.link().await.map_err(Arc::new)?;
+        link.prepared = Prepared::new(self.max_prepared);
+        Ok(Box::new(link))
     }
 
     /// Never asked (`test_on_check_out(false)`): a round trip for each checkout is too much, see `Link::check_idle`.
@@ -45,7 +49,7 @@ pub(super) fn pool(target: Target, settings: &config::Pool, failures: Arc<Failur
         // The warmest link first; the others can idle out.
         .queue_strategy(bb8::QueueStrategy::Lifo)
         .error_sink(Box::new(Sink(failures)))
-        .build_unchecked(Manager { target })
+        .build_unchecked(Manager { target, max_prepared: settings.max_prepared as usize })
 }
 
 /// Attempts to connect that failed, for whoever waits.

@@ -12,7 +12,7 @@ pub use prepared::Prepared;
 use crate::backend::catalog::Keeper;
 use crate::backend::{ConnectError, Control, Target};
 use crate::catalog::Catalog;
-use crate::config;
+use crate::config::{self, PoolMode};
 use crate::error::{ClientError, SqlState};
 use crate::observe::counters;
 use crate::translate::cache::PlanCache;
@@ -131,6 +131,16 @@ impl Pool {
         ClientError::new(SqlState::TOO_MANY_CONNECTIONS, format!("no backend connection became free within {limit:?}"))
             .detail(format!("All {size} connections of the pool are in transactions or queries."))
             .hint("Keep transactions short, or raise [pool] size or checkout_timeout.")
+    }
+
+    /// When links are given back.
+    pub fn mode(&self) -> PoolMode {
+        self.settings.mode
+    }
+
+    /// Does a client keep its link until it leaves?
+    pub fn keeps_links(&self) -> bool {
+        self.settings.mode == PoolMode::Session
     }
 
     /// Where the pool's database lives; for CancelRequest.

@@ -1,16 +1,18 @@
 use super::Pool;
 use crate::backend::{Target, TlsTrust};
-use crate::config::Config;
+use crate::config::{self, Config, PoolMode};
 use crate::error::{ClientError, SqlState};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The client's database, the backend's role, and how its links are pooled.
+type Key = (String, String, PoolMode);
 
 /// All pools: one for each database and backend role, made when a client first asks for it.
 #[derive(Debug)]
 pub struct Pools {
     config: Arc<Config>,
-    // By the client's database and the backend's role.
-    pools: Mutex<HashMap<(String, String), Arc<Pool>>>,
+    pools: Mutex<HashMap<Key, Arc<Pool>>>,
 }
 
 impl Pools {
@@ -24,8 +26,9 @@ impl Pools {
     /// 3D000 when there is no such database, 57P03 when its backend is not there.
     pub async fn get(&self, user: &str, database: &str) -> Result<Arc<Pool>, ClientError> {
         let target = self.target(user, database)?;
-        let key = (database.to_owned(), target.get_user().unwrap_or_default().to_owned());
-        let pool = self.pool(&key, target)?;
+        let settings = self.config.pool(user, database);
+        let key = (database.to_owned(), target.get_user().unwrap_or_default().to_owned(), settings.mode);
+        let pool = self.pool(&key, target, &settings)?;
         match pool.prepare().await {
             Ok(()) => Ok(pool),
             Err(error) => {
@@ -40,7 +43,7 @@ impl Pools {
     }
 
     /// The pool of that key, made if there is none.
-    fn pool(&self, key: &(String, String), target: tokio_postgres::Config) -> Result<Arc<Pool>, ClientError> {
+    fn pool(&self, key: &Key, target: tokio_postgres::Config, settings: &config::Pool) -> Result<Arc<Pool>, ClientError> {
         let mut pools = self.lock();
         if let Some(pool) = pools.get(key) {
             return Ok(pool.clone());
@@ -48,12 +51,12 @@ impl Pools {
         let trust = self.config.backend.tls_ca.clone().map_or(TlsTrust::Any, TlsTrust::Full);
         let target = Target::new(target, &trust)
             .map_err(|e| ClientError::new(SqlState::CANNOT_CONNECT_NOW, format!("TLS towards the backend cannot be set up: {e}")))?;
-        let pool = Pool::new(target, &self.config.pool, self.config.limits.plan_cache.get());
+        let pool = Pool::new(target, settings, self.config.limits.plan_cache.get());
         pools.insert(key.clone(), pool.clone());
         Ok(pool)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Arc<Pool>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Pool>>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

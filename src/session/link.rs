@@ -2,7 +2,7 @@
 
 use super::expect::Expect;
 use super::transaction::STEPS;
-use super::{Session, settings};
+use super::Session;
 use crate::error::ClientError;
 use crate::reply::Shape;
 use crate::translate::{self, Shared};
@@ -30,7 +30,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let mut applied = link.applied.clone();
         for (name, value) in self.settings.values() {
             let said = link.params.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-            if !applied.contains_key(name) && said.is_some_and(|(_, v)| v.eq_ignore_ascii_case(&settings::plain(value))) {
+            if !applied.contains_key(name) && said.is_some_and(|(_, v)| v.eq_ignore_ascii_case(value)) {
                 applied.insert(name.clone(), value.clone());
             }
         }
@@ -77,25 +77,32 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             encode::execute(&mut self.bout, "", 0);
             self.expect.push_back(Expect::Bind { pass: false });
             let shape = Arc::new(Shape { silent: true, ..Shape::default() });
-            self.expect.push_back(Expect::Execute { shape, change: None });
+            self.expect.push_back(Expect::Execute { shape });
         }
     }
 
     /// Gives the backend back when nothing ties it to this client.
     pub(super) fn release_if_idle(&mut self) {
         let Some(link) = &self.link else { return };
-        let bound = self.pinned || self.schema.is_bound();
-        let idle = self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && !bound && link.status == b'I';
-        if idle && self.script.is_none() {
+        let idle = self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && link.status == b'I';
+        if !idle || self.script.is_some() || self.pool.keeps_links() {
+            return;
+        }
+        if self.settings.is_suspect() {
+            self.survey();
+        } else if !(self.pinned || self.schema.is_bound()) {
             self.drop_link();
         }
     }
 
-    /// Gives the backend back as it is; the pool closes one that is not clean.
+    /// Gives the backend back; one that is not clean is reset by the pool, or closed.
     pub(super) fn drop_link(&mut self) {
         let Some(mut link) = self.link.take() else { return };
         link.busy = !self.expect.is_empty() || self.unsynced || self.pass > 0 || !self.bout.is_empty();
-        link.broken |= self.pinned || self.schema.is_bound() || self.info.cancel.release();
+        link.broken |= self.info.cancel.release();
         self.turn = None;
+        if self.pool.keeps_links() || self.pinned || self.schema.is_bound() || self.settings.is_suspect() {
+            link.reset();
+        }
     }
 }

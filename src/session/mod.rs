@@ -3,6 +3,7 @@
 //! The task turns in a loop: whole frames from the client become frames for the backend and a queue of what is expected back
 //! ([`expect`]); then both sockets are driven at once ([`relay`]) until the queue is empty or the client has said more.
 
+mod copy;
 mod counters;
 mod expect;
 mod extended;
@@ -13,6 +14,7 @@ mod schema;
 mod settings;
 mod simple;
 mod statement;
+mod survey;
 mod transaction;
 mod widen;
 
@@ -37,7 +39,8 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use transaction::Transaction;
 
@@ -183,6 +186,14 @@ struct Session<IO> {
     dynamic_text: bool,
     /// The unnamed statement that the backend at hand has parsed (postgres dialect).
     unnamed_here: bool,
+    /// COPY data on its way to the backend.
+    copy: copy::Copy,
+    /// What the backend says this session has left there, while it says so.
+    surveyed: Option<Box<survey::Survey>>,
+    /// A transaction was begun where the pool takes none.
+    refused: bool,
+    /// The backend has told the client that it ends the connection.
+    told_fatal: bool,
 }
 
 /// Serves a client to its end.
@@ -194,10 +205,10 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
 ) -> io::Result<()> {
     let mut settings = Settings::default();
     for (name, value) in &client.info.startup {
-        settings.start(name, value);
+        settings.set(name, value);
     }
     if !client.info.application_name.is_empty() {
-        settings.start("application_name", &client.info.application_name);
+        settings.set("application_name", &client.info.application_name);
     }
     let mut session = Session {
         io: client.io,
@@ -240,6 +251,10 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         undescribed: None,
         dynamic_text: false,
         unnamed_here: false,
+        copy: copy::Copy::default(),
+        surveyed: None,
+        refused: false,
+        told_fatal: false,
     };
     let ended = session.turn().await;
     session.drop_link();
@@ -248,7 +263,8 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         Err(Ended::Io(error)) => Err(error),
         Err(Ended::Fatal(error)) => {
             encode::error(&mut session.cout, &error.fatal(), "");
-            poll_fn(|cx| session.poll_flush_client(cx)).await
+            poll_fn(|cx| session.poll_flush_client(cx)).await?;
+            linger(&mut session.io).await
         }
     }
 }
@@ -273,7 +289,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     self.after_batch_error(error).await?;
                 }
                 // While a statement of a script runs, the client has a say only in a COPY.
-                if self.script.is_some() && !matches!(self.cin.first(), Some(b'd' | b'c' | b'f')) {
+                if self.script.is_some() && !self.copy.is_open() && !matches!(self.cin.first(), Some(b'd' | b'c' | b'f')) {
                     break;
                 }
                 if !self.has_frame() {
@@ -284,6 +300,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     Progress::Wait => break,
                     Progress::Terminate => return Ok(()),
                 }
+            }
+            if self.refused {
+                let message = "transaction blocks not allowed in statement pooling mode";
+                return Err(Ended::Fatal(ClientError::new(SqlState::PROTOCOL_VIOLATION, message)));
             }
             self.release_if_idle();
             let event = poll_fn(|cx| {
@@ -296,6 +316,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             match event.await? {
                 Event::Client | Event::Drained => {}
                 Event::ClientGone => return Ok(()),
+                // It has said why.
+                Event::BackendGone(_) if self.told_fatal => {
+                    poll_fn(|cx| self.poll_flush_client(cx)).await?;
+                    return Ok(linger(&mut self.io).await?);
+                }
                 Event::BackendGone(reason) => {
                     let error = ClientError::new(SqlState::CONNECTION_FAILURE, "the connection to the backend was lost");
                     return Err(Ended::Fatal(error.detail(reason).hint("Connect again; what was not committed is undone.")));
@@ -319,6 +344,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Err(error) => return Err(Ended::Fatal(ClientError::new(SqlState::PROTOCOL_VIOLATION, error.to_string()))),
         };
         let tag = self.cin[0];
+        if self.copy.is_open() && !matches!(tag, b'd' | b'c' | b'f' | b'X') {
+            let cin = self.cin.split_to(length);
+            self.within_copy(tag, &cin);
+            return Ok(Progress::Done);
+        }
         if self.must_wait(tag) {
             return Ok(Progress::Wait);
         }
@@ -346,6 +376,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let body = &taken[frame::HEADER..];
         match tag {
             b'X' => return Ok(Progress::Terminate),
+            b'Q' | b'F' if self.skipping => {}
             b'Q' => self.query(body).await?,
             b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H' => {
                 self.extended(tag, taken).await?;
@@ -354,11 +385,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             b'd' | b'c' | b'f' => {
-                // COPY data without a COPY is ignored, as PostgreSQL does.
-                if self.link.is_some() {
-                    self.bout.extend_from_slice(taken);
+                if !self.skipping {
+                    self.copy_message(tag, taken);
                 }
             }
+            b'F' if !self.is_sqlite() => self.function_call(taken).await,
             b'F' => {
                 self.inject_error(&ClientError::refused("the function call protocol").hint("Use SELECT function(…)."), "");
                 self.ready_here();
@@ -378,8 +409,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         match tag {
             b'd' | b'c' | b'f' | b'X' => false,
-            b'Q' => true,
+            b'Q' | b'F' => true,
             _ if self.held_error.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
+            // Whether a name stands for a statement depends on how the batch before ended.
+            b'P' | b'B' | b'D' | b'C' if !self.unsynced && self.expect.iter().any(|e| matches!(e, Expect::Renamed(name, _) if !name.is_empty())) => true,
             // Within a transaction the guard of a batch depends on how the batch before it ended.
             _ => {
                 self.is_sqlite()
@@ -474,11 +507,26 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// ReadyForQuery where the backend has no part in it.
     fn ready_here(&mut self) {
-        let status = self.link.as_ref().map_or(b'I', |link| self.transaction.status(link.status));
-        let mut out = BytesMut::new();
-        encode::ready(&mut out, status);
-        self.inject(out);
+        self.expect.push_back(Expect::Ready);
+        self.release_injected();
     }
+
+    /// ReadyForQuery with the transaction's status.
+    fn tell_ready(&mut self) {
+        let status = self.link.as_ref().map_or(b'I', |link| self.transaction.status(link.status));
+        encode::ready(&mut self.cout, status);
+    }
+}
+
+/// How long a client is listened to that was told that the connection ends.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Ends a connection so that the last message arrives: what is still coming in would make the socket drop what was not read yet.
+async fn linger(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
+    io.shutdown().await?;
+    // Who does not hang up in time has had time to read.
+    let _ = tokio::time::timeout(LINGER, tokio::io::copy(io, &mut tokio::io::sink())).await;
+    Ok(())
 }
 
 /// Completes when the proxy stops.
