@@ -20,7 +20,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use manager::{Failures, Manager};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -45,6 +45,7 @@ pub struct Pool {
     parameters: OnceLock<BTreeMap<String, String>>,
     /// Was a link checked out since the last poll?
     used: AtomicBool,
+    generation: AtomicU64,
 }
 
 impl Pool {
@@ -61,6 +62,7 @@ impl Pool {
             keeper: Arc::new(Keeper::new(Control::new(target.clone()))),
             parameters: OnceLock::new(),
             used: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
             target,
         });
         tokio::spawn(watch(Arc::downgrade(&pool), pool.keeper.clone()));
@@ -131,6 +133,16 @@ impl Pool {
         ClientError::new(SqlState::TOO_MANY_CONNECTIONS, format!("no backend connection became free within {limit:?}"))
             .detail(format!("All {size} connections of the pool are in transactions or queries."))
             .hint("Keep transactions short, or raise [pool] size or checkout_timeout.")
+    }
+
+    /// Plans of PostgreSQL's that were made before the last [`Pool::outdated`] are not used for statements prepared since.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// A backend has found that a prepared statement's columns have changed.
+    pub fn outdated(&self) {
+        self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
     /// When links are given back.

@@ -87,6 +87,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return;
         }
+        self.unsynced = false;
         self.bout.extend_from_slice(whole);
         self.settings.suspect();
         self.expect.push_back(Expect::Query { shape: Arc::new(Shape::raw()), guards: 0, retry: false, ready: true });

@@ -130,7 +130,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.unnamed_here = true;
             self.unsynced = true;
         } else {
-            let shared = translate::shared(parse.sql.to_owned(), prepared.declared.clone(), 0);
+            let shared = translate::shared(parse.sql.to_owned(), prepared.declared.clone(), self.pool.generation());
             if failed {
                 // Whether the transaction takes it is for the backend to say.
                 self.unprepare(shared.id);
@@ -163,10 +163,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// An error up to which the client's messages since the last Sync are undone, at the backend too.
-    fn fail(&mut self, error: &ClientError, sql: &str) {
+    pub(super) fn fail(&mut self, error: &ClientError, sql: &str) {
         let at_backend = match &self.link {
             Some(link) if self.is_sqlite() => self.unsynced && !self.transaction.is_active() && link.status == b'I',
-            Some(link) => self.unsynced || link.status != b'I',
+            Some(link) => self.unsynced || link.status != b'I' || !self.expect.is_empty(),
             None => false,
         };
         if !at_backend {
@@ -220,7 +220,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         true
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Prepared>, ClientError> {
+    pub(super) fn find(&self, name: &str) -> Result<Arc<Prepared>, ClientError> {
         self.statements.get(name).cloned().ok_or_else(|| {
             let message = if name.is_empty() {
                 "unnamed prepared statement does not exist".to_owned()
@@ -254,7 +254,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let body = &whole[frame::HEADER..];
         let (portal, name) = frontend::bind_names(body)?;
         let prepared = self.current(name).await?;
-        let Some(plan) = prepared.plan.clone() else { return self.bind_native(portal, name, body, &prepared).await };
+        let Some(plan) = prepared.plan.clone() else { return self.bind_native(portal, name, whole, &prepared).await };
         let bind = frontend::bind(body)?;
         let wanted = plan.params.len();
         if bind.values.len() != wanted {
@@ -367,7 +367,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// A Bind in the postgres dialect: only the statement's name changes.
-    async fn bind_native(&mut self, portal: &str, statement: &str, body: &[u8], prepared: &Prepared) -> Result<(), Failed> {
+    async fn bind_native(&mut self, portal: &str, statement: &str, whole: &[u8], prepared: &Prepared) -> Result<(), Failed> {
+        let (body, alone) = (&whole[frame::HEADER..], !self.unsynced);
         self.ensure_link().await?;
         let name = self.native_name(prepared);
         let rest = portal.len() + 1 + statement.len() + 1;
@@ -377,6 +378,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             b.extend_from_slice(&body[rest..]);
         });
         self.expect.push_back(Expect::Bind { pass: true });
+        self.batch_begins(whole, alone, false, 0);
         self.leaves(prepared.traces.as_ref());
         // It passes untouched.
         self.portals.remove(portal);
@@ -384,7 +386,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// The backend's name of a statement of the postgres dialect, which is made to be there.
-    fn native_name(&mut self, prepared: &Prepared) -> String {
+    pub(super) fn native_name(&mut self, prepared: &Prepared) -> String {
         self.unsynced = true;
         match &prepared.shared {
             Some(shared) => {
@@ -409,6 +411,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     async fn describe_statement(&mut self, name: &str) -> Result<(), Failed> {
+        let name_of_client = name;
         let prepared = self.current(name).await?;
         let native = match &prepared.plan {
             None => true,
@@ -426,6 +429,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             };
             encode::target(&mut self.bout, b'D', b'S', &name);
             self.expect.push_back(Expect::Describe);
+            self.described(name_of_client);
             return Ok(());
         }
         let plan = prepared.plan.clone().ok_or_else(|| ClientError::refused("describing this statement"))?;
@@ -436,11 +440,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(columns) => reply::describe(&mut out, reply::Columns::new(columns.into(), &[], true).iter()),
             None => encode::empty(&mut out, b'n'),
         }
+        self.described(name);
+        self.inject(out);
+        Ok(())
+    }
+
+    /// The client knows the columns of a statement.
+    fn described(&mut self, name: &str) {
         if let Some(kept) = self.statements.get_mut(name) {
             Arc::make_mut(kept).described = true;
         }
-        self.inject(out);
-        Ok(())
     }
 
     /// The columns that a plan's answer has.

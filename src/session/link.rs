@@ -84,7 +84,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// Gives the backend back when nothing ties it to this client.
     pub(super) fn release_if_idle(&mut self) {
         let Some(link) = &self.link else { return };
-        let idle = self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && link.status == b'I';
+        let idle = self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && !self.stream.is_open() && link.status == b'I';
         if !idle || self.script.is_some() || self.pool.keeps_links() {
             return;
         }
@@ -98,7 +98,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// Gives the backend back; one that is not clean is reset by the pool, or closed.
     pub(super) fn drop_link(&mut self) {
         let Some(mut link) = self.link.take() else { return };
-        link.busy = !self.expect.is_empty() || self.unsynced || self.pass > 0 || !self.bout.is_empty();
+        link.busy = !self.expect.is_empty() || self.unsynced || self.pass > 0 || !self.bout.is_empty() || self.stream.is_open();
         link.broken |= self.info.cancel.release();
         self.turn = None;
         if self.pool.keeps_links() || self.pinned || self.schema.is_bound() || self.settings.is_suspect() {

@@ -14,6 +14,7 @@ mod schema;
 mod settings;
 mod simple;
 mod statement;
+mod stream;
 mod survey;
 mod transaction;
 mod widen;
@@ -188,6 +189,8 @@ struct Session<IO> {
     unnamed_here: bool,
     /// COPY data on its way to the backend.
     copy: copy::Copy,
+    /// A large message that passes as it comes.
+    stream: stream::Stream,
     /// What the backend says this session has left there, while it says so.
     surveyed: Option<Box<survey::Survey>>,
     /// A transaction was begun where the pool takes none.
@@ -252,6 +255,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         dynamic_text: false,
         unnamed_here: false,
         copy: copy::Copy::default(),
+        stream: stream::Stream::default(),
         surveyed: None,
         refused: false,
         told_fatal: false,
@@ -259,7 +263,12 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
     let ended = session.turn().await;
     session.drop_link();
     match ended {
-        Ok(()) => Ok(()),
+        Ok(()) if session.cout.is_empty() => Ok(()),
+        // What stood before its good-bye is answered.
+        Ok(()) => {
+            poll_fn(|cx| session.poll_flush_client(cx)).await?;
+            linger(&mut session.io).await
+        }
         Err(Ended::Io(error)) => Err(error),
         Err(Ended::Fatal(error)) => {
             encode::error(&mut session.cout, &error.fatal(), "");
@@ -289,7 +298,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     self.after_batch_error(error).await?;
                 }
                 // While a statement of a script runs, the client has a say only in a COPY.
-                if self.script.is_some() && !self.copy.is_open() && !matches!(self.cin.first(), Some(b'd' | b'c' | b'f')) {
+                if self.script.is_some() && !self.copy.is_open() && !self.stream.is_open() && !matches!(self.cin.first(), Some(b'd' | b'c' | b'f')) {
                     break;
                 }
                 if !self.has_frame() {
@@ -333,23 +342,33 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     fn has_frame(&self) -> bool {
-        frame::is_whole(&self.cin, self.options.max_message_size)
+        if self.stream.is_open() { !self.cin.is_empty() } else { frame::is_whole(&self.cin, self.longest()) || self.may_stream() }
     }
 
     /// Deals with the frame at the start of the client's bytes.
     async fn frame(&mut self) -> Result<Progress, Ended> {
-        let length = match frame::length(&self.cin, self.options.max_message_size) {
+        if self.stream.is_open() {
+            self.go_on();
+            return Ok(Progress::Done);
+        }
+        let length = match frame::length(&self.cin, self.longest()) {
             Ok(Some(length)) => length,
             Ok(None) => return Ok(Progress::Wait),
+            Err(_) if !self.expect.is_empty() => return Ok(Progress::Wait),
             Err(error) => return Err(Ended::Fatal(ClientError::new(SqlState::PROTOCOL_VIOLATION, error.to_string()))),
         };
         let tag = self.cin[0];
-        if self.copy.is_open() && !matches!(tag, b'd' | b'c' | b'f' | b'X') {
+        if self.copy.is_open() && !matches!(tag, b'd' | b'c' | b'f') {
             let cin = self.cin.split_to(length);
             self.within_copy(tag, &cin);
             return Ok(Progress::Done);
         }
         if self.must_wait(tag) {
+            // Without a Sync the backend would keep the replies to itself.
+            if self.unsynced && !self.flushed {
+                encode::empty(&mut self.bout, b'H');
+                self.flushed = true;
+            }
             return Ok(Progress::Wait);
         }
         if self.needs_replies(tag, length) {
@@ -361,6 +380,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(Progress::Wait);
         }
         self.flushed = false;
+        if self.cin.len() < length {
+            return Ok(self.begin_stream(length).await);
+        }
         // Dealing with a frame never looks at what follows it.
         let mut cin = std::mem::take(&mut self.cin);
         let progress = self.dispatch(tag, &cin[..length]).await;
@@ -408,8 +430,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return false;
         }
         match tag {
-            b'd' | b'c' | b'f' | b'X' => false,
-            b'Q' | b'F' => true,
+            b'd' | b'c' | b'f' => false,
+            // What is skipped with the rest needs no wait.
+            b'Q' | b'F' if self.skipping => false,
+            // These, the end of the session, and what is no message come when all before them is answered.
+            tag if !matches!(tag, b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H') => true,
             _ if self.held_error.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
             // Whether a name stands for a statement depends on how the batch before ended.
             b'P' | b'B' | b'D' | b'C' if !self.unsynced && self.expect.iter().any(|e| matches!(e, Expect::Renamed(name, _) if !name.is_empty())) => true,

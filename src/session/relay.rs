@@ -12,10 +12,11 @@ use crate::translate::Hidden;
 use crate::wire::{backend, encode, frame};
 use bytes::{Buf, BytesMut};
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 /// What is read from the backend at once, and how much may wait for a slow client.
@@ -52,6 +53,34 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
+    /// Reads from the client; 0 is the end. A client that is silent for long keeps no buffer for what it may say.
+    fn poll_read_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.cin.capacity() > self.cin.len() + CLIENT_BUFFER {
+            return poll_read_buf(Pin::new(&mut self.io), cx, &mut self.cin);
+        }
+        let mut space = [MaybeUninit::uninit(); CLIENT_BUFFER];
+        let mut space = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut space))?;
+        // More of a large message is to come: from now on into one buffer.
+        if space.filled().len() == CLIENT_BUFFER {
+            let whole = frame::length(&self.cin, self.longest()).ok().flatten().unwrap_or(0);
+            self.cin.reserve(whole.saturating_sub(self.cin.len()).clamp(2 * CLIENT_BUFFER, BUFFER));
+        }
+        self.cin.extend_from_slice(space.filled());
+        Poll::Ready(Ok(space.filled().len()))
+    }
+
+    /// While nothing is under way, there are no buffers.
+    fn free_buffers(&mut self) {
+        if self.link.is_none() {
+            for buffer in [&mut self.cin, &mut self.cout, &mut self.bout] {
+                if buffer.is_empty() {
+                    *buffer = BytesMut::new();
+                }
+            }
+        }
+    }
+
     /// Drives both sockets until something is to be decided.
     pub(super) fn poll_relay(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Ended>> {
         let expecting = !self.expect.is_empty();
@@ -82,10 +111,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             // A client that does not read is not read from; one whose frame waits has said enough.
             if self.bout.len() < BUFFER && !waiting {
-                if self.cin.capacity() - self.cin.len() < 1024 {
-                    self.cin.reserve(CLIENT_BUFFER);
-                }
-                match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.cin) {
+                match self.poll_read_client(cx) {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Event::ClientGone)),
                     Poll::Ready(Ok(_)) if self.has_frame() => return Poll::Ready(Ok(Event::Client)),
                     Poll::Ready(Ok(_)) => moved = true,
@@ -94,6 +120,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             if !moved {
+                self.free_buffers();
                 return Poll::Pending;
             }
         }
@@ -462,11 +489,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         } else {
             message.extend_from_slice(whole);
         }
-        if state == "0A000" && memchr::memmem::find(body, b"cached plan must not change result type").is_some() {
-            // What is prepared there is of an older schema: the next checkout gets a backend that knows nothing.
-            if let Some(link) = self.link.as_mut() {
-                link.broken = true;
-            }
+        if state == "0A000" && memchr::memmem::find(body, super::widen::OUTDATED).is_some() {
+            self.pool.outdated();
         }
         self.transaction.failed();
         self.schema.failed();

@@ -32,6 +32,8 @@ pub(super) struct Script {
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A Query.
     pub(super) async fn query(&mut self, body: &[u8]) -> Result<(), Ended> {
+        // It ends a batch that no Sync has ended.
+        self.unsynced = false;
         let sql = match frontend::query(body) {
             Ok(sql) if sql.len() <= self.options.max_query_size => sql,
             Ok(sql) => {

@@ -18,6 +18,9 @@ struct Pair {
     differences: Vec<String>,
 }
 
+/// Of so many pairs one is tried.
+const SHARE: usize = 10;
+
 const SCHEMA: &str = "CREATE TABLE t(a int PRIMARY KEY, b text); INSERT INTO t SELECT n, 'row ' || n FROM generate_series(1, 5) n;
     CREATE UNLOGGED TABLE temporary_copy(a int, b text); ALTER TABLE t OWNER TO litewire; ALTER TABLE temporary_copy OWNER TO litewire";
 /// What Litewire sets on its backends.
@@ -38,7 +41,9 @@ impl Pair {
         if wanted != answered {
             let at = wanted.iter().zip(&answered).take_while(|(a, b)| a == b).count();
             let from = |said: &[String]| said[at.saturating_sub(1).min(said.len())..].iter().take(4).cloned().collect::<Vec<_>>();
-            self.differences.push(format!("{name} ({delivery:?})\n  wanted … {:?}\n  had    … {:?}", from(&wanted), from(&answered)));
+            let difference = format!("{name} ({delivery:?})\n  wanted … {:?}\n  had    … {:?}", from(&wanted), from(&answered));
+            eprintln!("{difference}");
+            self.differences.push(difference);
         }
     }
 
@@ -66,11 +71,17 @@ fn every_pair_of_messages_is_answered_as_postgresql_does() {
     let stack = Stack::shared();
     let mut pair = Pair::new(&stack);
     let blocks = blocks::all();
-    for first in &blocks {
-        for second in &blocks {
+    let mut conversations = 0;
+    for (i, first) in blocks.iter().enumerate() {
+        for (j, second) in blocks.iter().enumerate() {
+            // A share of them; LITEWIRE_EVERY_PAIR=1 runs all.
+            if (i * 3 + j) % SHARE != 0 && std::env::var_os("LITEWIRE_EVERY_PAIR").is_none() {
+                continue;
+            }
+            conversations += 1;
             let messages = [&first.messages[..], &second.messages[..]].concat();
             pair.compare(&format!("{}, then {}", first.name, second.name), &messages, Delivery::Whole);
         }
     }
-    pair.finish(blocks.len() * blocks.len());
+    pair.finish(conversations);
 }
