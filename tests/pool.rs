@@ -63,7 +63,6 @@ const VIEW: &str = "SELECT current_setting('work_mem'), current_setting('applica
     (SELECT count(*) FROM pg_prepared_statements WHERE from_sql), (SELECT count(*) FROM pg_cursors WHERE is_holdable),
     (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())";
 
-
 fn alone(socket: &std::path::Path, database: &str) -> tokio_postgres::Config {
     let mut config = tokio_postgres::Config::new();
     let directory = socket.parent().expect("in a directory");
@@ -192,16 +191,37 @@ fn a_plan_whose_columns_changed_is_made_anew() {
     assert_eq!(client.answer().texts().concat(), ["1"]);
     for n in 2..5 {
         other.run(&format!("ALTER TABLE t ADD COLUMN c{n} int DEFAULT {n}"));
-        client.send(&[ask.clone()]);
+        client.send(std::slice::from_ref(&ask));
         let answer = client.answer();
         assert_eq!((answer.error(), answer.tags().as_str()), (None, "2DCZ"));
         assert_eq!(answer.texts().concat().len(), n);
     }
     // Within a transaction the error is the client's, as at PostgreSQL.
     client.run("BEGIN");
-    client.send(&[ask.clone()]);
+    client.send(std::slice::from_ref(&ask));
     assert_eq!(client.answer().state(), "");
     client.run("ALTER TABLE t ADD COLUMN d int");
     client.send(&[ask]);
     assert_eq!(client.answer().state(), "0A000");
+}
+
+#[test]
+fn a_pool_keeps_connections_ready() {
+    let stack = Stack::start("[pool]\nmin_size = 3\nidle_timeout = '500ms'\n");
+    let database = stack.database();
+    let mut client = connect(&stack, &database);
+    let own = format!("FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'litewire'");
+    let count = || stack.admin_rows("postgres", &format!("SELECT count(*) {own}"))[0][0].clone().unwrap_or_default();
+    for _ in 0..2 {
+        assert_eq!(client.value("SELECT 1"), "1");
+        assert!(
+            (0..200).any(|_| count() == "3" || {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                false
+            }),
+            "{} are there",
+            count()
+        );
+        stack.admin("postgres", &format!("SELECT pg_terminate_backend(pid, 5000) {own}"));
+    }
 }

@@ -33,7 +33,8 @@ const BUFFER: usize = 8 * 1024;
 /// Where a database lives, and as which role it is used.
 #[derive(Debug, Clone)]
 pub struct Target {
-    config: tokio_postgres::Config,
+    /// Shared: every client has a target, for its CancelRequests.
+    config: Arc<tokio_postgres::Config>,
     connector: Option<Connector>,
 }
 
@@ -142,7 +143,7 @@ impl Target {
             SslMode::Disable => None,
             _ => Some(Connector(trust.connector()?)),
         };
-        Ok(Target { config, connector })
+        Ok(Target { config: Arc::new(config), connector })
     }
 
     /// The parsed URL.

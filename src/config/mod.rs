@@ -181,7 +181,11 @@ impl Config {
             ("[server] max_clients", self.server.max_clients as u64, 1),
             ("[pool] size", u64::from(self.pool.size), 1),
             ("[pool] max_prepared", u64::from(self.pool.max_prepared), 1),
-            ("pool_size", self.users.iter().filter_map(|u| u.pool_size).chain(self.databases.iter().filter_map(|d| d.pool_size)).min().unwrap_or(1).into(), 1),
+            (
+                "pool_size",
+                self.users.iter().filter_map(|u| u.pool_size).chain(self.databases.iter().filter_map(|d| d.pool_size)).min().unwrap_or(1).into(),
+                1,
+            ),
             ("[limits] max_query_size", self.limits.max_query_size.get() as u64, 1024),
             ("[limits] max_message_size", self.limits.max_message_size.get() as u64, 16 * 1024),
         ] {

@@ -10,7 +10,7 @@ pub struct Pool {
     pub mode: PoolMode,
     /// Connections in a pool at most.
     pub size: u32,
-    /// Connections that a pool in use keeps, idle or not.
+    /// Idle connections that a pool keeps ready, within `size`.
     pub min_size: u32,
     /// Statements that one connection keeps prepared at most; the least recently used go first.
     pub max_prepared: u32,
@@ -27,7 +27,15 @@ pub struct Pool {
 
 impl Default for Pool {
     fn default() -> Self {
-        Pool { mode: PoolMode::default(), size: 20, min_size: 0, max_prepared: 256, idle_timeout: Duration::from_secs(30), checkout_timeout: Duration::from_secs(2), max_lifetime: Duration::from_secs(3600) }
+        Pool {
+            mode: PoolMode::default(),
+            size: 20,
+            min_size: 0,
+            max_prepared: 256,
+            idle_timeout: Duration::from_secs(30),
+            checkout_timeout: Duration::from_secs(2),
+            max_lifetime: Duration::from_secs(3600),
+        }
     }
 }
 
@@ -50,7 +58,6 @@ impl Pool {
     pub fn with(mut self, mode: Option<PoolMode>, size: Option<u32>) -> Self {
         self.mode = mode.unwrap_or(self.mode);
         self.size = size.unwrap_or(self.size);
-        self.min_size = self.min_size.min(self.size);
         self
     }
 }

@@ -1,6 +1,6 @@
+use super::Prepared;
 use crate::backend::ConnectError;
 use crate::backend::{Link, Target};
-use super::Prepared;
 use crate::config;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,6 +40,7 @@ impl bb8::ManageConnection for Manager {
 pub(super) fn pool(target: Target, settings: &config::Pool, failures: Arc<Failures>) -> bb8::Pool<Manager> {
     bb8::Pool::builder()
         .max_size(settings.size)
+        .min_idle((settings.min_size > 0).then_some(settings.min_size.min(settings.size)))
         .idle_timeout(settings.idle_timeout)
         .max_lifetime(settings.max_lifetime)
         .connection_timeout(CONNECTION_TIMEOUT)

@@ -59,7 +59,8 @@ struct Admitted {
 /// Serves a connection from its first byte to its last.
 pub(super) async fn serve(socket: TcpStream, shared: &Shared, mut stopped: watch::Receiver<bool>) -> Result<(), Ended> {
     let limit = shared.config.server.auth_timeout;
-    let start = async {
+    // On the heap while it lasts: the session is not to carry it along.
+    let start = Box::pin(async {
         let Some(mut socket) = negotiate_tls::<()>(socket, shared.tls.clone()).await? else { return Ok(None) };
         // What came in plain text must not be taken for something said under TLS (the class of CVE-2021-23214).
         if socket.is_secure() && !socket.read_buffer().is_empty() {
@@ -75,7 +76,7 @@ pub(super) async fn serve(socket: TcpStream, shared: &Shared, mut stopped: watch
             }
             Err(ended) => Err(ended),
         }
-    };
+    });
     let started = tokio::select! {
         started = tokio::time::timeout(limit, start) => started.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?,
         _ = stopped.wait_for(|stop| *stop) => return Ok(()),
@@ -87,8 +88,8 @@ pub(super) async fn serve(socket: TcpStream, shared: &Shared, mut stopped: watch
     let info = ClientInfo { user, database, application_name, startup: parameters, cancel };
     let parts = socket.into_parts();
     match parts.io {
-        MaybeTls::Plain(io) => session::run(Client { io, read_buf: parts.read_buf, info }, pool, options, stopped).await?,
-        io => session::run(Client { io, read_buf: parts.read_buf, info }, pool, options, stopped).await?,
+        MaybeTls::Plain(io) => Box::pin(session::run(Client { io, read_buf: parts.read_buf, info }, pool, options, stopped)).await?,
+        io => Box::pin(session::run(Client { io, read_buf: parts.read_buf, info }, pool, options, stopped)).await?,
     }
     Ok(())
 }

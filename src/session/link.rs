@@ -1,8 +1,8 @@
 //! Getting a backend, giving it back, and what is sent to it beside the client's own.
 
+use super::Session;
 use super::expect::Expect;
 use super::transaction::STEPS;
-use super::Session;
 use crate::error::ClientError;
 use crate::reply::Shape;
 use crate::translate::{self, Shared};
@@ -84,7 +84,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// Gives the backend back when nothing ties it to this client.
     pub(super) fn release_if_idle(&mut self) {
         let Some(link) = &self.link else { return };
-        let idle = self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && !self.stream.is_open() && link.status == b'I';
+        let idle =
+            self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && !self.stream.is_open() && link.status == b'I';
         if !idle || self.script.is_some() || self.pool.keeps_links() {
             return;
         }

@@ -213,7 +213,8 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
     if !client.info.application_name.is_empty() {
         settings.set("application_name", &client.info.application_name);
     }
-    let mut session = Session {
+    // Apart from the future: an async function keeps room for what it moves.
+    let mut session = Box::new(Session {
         io: client.io,
         cin: client.read_buf,
         cout: BytesMut::new(),
@@ -259,7 +260,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         surveyed: None,
         refused: false,
         told_fatal: false,
-    };
+    });
     let ended = session.turn().await;
     session.drop_link();
     match ended {
@@ -267,13 +268,13 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         // What stood before its good-bye is answered.
         Ok(()) => {
             poll_fn(|cx| session.poll_flush_client(cx)).await?;
-            linger(&mut session.io).await
+            Box::pin(linger(&mut session.io)).await
         }
         Err(Ended::Io(error)) => Err(error),
         Err(Ended::Fatal(error)) => {
             encode::error(&mut session.cout, &error.fatal(), "");
             poll_fn(|cx| session.poll_flush_client(cx)).await?;
-            linger(&mut session.io).await
+            Box::pin(linger(&mut session.io)).await
         }
     }
 }
@@ -328,7 +329,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 // It has said why.
                 Event::BackendGone(_) if self.told_fatal => {
                     poll_fn(|cx| self.poll_flush_client(cx)).await?;
-                    return Ok(linger(&mut self.io).await?);
+                    return Ok(Box::pin(linger(&mut self.io)).await?);
                 }
                 Event::BackendGone(reason) => {
                     let error = ClientError::new(SqlState::CONNECTION_FAILURE, "the connection to the backend was lost");
@@ -437,7 +438,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             tag if !matches!(tag, b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H') => true,
             _ if self.held_error.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
             // Whether a name stands for a statement depends on how the batch before ended.
-            b'P' | b'B' | b'D' | b'C' if !self.unsynced && self.expect.iter().any(|e| matches!(e, Expect::Renamed(name, _) if !name.is_empty())) => true,
+            b'P' | b'B' | b'D' | b'C' if !self.unsynced && self.expect.iter().any(|e| matches!(e, Expect::Renamed(name, _) if !name.is_empty())) => {
+                true
+            }
             // Within a transaction the guard of a batch depends on how the batch before it ended.
             _ => {
                 self.is_sqlite()

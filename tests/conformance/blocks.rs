@@ -42,7 +42,10 @@ pub fn all() -> Vec<Block> {
         ("semicolons", ";;"),
         ("several", "SELECT 1 AS one; SELECT 2 AS two, 'x'"),
         ("several, undone", "INSERT INTO t VALUES (100, 'x'); SELECT 1/0; SELECT 3"),
-        ("several with begin", "INSERT INTO t VALUES (101, 'y'); BEGIN; SELECT 1; ROLLBACK; SELECT count(*) FROM t WHERE a = 101; DELETE FROM t WHERE a = 101"),
+        (
+            "several with begin",
+            "INSERT INTO t VALUES (101, 'y'); BEGIN; SELECT 1; ROLLBACK; SELECT count(*) FROM t WHERE a = 101; DELETE FROM t WHERE a = 101",
+        ),
         ("syntax error", "SELEC 1"),
         ("second is a syntax error", "SELECT 1; SELEC 2"),
         ("no such table", "SELECT * FROM no_such_table"),
@@ -77,7 +80,10 @@ pub fn all() -> Vec<Block> {
 
     // The extended protocol; a name says what is not synced.
     add("unnamed", vec![parse("", "SELECT $1::int + 1", &[]), bind("", "", &[text("41")], &[]), describe('P', ""), execute("", 0), sync()]);
-    add("named", vec![parse("s1", "SELECT a, b FROM t WHERE a = $1", &[23]), describe('S', "s1"), bind("", "s1", &[text("2")], &[]), execute("", 0), sync()]);
+    add(
+        "named",
+        vec![parse("s1", "SELECT a, b FROM t WHERE a = $1", &[23]), describe('S', "s1"), bind("", "s1", &[text("2")], &[]), execute("", 0), sync()],
+    );
     add("named again, unsynced", vec![bind("", "s1", &[text("3")], &[]), execute("", 0)]);
     add("closed and made anew", vec![close('S', "s1"), parse("s1", "SELECT 'another'", &[]), bind("", "s1", &[], &[]), execute("", 0), sync()]);
     add("made twice", vec![parse("s2", "SELECT 1", &[]), parse("s2", "SELECT 1", &[]), sync()]);
@@ -98,16 +104,37 @@ pub fn all() -> Vec<Block> {
     add("syncs", vec![sync(), sync(), sync()]);
     add(
         "a portal by pieces",
-        vec![parse("", "SELECT a FROM t ORDER BY a", &[]), bind("p", "", &[], &[]), execute("p", 2), flush(), execute("p", 2), execute("p", 2), execute("p", 2), sync()],
+        vec![
+            parse("", "SELECT a FROM t ORDER BY a", &[]),
+            bind("p", "", &[], &[]),
+            execute("p", 2),
+            flush(),
+            execute("p", 2),
+            execute("p", 2),
+            execute("p", 2),
+            sync(),
+        ],
     );
-    add("suspended, closed", vec![parse("", "SELECT a FROM t ORDER BY a", &[]), bind("p", "", &[], &[]), execute("p", 1), close('P', "p"), execute("p", 1), sync()]);
+    add(
+        "suspended, closed",
+        vec![parse("", "SELECT a FROM t ORDER BY a", &[]), bind("p", "", &[], &[]), execute("p", 1), close('P', "p"), execute("p", 1), sync()],
+    );
     add("a portal twice", vec![parse("", "SELECT 1", &[]), bind("p", "", &[], &[]), bind("p", "", &[], &[]), sync()]);
     add("a portal by pieces, unsynced", vec![parse("", "SELECT a FROM t ORDER BY a", &[]), bind("p3", "", &[], &[]), execute("p3", 2)]);
     add("syntax error in parse", vec![parse("bad", "SELEC 1", &[]), bind("", "bad", &[], &[]), execute("", 0), sync()]);
     add("syntax error, unsynced", vec![parse("bad", "SELEC 1", &[])]);
-    add("what stands behind an error", vec![parse("", "SELEC 1", &[]), parse("s4", "SELECT 4", &[]), sync(), bind("", "s4", &[], &[]), execute("", 0), sync()]);
-    add("close behind an error", vec![parse("s5", "SELECT 5", &[]), sync(), execute("no such", 0), close('S', "s5"), sync(), bind("", "s5", &[], &[]), execute("", 0), sync()]);
-    add("unnamed error", vec![parse("", "SELECT 'before'", &[]), sync(), parse("", "SELEC", &[]), sync(), bind("", "", &[], &[]), execute("", 0), sync()]);
+    add(
+        "what stands behind an error",
+        vec![parse("", "SELEC 1", &[]), parse("s4", "SELECT 4", &[]), sync(), bind("", "s4", &[], &[]), execute("", 0), sync()],
+    );
+    add(
+        "close behind an error",
+        vec![parse("s5", "SELECT 5", &[]), sync(), execute("no such", 0), close('S', "s5"), sync(), bind("", "s5", &[], &[]), execute("", 0), sync()],
+    );
+    add(
+        "unnamed error",
+        vec![parse("", "SELECT 'before'", &[]), sync(), parse("", "SELEC", &[]), sync(), bind("", "", &[], &[]), execute("", 0), sync()],
+    );
     add("error in execute", vec![parse("", "SELECT 1/$1::int", &[]), bind("", "", &[text("0")], &[]), execute("", 0), sync()]);
     add("error in bind", vec![parse("", "SELECT $1::int", &[]), bind("", "", &[text("x")], &[]), execute("", 0), sync()]);
     add("too few parameters", vec![parse("", "SELECT $1::int", &[]), bind("", "", &[], &[]), execute("", 0), sync()]);
@@ -118,13 +145,45 @@ pub fn all() -> Vec<Block> {
     add("begin, extended", vec![parse("", "BEGIN", &[]), bind("", "", &[], &[]), execute("", 0), sync()]);
     add("begin, unsynced", vec![parse("", "BEGIN", &[]), bind("", "", &[], &[]), execute("", 0)]);
     add("commit, extended", vec![parse("", "COMMIT", &[]), bind("", "", &[], &[]), execute("", 0), sync()]);
-    add("insert and fail", vec![parse("", "INSERT INTO t VALUES (200, 'z')", &[]), bind("", "", &[], &[]), execute("", 0), parse("", "SELECT 1/0", &[]), bind("", "", &[], &[]), execute("", 0), sync()]);
+    add(
+        "insert and fail",
+        vec![
+            parse("", "INSERT INTO t VALUES (200, 'z')", &[]),
+            bind("", "", &[], &[]),
+            execute("", 0),
+            parse("", "SELECT 1/0", &[]),
+            bind("", "", &[], &[]),
+            execute("", 0),
+            sync(),
+        ],
+    );
     add("set, extended", vec![parse("", "SET work_mem = '3MB'", &[]), bind("", "", &[], &[]), execute("", 0), sync()]);
-    add("binary", vec![parse("", "SELECT $1::int, $2::text", &[]), bind("", "", &[Param::Binary(vec![0, 0, 0, 7]), text("x")], &[1, 0]), describe('P', ""), execute("", 0), sync()]);
-    add("binary results", vec![parse("", "SELECT a, b, NULL::int FROM t ORDER BY a", &[]), bind("", "", &[], &[1]), describe('P', ""), execute("", 3), sync()]);
+    add(
+        "binary",
+        vec![
+            parse("", "SELECT $1::int, $2::text", &[]),
+            bind("", "", &[Param::Binary(vec![0, 0, 0, 7]), text("x")], &[1, 0]),
+            describe('P', ""),
+            execute("", 0),
+            sync(),
+        ],
+    );
+    add(
+        "binary results",
+        vec![parse("", "SELECT a, b, NULL::int FROM t ORDER BY a", &[]), bind("", "", &[], &[1]), describe('P', ""), execute("", 3), sync()],
+    );
     add("wrong formats", vec![parse("", "SELECT 1, 2, 3", &[]), bind("", "", &[], &[1, 0]), sync()]);
     add("a format there is not", vec![parse("", "SELECT 1", &[]), bind("", "", &[], &[2]), execute("", 0), sync()]);
-    add("long name", vec![parse(&"n".repeat(300), "SELECT 'long'", &[]), bind("", &"n".repeat(300), &[], &[]), execute("", 0), close('S', &"n".repeat(300)), sync()]);
+    add(
+        "long name",
+        vec![
+            parse(&"n".repeat(300), "SELECT 'long'", &[]),
+            bind("", &"n".repeat(300), &[], &[]),
+            execute("", 0),
+            close('S', &"n".repeat(300)),
+            sync(),
+        ],
+    );
 
     // COPY.
     let done = || tagged(b'c', &[]);
@@ -136,14 +195,36 @@ pub fn all() -> Vec<Block> {
     add("copy in with sync and flush", vec![query("COPY temporary_copy FROM STDIN"), sync(), copy_data("1\tx\n"), flush(), sync(), done(), sync()]);
     add("copy in of several", vec![query("COPY temporary_copy FROM STDIN; SELECT 1"), copy_data("1\tx\n"), done()]);
     add("copy into nowhere", vec![query("COPY nowhere FROM STDIN"), copy_data("1\tx\n"), done()]);
-    add("copy in, extended", vec![parse("", "COPY temporary_copy FROM STDIN", &[]), bind("", "", &[], &[]), execute("", 0), copy_data("1\tx\n"), done(), sync()]);
-    add("copy in, extended, synced early", vec![parse("", "COPY temporary_copy FROM STDIN", &[]), bind("", "", &[], &[]), execute("", 0), sync(), copy_data("1\tx\n"), done(), sync()]);
-    add("copy in, extended, bad data", vec![parse("", "COPY temporary_copy FROM STDIN", &[]), bind("", "", &[], &[]), execute("", 0), copy_data("one\tx\n"), done(), sync()]);
-    add("copy in, extended, failing", vec![parse("", "COPY temporary_copy FROM STDIN", &[]), bind("", "", &[], &[]), execute("", 0), tagged(b'f', b"no\0"), sync()]);
-    add("copy in, extended, two", vec![
-        parse("", "COPY temporary_copy FROM STDIN", &[]), bind("", "", &[], &[]), execute("", 0), copy_data("1\tx\n"), done(),
-        parse("", "SELECT 1", &[]), bind("", "", &[], &[]), execute("", 0), sync(),
-    ]);
+    add(
+        "copy in, extended",
+        vec![parse("", "COPY temporary_copy FROM STDIN", &[]), bind("", "", &[], &[]), execute("", 0), copy_data("1\tx\n"), done(), sync()],
+    );
+    add(
+        "copy in, extended, synced early",
+        vec![parse("", "COPY temporary_copy FROM STDIN", &[]), bind("", "", &[], &[]), execute("", 0), sync(), copy_data("1\tx\n"), done(), sync()],
+    );
+    add(
+        "copy in, extended, bad data",
+        vec![parse("", "COPY temporary_copy FROM STDIN", &[]), bind("", "", &[], &[]), execute("", 0), copy_data("one\tx\n"), done(), sync()],
+    );
+    add(
+        "copy in, extended, failing",
+        vec![parse("", "COPY temporary_copy FROM STDIN", &[]), bind("", "", &[], &[]), execute("", 0), tagged(b'f', b"no\0"), sync()],
+    );
+    add(
+        "copy in, extended, two",
+        vec![
+            parse("", "COPY temporary_copy FROM STDIN", &[]),
+            bind("", "", &[], &[]),
+            execute("", 0),
+            copy_data("1\tx\n"),
+            done(),
+            parse("", "SELECT 1", &[]),
+            bind("", "", &[], &[]),
+            execute("", 0),
+            sync(),
+        ],
+    );
     add("copy out, extended", vec![parse("", "COPY t TO STDOUT", &[]), bind("", "", &[], &[]), execute("", 0), sync()]);
     add("copy data from nowhere", vec![copy_data("x\n"), done(), tagged(b'f', b"\0")]);
     add("a query in a copy", vec![query("COPY temporary_copy FROM STDIN"), copy_data("1\tx\n"), query("SELECT 1")]);
@@ -168,7 +249,10 @@ pub fn all() -> Vec<Block> {
     add("execute cut short", vec![tagged(b'E', b"\0\0"), sync()]);
     add("not UTF-8", vec![tagged(b'Q', b"SELECT '\xff'\0")]);
     add("not UTF-8, extended", vec![tagged(b'P', b"\0SELECT '\xc3\x28'\0\0\0"), sync()]);
-    add("a value that is not UTF-8", vec![parse("", "SELECT $1::text", &[]), tagged(b'B', b"\0\0\0\0\0\x01\0\0\0\x01\xff\0\0"), execute("", 0), sync()]);
+    add(
+        "a value that is not UTF-8",
+        vec![parse("", "SELECT $1::text", &[]), tagged(b'B', b"\0\0\0\0\0\x01\0\0\0\x01\xff\0\0"), execute("", 0), sync()],
+    );
     add("terminate", vec![tagged(b'X', b"")]);
     blocks
 }

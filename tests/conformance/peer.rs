@@ -100,19 +100,13 @@ impl Peer {
             }
         }
         // Nothing of it is there for the next one.
-        for sql in ["DISCARD ALL"] {
-            let answered = stream.get_mut().write_all(&query(sql)).and_then(|()| {
-                loop {
-                    if message(&mut stream)?.0 == b'Z' {
-                        return Ok(());
-                    }
-                }
-            });
-            if answered.is_err() {
-                return said;
-            }
+        let reset = stream.get_mut().write_all(&query("DISCARD ALL")).and_then(|()| {
+            while message(&mut stream)?.0 != b'Z' {}
+            Ok(())
+        });
+        if reset.is_ok() {
+            self.stream = Some(stream);
         }
-        self.stream = Some(stream);
         said
     }
 }
