@@ -27,6 +27,10 @@ states! {
     INVALID_SAVEPOINT = b"3B001";
     /// BEGIN within a transaction.
     ACTIVE_TRANSACTION = b"25001";
+    /// A client that said nothing for too long within a transaction.
+    IDLE_IN_TRANSACTION_TIMEOUT = b"25P03";
+    /// A client that said nothing for too long.
+    IDLE_SESSION_TIMEOUT = b"57P05";
     /// COMMIT or ROLLBACK without a transaction.
     NO_ACTIVE_TRANSACTION = b"25P01";
     /// A prepared statement that does not exist.
@@ -53,6 +57,10 @@ states! {
     WRONG_OBJECT = b"42809";
     /// Some other object that exists already.
     DUPLICATE_OBJECT = b"42710";
+    /// Something that the backend's role may not do.
+    INSUFFICIENT_PRIVILEGE = b"42501";
+    /// Something that is in use: SQLite's SQLITE_BUSY and SQLITE_LOCKED.
+    LOCK_NOT_AVAILABLE = b"55P03";
     /// A table that exists already.
     DUPLICATE_TABLE = b"42P07";
     /// A column named twice.
@@ -83,6 +91,8 @@ states! {
     QUERY_CANCELED = b"57014";
     /// The backend was lost.
     CONNECTION_FAILURE = b"08006";
+    /// A configuration that cannot be used.
+    CONFIG_FILE_ERROR = b"F0000";
     /// A setting that does not exist, or that cannot be changed now.
     CANT_CHANGE_SETTING = b"55P02";
 }

@@ -15,6 +15,7 @@
 //! rules), [`wire`] (bytes of protocol 3), [`helpers`] (the helper schema), [`embedded`] (a managed PostgreSQL),
 //! [`migrate`] (SQLite files into PostgreSQL, and back), [`config`], [`observe`], [`error`].
 
+pub mod admin;
 pub mod backend;
 pub mod catalog;
 pub mod cli;

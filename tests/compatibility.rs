@@ -1,16 +1,16 @@
 //! COMPATIBILITY.md's lists are those of the code. `UPDATE_COMPATIBILITY=1 cargo test --test compatibility` rewrites them.
 
 use litewire::translate::functions::{self, Function, FunctionKind};
-use litewire::translate::{catalog_from_ddl, pragma, translate};
+use litewire::translate::{HATCHES, Hatches, Options, catalog_from_ddl, pragma, translate};
 use std::fmt::Write;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/COMPATIBILITY.md");
 
 /// Statements of which the document says that they are refused.
 const REFUSED: &[(&str, &str)] = &[
-    ("Temporary triggers", "CREATE TEMP TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END"),
+    ("Some temporary triggers", "CREATE TEMP TRIGGER r BEFORE INSERT ON t BEGIN SELECT 1; END"),
     ("Virtual tables", "CREATE VIRTUAL TABLE v USING fts5(x)"),
-    ("Other database files", "ATTACH 'other.db' AS other"),
+    ("Encrypted database files", "ATTACH 'other.db' AS other KEY 'k'"),
     ("Bytecode", "EXPLAIN SELECT 1"),
     ("An ESCAPE that is no literal", "SELECT b LIKE 'x' ESCAPE b FROM t"),
     (
@@ -28,7 +28,7 @@ const SCHEMA: &str =
 fn the_document_is_up_to_date() {
     let text = std::fs::read_to_string(PATH).expect("COMPATIBILITY.md can be read");
     let mut made = text.clone();
-    for (name, list) in [("functions", function_list()), ("pragmas", pragma_list()), ("refused", refusals())] {
+    for (name, list) in [("functions", function_list()), ("pragmas", pragma_list()), ("refused", refusals()), ("hatches", hatch_list())] {
         let (begin, end) = (format!("<!-- {name}: made by tests/compatibility.rs -->\n"), format!("<!-- end of {name} -->"));
         let start = made.find(&begin).expect("the list's begin is marked") + begin.len();
         let stop = start + made[start..].find(&end).expect("the list's end is marked");
@@ -68,6 +68,46 @@ fn function_list() -> String {
         writeln!(list, "| `{}` | 0 to {} | in FROM |", function.name, function.arguments.len()).expect("a string takes all");
     }
     list
+}
+
+fn hatch_list() -> String {
+    let mut list = String::from("| key | what | `\"lenient\"` |\n|---|---|---|\n");
+    for hatch in &HATCHES {
+        writeln!(list, "| `{}` | {} | {} |", hatch.name, hatch.what, hatch.lenient).expect("a string takes all");
+    }
+    list
+}
+
+/// A statement for each hatch, in their order.
+const HATCHED: &[&str] = &[
+    "EXPLAIN SELECT 1",
+    "SELECT b FROM t ORDER BY b COLLATE \"de-AT\"",
+    "SELECT a FROM t INDEXED BY gone",
+    "SELECT load_extension('x.so')",
+    "PRAGMA full_column_names = 1",
+    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x * 2 FROM c WHERE x < 9 ORDER BY 1) SELECT x FROM c",
+];
+
+#[test]
+fn a_lenient_hatch_opens_its_construct_alone() {
+    let catalog = catalog_from_ddl(SCHEMA).expect("the schema is SQLite's");
+    assert_eq!(HATCHED.len(), HATCHES.len());
+    for (hatch, sql) in HATCHES.iter().zip(HATCHED) {
+        for open in &HATCHES {
+            let options = Options { hatches: Hatches::new([open.hatch].into_iter().collect()), ..Options::default() };
+            match translate(sql, &[], &catalog, &options) {
+                Ok(plan) => assert!(open.hatch == hatch.hatch && plan.hatches.has(hatch.hatch), "{sql}"),
+                Err(error) => assert!(
+                    open.hatch != hatch.hatch && error.hint.as_ref().is_some_and(|hint| hint.contains(hatch.name)),
+                    "{} is not opened by its hatch: {error:?}",
+                    hatch.name
+                ),
+            }
+        }
+        // A plan that passed nothing says so.
+        let open = Options { hatches: Hatches::new(HATCHES.iter().map(|d| d.hatch).collect()), ..Options::default() };
+        assert!(translate("SELECT a FROM t", &[], &catalog, &open).expect("plain").hatches.is_empty());
+    }
 }
 
 fn pragma_list() -> String {

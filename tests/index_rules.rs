@@ -17,17 +17,23 @@ INSERT INTO item (name, small, size, price, weight, active, made, tag)
 ANALYZE item;";
 
 /// A schema that SQLite's DDL made through the translator.
-const SQLITE: [&str; 4] = [
+const SQLITE: [&str; 7] = [
     "CREATE TABLE entry (id INTEGER PRIMARY KEY, name TEXT, folded TEXT COLLATE NOCASE UNIQUE, n INT, r REAL)",
     "CREATE INDEX entry_name ON entry (name)",
     "CREATE INDEX entry_n ON entry (n)",
     "CREATE INDEX entry_r ON entry (r)",
+    "CREATE VIRTUAL TABLE search USING fts5(title, body)",
+    "CREATE VIRTUAL TABLE entry_search USING fts5(name, content='entry', content_rowid='id')",
+    "CREATE VIRTUAL TABLE area USING rtree(id, min_x, max_x, min_y, max_y)",
 ];
 
-const FILL: &str = "INSERT INTO entry (name, folded, n, r) SELECT 'name ' || i, 'Name ' || i, i, i FROM generate_series(1, 20000) i; ANALYZE entry;";
+const FILL: &str = "INSERT INTO entry (name, folded, n, r) SELECT 'name ' || i, 'Name ' || i, i, i FROM generate_series(1, 20000) i; ANALYZE entry;
+    INSERT INTO search (title, body) SELECT litewire.v_text('title ' || i), litewire.v_text('some words of row' || i) FROM generate_series(1, 3000) i; ANALYZE search;
+    INSERT INTO entry_search (_rowid_, name) SELECT id, litewire.v_text('entry' || id) FROM entry WHERE id <= 3000; ANALYZE entry_search;
+    INSERT INTO area (min_x, max_x, min_y, max_y) SELECT i, i + 1, i, i + 1 FROM generate_series(1, 5000) i; ANALYZE area;";
 
 /// Statements of SQLite's, none of which may read a whole table.
-const RULES: [&str; 33] = [
+const RULES: [&str; 44] = [
     "SELECT * FROM item WHERE id = 5",
     "SELECT * FROM item WHERE id = '5'",
     "SELECT * FROM item WHERE id = ?",
@@ -61,6 +67,17 @@ const RULES: [&str; 33] = [
     "SELECT * FROM entry ORDER BY n LIMIT 5",
     "UPDATE entry SET n = n + 1 WHERE id = '7'",
     "DELETE FROM entry WHERE n = 5.0",
+    "SELECT * FROM search WHERE search MATCH 'row77'",
+    "SELECT * FROM search WHERE search MATCH ?",
+    "SELECT rowid, rank FROM search WHERE search MATCH 'title : 77 OR row5*' ORDER BY rank LIMIT 5",
+    "SELECT highlight(search, 1, '[', ']') FROM search('\"row77\" NOT words')",
+    "SELECT * FROM search WHERE body MATCH 'NEAR(of row9, 3)'",
+    "SELECT * FROM search WHERE rowid = 7",
+    "SELECT name FROM entry_search WHERE entry_search MATCH 'entry9'",
+    "DELETE FROM search WHERE search MATCH 'row78'",
+    "SELECT id FROM area WHERE min_x >= 100 AND max_x <= 120 AND min_y > 90 AND max_y < 130",
+    "SELECT id FROM area WHERE max_x >= ? AND min_x <= ? AND max_y >= ? AND min_y <= ?",
+    "SELECT a.id, b.id FROM area AS a JOIN area AS b ON b.min_x <= a.max_x AND b.max_x >= a.min_x WHERE a.id = 7",
 ];
 
 #[test]

@@ -230,6 +230,39 @@ fn a_file_comes_back_as_it_was() {
 }
 
 #[test]
+fn virtual_tables_come_back_as_they_were() {
+    let place = Place::new("back_virtual");
+    let script = "CREATE TABLE page (id INTEGER PRIMARY KEY, title TEXT, body TEXT);
+        CREATE VIRTUAL TABLE found USING fts5(title, body, content='page', content_rowid='id', tokenize='porter');
+        CREATE TRIGGER page_ai AFTER INSERT ON page BEGIN INSERT INTO found (rowid, title, body) VALUES (new.id, new.title, new.body); END;
+        INSERT INTO page (title, body) VALUES ('One', 'a running fox'), ('Two', 'Crème brûlée');
+        CREATE VIRTUAL TABLE note USING fts5(a, b UNINDEXED);
+        INSERT INTO note (rowid, a, b) VALUES (3, 'kept words', 1), (9, x'6162', 2.5), (12, NULL, NULL);
+        INSERT INTO note (note, rank) VALUES ('rank', 'bm25(3.0)');
+        CREATE VIRTUAL TABLE area USING rtree(id, low, high, +name);
+        INSERT INTO area VALUES (1, 0.1, 0.2, 'a'), (5, -1e30, 1e30, 7);";
+    let file = place.file("app.db", script);
+    let printed = place.run(0, "migrate", &file, &[]);
+    assert!(printed.contains("verified 3 tables, 7 rows: equal"), "{printed}");
+    assert_eq!(place.sql("SELECT _rowid_ FROM found WHERE litewire.fts_terms(_fts_tokens) @@ 'run'"), [["1"]]);
+    assert_eq!(place.sql("SELECT litewire.fts5_rank('note')"), [["{3}"]]);
+    let back = place.path("back.db");
+    let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("export").arg(place.url()).arg(&back).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    same(&file, &back);
+    let answers = |file: &Path| -> Vec<String> {
+        let connection = Connection::open(file).expect("it opens");
+        let queries = [
+            "SELECT group_concat(rowid) FROM found('run OR creme')",
+            "SELECT group_concat(format('%s %s %.9f', rowid, b, rank)) FROM note('words OR ab')",
+            "SELECT group_concat(id || name || low) FROM area WHERE low < 0.15",
+        ];
+        queries.iter().map(|sql| connection.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|e| panic!("{sql}: {e}"))).collect()
+    };
+    assert_eq!(answers(&file), answers(&back));
+}
+
+#[test]
 fn misfits_can_stop_a_migration() {
     let place = Place::new("misfits");
     let file = place.file("app.db", MESSY);
@@ -242,9 +275,35 @@ fn misfits_can_stop_a_migration() {
     }
 }
 
+/// How a migration is broken off.
+#[derive(Debug, Clone, Copy)]
+enum Break {
+    /// kill -9
+    Kill,
+    /// Ctrl-C
+    Interrupt,
+    /// Its connections to the backend are lost.
+    Backend,
+}
+
 #[test]
 fn a_killed_migration_goes_on() {
-    let place = Place::new("killed");
+    goes_on("killed", Break::Kill);
+}
+
+#[test]
+fn an_interrupted_migration_goes_on() {
+    goes_on("interrupted", Break::Interrupt);
+}
+
+#[test]
+fn a_migration_that_lost_its_backend_goes_on() {
+    goes_on("lost", Break::Backend);
+}
+
+/// Broken off again and again, the same command brings all of it over in the end.
+fn goes_on(database: &str, way: Break) {
+    let place = Place::new(database);
     let script = format!(
         "{CLEAN} INSERT INTO loose WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) SELECT 'row ' || i, i FROM n;
          INSERT INTO orders (customer_id, total) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i, i * 1.5 FROM n;"
@@ -256,7 +315,17 @@ fn a_killed_migration_goes_on() {
         let mut child =
             command.arg("migrate").arg(&file).arg(place.url()).args(["--jobs", "1"]).stdout(std::process::Stdio::null()).spawn().expect("it runs");
         std::thread::sleep(std::time::Duration::from_millis(delay));
-        let _ = child.kill();
+        match way {
+            Break::Kill => drop(child.kill()),
+            Break::Interrupt => {
+                let id = i32::try_from(child.id()).expect("a process id");
+                let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(id).expect("not zero"), rustix::process::Signal::INT);
+            }
+            Break::Backend => {
+                let others = "datname = current_database() AND pid <> pg_backend_pid()";
+                place.sql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"));
+            }
+        }
         child.wait().expect("it ends");
         if place.sql("SELECT to_regclass('litewire.migrations') IS NOT NULL") == [["t"]]
             && place.sql("SELECT count(*) FROM litewire.migrations WHERE state <> 'running'") != [["0"]]
@@ -282,7 +351,7 @@ fn what_would_become_of_a_file_is_told_before() {
     let script = format!("{MESSY} CREATE VIEW refused AS SELECT load_extension('x');");
     let file = place.file("app.db", &script);
     let (queries, log, page) = (place.path("q.sql"), place.path("app.log"), place.path("report.html"));
-    std::fs::write(&queries, "SELECT count(*) FROM child; SELECT n FROM odd WHERE n > 1; ATTACH 'x' AS y;").expect("it is written");
+    std::fs::write(&queries, "SELECT count(*) FROM child; SELECT n FROM odd WHERE n > 1; VACUUM INTO 'x';").expect("it is written");
     std::fs::write(&log, "12:00 app: SELECT * FROM nowhere\n12:01 app: SELECT * FROM nowhere\n12:02 app: started\n").expect("it is written");
     let more = [Path::new("--sql"), &queries, Path::new("--log"), &log, Path::new("--html"), &page].map(|p| p.to_str().expect("UTF-8").to_owned());
     let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("check").arg(&file).args(&more).output().expect("it runs");
@@ -548,7 +617,7 @@ fn any_file_comes_back_as_it_was() {
 fn what_cannot_be_translated_stops_before_anything_changes() {
     let place = Place::new("refused");
     let script = "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO t VALUES (1, 'a');
-        CREATE VIRTUAL TABLE area USING rtree(id, low, high); INSERT INTO area VALUES (1, 0, 1);
+        CREATE VIRTUAL TABLE area USING fts4(name); INSERT INTO area VALUES ('a');
         CREATE VIEW loads AS SELECT load_extension(x) AS y FROM t;";
     let file = place.file("app.db", script);
     let printed = place.run(2, "migrate", &file, &[]);

@@ -110,3 +110,45 @@ fn savepoints_nest_and_open_transactions_as_in_sqlite() {
         assert_eq!(client.value("SELECT count(*) FROM t"), count.to_string(), "{sql}");
     }
 }
+
+/// Statements that work, fail, only read, and mark places, at random: each ends as SQLite's does, and leaves what SQLite's leaves.
+#[test]
+fn errors_at_random_places_of_a_long_transaction_undo_themselves_alone() {
+    let proxy = Stack::shared();
+    let statements = [
+        "INSERT INTO t VALUES ((SELECT count(*) * 7 % 50 FROM t) + ?1)",
+        "INSERT INTO t VALUES (?1), (?1 + 100), (?1 + 100)",
+        "UPDATE t SET n = n + 1000 WHERE n % 10 = ?1",
+        "DELETE FROM t WHERE n % 7 = ?1",
+        "SELECT abs(-9223372036854775807 - (?1 % 2))",
+        "SELECT count(*) FROM t WHERE n > ?1",
+        "SELECT nothing FROM t",
+        "SAVEPOINT a",
+        "SAVEPOINT b",
+        "RELEASE a",
+        "ROLLBACK TO b",
+        "COMMIT",
+        "BEGIN",
+    ];
+    for seed in 1..=4_u64 {
+        let (mut client, sqlite) = (connect(&proxy, &proxy.database()), rusqlite::Connection::open_in_memory().expect("SQLite"));
+        let table = "CREATE TABLE t(n INTEGER PRIMARY KEY)";
+        client.run(table);
+        sqlite.execute_batch(table).expect("made");
+        let mut state = seed;
+        for step in 0..150 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (pick, number) = ((state >> 33) as usize, (state >> 20) % 10);
+            // What ends a transaction comes seldom.
+            let sql = if pick % 40 == 0 { statements[11] } else { statements[pick / 40 % 13] }.replace("?1", &number.to_string());
+            let sql = if sql == "COMMIT" && pick % 40 != 0 { "SELECT 1".to_owned() } else { sql };
+            let wanted = sqlite.execute_batch(&sql);
+            let answer = if step % 2 == 0 { client.query(&sql) } else { client.extended(&sql, &[], &[]) };
+            assert_eq!(wanted.is_err(), answer.error().is_some(), "seed {seed}, step {step}, {sql}: {wanted:?}, {:?}", answer.error());
+            assert_eq!(answer.status() == 'I', sqlite.is_autocommit(), "seed {seed}, step {step}, {sql}");
+            let rows = "SELECT group_concat(n) FROM (SELECT n FROM t ORDER BY n)";
+            let left: Option<String> = sqlite.query_row(rows, [], |row| row.get(0)).expect("read");
+            assert_eq!(client.value(rows), left.unwrap_or_else(|| "NULL".to_owned()), "seed {seed}, step {step}, {sql}");
+        }
+    }
+}

@@ -1,41 +1,50 @@
-use super::{Link, Stream, TlsError, TlsTrust};
+use super::replay::Replay;
+use super::{Link, Stream, TlsError, start, tls};
+use crate::config::{BackendUrl, SessionAttrs, SslMode};
 use crate::error::{ClientError, SqlState};
-use crate::pool::Prepared;
+use crate::wire::scram::Keys;
 use bytes::{BufMut, BytesMut};
-use postgres_protocol::authentication::{md5_hash, sasl};
-use postgres_protocol::message::{backend, frontend};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::Host;
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{Client, Connection, NoTls};
 use tokio_rustls::TlsConnector;
 
-/// What every session of the proxy relies on, whatever the role's or the database's own settings are.
-const SETTINGS: [(&str, &str); 8] = [
-    ("client_encoding", "UTF8"),
-    ("TimeZone", "UTC"),
-    ("DateStyle", "ISO"),
-    ("IntervalStyle", "postgres"),
-    ("bytea_output", "hex"),
-    ("standard_conforming_strings", "on"),
-    ("extra_float_digits", "1"),
-    ("application_name", "litewire"),
-];
-
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const BUFFER: usize = 8 * 1024;
 
 /// Where a database lives, and as which role it is used.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Shared: every client has a target, for its CancelRequests.
-    config: Arc<tokio_postgres::Config>,
+    url: BackendUrl,
     connector: Option<Connector>,
+    /// The one of the hosts that is meant; None: all.
+    host: Option<usize>,
+    /// Instead of a password: what a client's log-in has shown. The clones share it.
+    keys: Arc<Mutex<Option<Keys>>>,
+}
+
+/// Is TLS to be had?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Plain,
+    IfOffered,
+    Tls,
+}
+
+/// What libpq tries for an `sslmode`, one after the other.
+fn ways(mode: SslMode) -> &'static [Way] {
+    match mode {
+        SslMode::Disable => &[Way::Plain],
+        SslMode::Allow => &[Way::Plain, Way::Tls],
+        SslMode::Prefer => &[Way::IfOffered, Way::Plain],
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => &[Way::Tls],
+    }
 }
 
 /// One host of a URL.
@@ -108,9 +117,18 @@ pub enum ConnectError {
     /// A way to authenticate that the proxy does not know, or a password that it lacks.
     #[error("cannot authenticate to the backend: {0}")]
     Authentication(String),
+    /// Hosts are there, but none as `target_session_attrs` wants it.
+    #[error("no host that can be reached is {wanted}, which target_session_attrs demands")]
+    NoHost {
+        /// What they all are not.
+        wanted: &'static str,
+    },
     /// `sslmode=require` (or more), and the server has no TLS.
     #[error("the backend does not offer TLS, which sslmode demands")]
     NoTls,
+    /// The handshake failed: a certificate that proves too little, or no version in common.
+    #[error("TLS to the backend failed: {0}")]
+    Handshake(io::Error),
     /// The socket failed during the start-up, or what came over it was not the protocol.
     #[error("the connection to the backend failed while it was made: {0}")]
     Io(#[from] io::Error),
@@ -120,6 +138,33 @@ impl ConnectError {
     /// The backend is there, but has no room.
     pub fn is_full(&self) -> bool {
         matches!(self, ConnectError::Refused { code, .. } if code == "53300")
+    }
+
+    /// Is nobody there who could serve?
+    pub fn is_outage(&self) -> bool {
+        match self {
+            ConnectError::Refused { code, .. } => code.starts_with("57"),
+            ConnectError::Unreachable { .. } | ConnectError::Io(_) | ConnectError::NoHost { .. } => true,
+            ConnectError::Authentication(_) | ConnectError::NoTls | ConnectError::Handshake(_) => false,
+        }
+    }
+
+    /// Could it go better with, or without, TLS? An address that cannot be reached, or a password that is wrong, stays so.
+    fn may_pass_otherwise(&self) -> bool {
+        match self {
+            ConnectError::Refused { code, .. } => code == "28000",
+            ConnectError::Handshake(_) | ConnectError::Io(_) => true,
+            ConnectError::Unreachable { .. } | ConnectError::Authentication(_) | ConnectError::NoTls | ConnectError::NoHost { .. } => false,
+        }
+    }
+
+    /// Could it go better with another host? A password that is wrong is wrong there, too, and so is a database's name.
+    fn may_pass_elsewhere(&self) -> bool {
+        match self {
+            ConnectError::Refused { code, .. } => code.starts_with("57") || code.starts_with("53"),
+            ConnectError::Unreachable { .. } | ConnectError::NoTls | ConnectError::Handshake(_) | ConnectError::Io(_) => true,
+            ConnectError::Authentication(_) | ConnectError::NoHost { .. } => false,
+        }
     }
 }
 
@@ -131,33 +176,73 @@ impl From<&ConnectError> for ClientError {
                 ClientError::new(SqlState::TOO_MANY_CONNECTIONS, format!("the backend: {error}"))
                     .hint("Lower [pool] size, or raise max_connections of the backend.")
             }
+            ConnectError::Refused { code, .. } if code.starts_with("28") => {
+                ClientError::new(SqlState::INVALID_AUTHORIZATION, format!("the backend refuses the log-in: {error}"))
+            }
+            ConnectError::Authentication(_) => ClientError::new(SqlState::INVALID_AUTHORIZATION, error.to_string()),
             _ => ClientError::new(SqlState::CANNOT_CONNECT_NOW, format!("the backend is not available: {error}")),
         }
     }
 }
 
 impl Target {
-    /// A target from a parsed URL, which names user and database; `trust` says what its certificate must prove.
-    pub fn new(config: tokio_postgres::Config, trust: &TlsTrust) -> Result<Self, TlsError> {
-        let connector = match config.get_ssl_mode() {
+    /// A target from an address. One that names no user is for the operating system's, as with libpq.
+    pub fn new(mut url: BackendUrl) -> Result<Self, TlsError> {
+        if let (None, Ok(user)) = (url.get().get_user(), std::env::var("USER")) {
+            url.get_mut().user(user);
+        }
+        let connector = match url.tls().mode {
             SslMode::Disable => None,
-            _ => Some(Connector(trust.connector()?)),
+            _ => Some(Connector(tls::connector(url.tls())?)),
         };
-        Ok(Target { config: Arc::new(config), connector })
+        Ok(Target { url, connector, host: None, keys: Arc::default() })
+    }
+
+    /// The address.
+    pub fn url(&self) -> &BackendUrl {
+        &self.url
+    }
+
+    /// The first host of the URL and its port; a Unix socket's directory.
+    pub fn first_place(&self) -> (String, u16) {
+        match self.places().first() {
+            Some(Place::Tcp { name, port, .. }) => (name.clone(), *port),
+            Some(Place::Unix(path)) => {
+                (path.parent().unwrap_or(path).display().to_string(), self.config().get_ports().first().copied().unwrap_or(5432))
+            }
+            None => (String::new(), 0),
+        }
     }
 
     /// The parsed URL.
     pub fn config(&self) -> &tokio_postgres::Config {
-        &self.config
+        self.url.get()
     }
 
-    /// A socket to the first host that takes one, with TLS as the URL's `sslmode` says.
-    pub async fn open(&self) -> Result<Stream, ConnectError> {
+    /// From now on the role logs in with what a client's log-in has shown, if the backend asks for SCRAM.
+    pub fn set_keys(&self, keys: Keys) {
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
+    }
+
+    /// What a log-in has shown.
+    pub(crate) fn keys(&self) -> Option<Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Does a host take a connection?
+    pub async fn is_reached(&self) -> bool {
+        self.open(ways(self.url.tls().mode)[0]).await.is_ok()
+    }
+
+    /// A socket to the first host that takes one, with TLS or without.
+    async fn open(&self, way: Way) -> Result<Stream, ConnectError> {
         let limit = self.limit();
         let mut failure = None;
         for place in self.places() {
             match tokio::time::timeout(limit, place.connect()).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(Stream::Tcp(socket)) => return tokio::time::timeout(limit, self.secure(socket, place.name())).await.map_err(timed_out)?,
+                Ok(Stream::Tcp(socket)) if way != Way::Plain => {
+                    return tokio::time::timeout(limit, self.secure(socket, place.name(), way)).await.map_err(timed_out)?;
+                }
                 Ok(stream) => return Ok(stream),
                 Err(source) => failure = Some(ConnectError::Unreachable { address: place.to_string(), source }),
             }
@@ -167,7 +252,7 @@ impl Target {
 
     /// The hosts of the URL, in their order.
     fn places(&self) -> Vec<Place> {
-        let (hosts, addresses, ports) = (self.config.get_hosts(), self.config.get_hostaddrs(), self.config.get_ports());
+        let (hosts, addresses, ports) = (self.config().get_hosts(), self.config().get_hostaddrs(), self.config().get_ports());
         let place = |at: usize| {
             let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
             let address = addresses.get(at).map(ToString::to_string);
@@ -180,39 +265,102 @@ impl Target {
                 }
             }
         };
-        (0..hosts.len().max(addresses.len())).map(place).collect()
+        let all = 0..hosts.len().max(addresses.len());
+        all.filter(|at| self.host.is_none_or(|host| host == *at)).map(place).collect()
     }
 
     /// For each step on the way to a connection.
     fn limit(&self) -> Duration {
-        self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT)
+        self.config().get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT)
     }
 
-    async fn secure(&self, mut socket: TcpStream, host: &str) -> Result<Stream, ConnectError> {
-        let Some(connector) = &self.connector else { return Ok(Stream::Tcp(socket)) };
-        let mut request = BytesMut::new();
-        frontend::ssl_request(&mut request);
-        socket.write_all(&request).await?;
-        // One byte and no more: what follows it must not be taken for part of the handshake (CVE-2021-23222).
-        match (socket.read_u8().await?, self.config.get_ssl_mode()) {
-            (b'S', _) => {
-                let name = rustls_pki_types::ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-                Ok(Stream::Tls(Box::new(connector.0.connect(name, socket).await?)))
+    async fn secure(&self, mut socket: TcpStream, host: &str, way: Way) -> Result<Stream, ConnectError> {
+        let Some(Connector(connector)) = &self.connector else { return Ok(Stream::Tcp(socket)) };
+        if !self.url.tls().direct {
+            let mut request = BytesMut::new();
+            postgres_protocol::message::frontend::ssl_request(&mut request);
+            socket.write_all(&request).await?;
+            // One byte and no more: what follows it must not be taken for part of the handshake (CVE-2021-23222).
+            match socket.read_u8().await? {
+                b'S' => {}
+                _ if way == Way::IfOffered => return Ok(Stream::Tcp(socket)),
+                _ => return Err(ConnectError::NoTls),
             }
-            (_, SslMode::Prefer) => Ok(Stream::Tcp(socket)),
-            _ => Err(ConnectError::NoTls),
         }
+        let name = rustls_pki_types::ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        let stream = connector.connect(name, socket).await.map_err(ConnectError::Handshake)?;
+        if self.url.tls().direct && stream.get_ref().1.alpn_protocol() != Some(tls::ALPN) {
+            return Err(ConnectError::Handshake(io::Error::other("the server does not know sslnegotiation=direct")));
+        }
+        Ok(Stream::Tls(Box::new(stream.into())))
     }
 
     /// A link, authenticated and idle.
     pub async fn link(&self) -> Result<Link, ConnectError> {
-        let stream = self.open().await?;
-        tokio::time::timeout(self.limit(), self.start(stream)).await.map_err(timed_out)?
+        self.start("litewire").await
+    }
+
+    /// A client of tokio-postgres, for what the proxy itself asks, and the task that drives it.
+    pub async fn client(&self, application: &str) -> Result<(Client, Connection<Replay, NoTlsStream>), ConnectError> {
+        let stream = Replay::new(self.start(application).await?);
+        let mut config = tokio_postgres::Config::new();
+        config.user("(logged in already)").ssl_mode(tokio_postgres::config::SslMode::Disable);
+        config.connect_raw(stream, NoTls).await.map_err(|error| ConnectError::Io(io::Error::other(error)))
+    }
+
+    /// An authenticated connection to the first host that is there and will do.
+    pub(super) async fn start(&self, application: &str) -> Result<Link, ConnectError> {
+        let (attrs, hosts) = (self.url.session_attrs(), self.places().len());
+        if hosts == 1 && attrs == SessionAttrs::Any {
+            return self.start_there(application).await;
+        }
+        let mut failure = None;
+        for wanted in attrs.rounds() {
+            for at in 0..hosts {
+                let one = Target { host: Some(at), ..self.clone() };
+                match one.start_there(application).await {
+                    Ok(link) if wanted.fit(&link.params) => return Ok(link),
+                    Ok(_) => failure = Some(ConnectError::NoHost { wanted: attrs.description() }),
+                    Err(error) if error.may_pass_elsewhere() => {
+                        tracing::debug!(%error, "a host of the backend is passed over");
+                        // That one is there, but not what is wanted, says more.
+                        failure = failure.filter(|known| matches!(known, ConnectError::NoHost { .. })).or(Some(error));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| ConnectError::Io(io::Error::other("the backend's URL names no host"))))
+    }
+
+    /// An authenticated connection, under the first of the ways that the server takes.
+    async fn start_there(&self, application: &str) -> Result<Link, ConnectError> {
+        let mut ways = ways(self.url.tls().mode).iter();
+        let mut way = *ways.next().expect("each mode has a way");
+        loop {
+            let attempt = async {
+                let stream = self.open(way).await?;
+                let encrypted = matches!(stream, Stream::Tls(_));
+                let link = tokio::time::timeout(self.limit(), start::start(self, stream, application)).await;
+                Ok((encrypted, link.map_err(timed_out).flatten()))
+            };
+            let (error, encrypted) = match attempt.await {
+                Ok((_, Ok(link))) => return Ok(link),
+                Ok((encrypted, Err(error))) => (error, encrypted),
+                Err(error) => (error, way != Way::Plain),
+            };
+            match ways.next() {
+                // What plain text has not brought, it will not bring.
+                Some(next) if error.may_pass_otherwise() && (*next != Way::Plain || encrypted) => way = *next,
+                _ => return Err(error),
+            }
+        }
     }
 
     /// Asks the server to cancel what the backend `pid` does. Whether it did shows on that backend's own connection.
     pub async fn cancel(&self, pid: i32, key: &[u8]) -> Result<(), ConnectError> {
-        let mut stream = self.open().await?;
+        let way = ways(self.url.tls().mode)[0];
+        let mut stream = self.open(way).await?;
         let mut request = BytesMut::new();
         request.put_u32(12 + key.len() as u32);
         request.put_u32(80_877_102);
@@ -225,121 +373,8 @@ impl Target {
             _ => Ok(()),
         }
     }
-
-    async fn start(&self, mut io: Stream) -> Result<Link, ConnectError> {
-        let user = self.config.get_user().unwrap_or_default();
-        let mut parameters = vec![("user", user), ("database", self.config.get_dbname().unwrap_or(user))];
-        parameters.extend(SETTINGS);
-        parameters.extend(self.config.get_options().map(|options| ("options", options)));
-        let mut out = BytesMut::new();
-        frontend::startup_message(parameters, &mut out)?;
-        io.write_all(&out).await?;
-
-        let mut link = Link {
-            io,
-            rbuf: BytesMut::with_capacity(BUFFER),
-            status: 0,
-            busy: false,
-            broken: false,
-            params: BTreeMap::new(),
-            pid: 0,
-            secret_key: Arc::default(),
-            prepared: Prepared::default(),
-            applied: BTreeMap::new(),
-        };
-        self.authenticate(&mut link, user).await?;
-        loop {
-            match receive(&mut link).await? {
-                backend::Message::ParameterStatus(body) => {
-                    link.params.insert(body.name()?.to_owned(), body.value()?.to_owned());
-                }
-                backend::Message::BackendKeyData(body) => {
-                    link.pid = body.process_id();
-                    link.secret_key = Arc::new(body.secret_key().to_be_bytes());
-                }
-                backend::Message::ReadyForQuery(body) => {
-                    link.status = body.status();
-                    return Ok(link);
-                }
-                _ => return Err(unexpected()),
-            }
-        }
-    }
-
-    async fn authenticate(&self, link: &mut Link, user: &str) -> Result<(), ConnectError> {
-        let password = || self.config.get_password().ok_or_else(|| ConnectError::Authentication(format!("role \"{user}\" needs a password")));
-        let mut scram: Option<sasl::ScramSha256> = None;
-        loop {
-            let mut out = BytesMut::new();
-            match (receive(link).await?, &mut scram) {
-                (backend::Message::AuthenticationOk, None) => return Ok(()),
-                (backend::Message::AuthenticationCleartextPassword, None) => frontend::password_message(password()?, &mut out)?,
-                (backend::Message::AuthenticationMd5Password(body), None) => {
-                    frontend::password_message(md5_hash(user.as_bytes(), password()?, body.salt()).as_bytes(), &mut out)?;
-                }
-                (backend::Message::AuthenticationSasl(body), None) => {
-                    let mut offered = body.mechanisms();
-                    while let Some(mechanism) = fallible_iterator::FallibleIterator::next(&mut offered)? {
-                        if mechanism == sasl::SCRAM_SHA_256 {
-                            let client = sasl::ScramSha256::new(password()?, sasl::ChannelBinding::unsupported());
-                            frontend::sasl_initial_response(mechanism, client.message(), &mut out)?;
-                            scram = Some(client);
-                        }
-                    }
-                    if scram.is_none() {
-                        return Err(ConnectError::Authentication("no mechanism that both sides know".to_owned()));
-                    }
-                }
-                (backend::Message::AuthenticationSaslContinue(body), Some(client)) => {
-                    client.update(body.data())?;
-                    frontend::sasl_response(client.message(), &mut out)?;
-                }
-                (backend::Message::AuthenticationSaslFinal(body), Some(client)) => {
-                    client.finish(body.data())?;
-                    scram = None;
-                }
-                _ => {
-                    return Err(ConnectError::Authentication(
-                        "a method that is not supported (known: trust, password, md5, scram-sha-256)".to_owned(),
-                    ));
-                }
-            }
-            link.io.write_all(&out).await?;
-        }
-    }
-}
-
-/// The next message that is no notice. An ErrorResponse becomes an error.
-async fn receive(link: &mut Link) -> Result<backend::Message, ConnectError> {
-    loop {
-        match backend::Message::parse(&mut link.rbuf)? {
-            Some(backend::Message::NoticeResponse(_)) => {}
-            Some(backend::Message::ErrorResponse(body)) => return Err(refused(&body)?),
-            Some(message) => return Ok(message),
-            None if link.io.read_buf(&mut link.rbuf).await? == 0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-            None => {}
-        }
-    }
-}
-
-fn refused(body: &backend::ErrorResponseBody) -> io::Result<ConnectError> {
-    let (mut code, mut message) = (String::new(), String::new());
-    let mut fields = body.fields();
-    while let Some(field) = fallible_iterator::FallibleIterator::next(&mut fields)? {
-        let text = || String::from_utf8_lossy(field.value_bytes()).into_owned();
-        match field.type_() {
-            b'C' => code = text(),
-            b'M' => message = text(),
-            _ => {}
-        }
-    }
-    Ok(ConnectError::Refused { code, message })
 }
 
 fn timed_out(_: tokio::time::error::Elapsed) -> ConnectError {
     io::Error::from(io::ErrorKind::TimedOut).into()
-}
-
-fn unexpected() -> ConnectError {
-    io::Error::new(io::ErrorKind::InvalidData, "an unexpected message").into()
 }

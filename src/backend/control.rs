@@ -3,15 +3,20 @@ use crate::error::{ClientError, SqlState};
 use std::collections::HashSet;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, broadcast};
-use tokio_postgres::{AsyncMessage, Client, NoTls, Notification};
+use tokio_postgres::error::SqlState as TokioState;
+use tokio_postgres::{AsyncMessage, Client, Notification};
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
 /// The shared advisory lock that every control connection holds: who holds it keeps a catalog of this database.
 const PRESENCE: i64 = 0x6c77_6361_7461_6c67;
+/// The class of the shared advisory lock, on its own number, that every process holds: its databases in memory are in use.
+const OWNERS: i32 = 0x6c77_6d65;
+/// This process among all others.
+pub static INSTANCE: LazyLock<u32> = LazyLock::new(|| getrandom::u32().unwrap_or_else(|_| std::process::id()));
 /// How long DDL waits until all others have read the catalog again; then they find out as after anybody's DDL.
 const BARRIER: Duration = Duration::from_secs(2);
 
@@ -19,7 +24,7 @@ const BARRIER: Duration = Duration::from_secs(2);
 /// when it is needed and made again, with growing delays, when it was lost.
 #[derive(Debug)]
 pub struct Control {
-    target: Target,
+    target: Mutex<Target>,
     client: tokio::sync::Mutex<Option<Arc<Client>>>,
     outage: Mutex<Option<Outage>>,
     notices: Arc<Notices>,
@@ -82,7 +87,7 @@ pub fn detail(error: &tokio_postgres::Error) -> String {
 impl Control {
     /// A control connection to `target`, not made yet.
     pub fn new(target: Target) -> Self {
-        Control { target, client: tokio::sync::Mutex::default(), outage: Mutex::default(), notices: Arc::default() }
+        Control { target: Mutex::new(target), client: tokio::sync::Mutex::default(), outage: Mutex::default(), notices: Arc::default() }
     }
 
     /// The connection, made if there is none. The first thing on a new one is the helper schema's version.
@@ -101,6 +106,11 @@ impl Control {
             return self.reconnect(&mut slot, (outage.delay * 2).min(LONGEST_DELAY)).await;
         }
         self.reconnect(&mut slot, FIRST_DELAY).await
+    }
+
+    /// From its next start on it goes there.
+    pub fn retarget(&self, target: Target) {
+        *self.target.lock().expect("no holder panics") = target;
     }
 
     /// Ends it; it is made again when it is needed.
@@ -150,6 +160,22 @@ impl Control {
         Ok(())
     }
 
+    /// Makes a schema for ATTACH; one that is there, or that somebody else makes just now, is no error.
+    pub async fn make_schema(&self, schema: &str) -> Result<(), ControlError> {
+        let made = self.client().await?.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quoted(schema))).await;
+        match made {
+            Err(error) if !error.code().is_some_and(|c| [TokioState::UNIQUE_VIOLATION, TokioState::DUPLICATE_SCHEMA].contains(c)) => {
+                Err(error.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Drops a schema that ATTACH made.
+    pub async fn drop_schema(&self, schema: &str) -> Result<(), ControlError> {
+        Ok(self.client().await?.batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", quoted(schema))).await?)
+    }
+
     async fn reconnect(&self, slot: &mut Option<Arc<Client>>, delay: Duration) -> Result<Arc<Client>, ControlError> {
         match self.connect().await {
             Ok(client) => {
@@ -168,11 +194,8 @@ impl Control {
     }
 
     async fn connect(&self) -> Result<Client, ControlError> {
-        let stream = self.target.open().await?;
-        let mut config = self.target.config().clone();
-        // `open` has seen to TLS already.
-        config.ssl_mode(tokio_postgres::config::SslMode::Disable).application_name("litewire control");
-        let (client, mut connection) = config.connect_raw(stream, NoTls).await.map_err(start_up)?;
+        let target = self.target.lock().expect("no holder panics").clone();
+        let (client, mut connection) = target.client("litewire control").await?;
         let notices = self.notices.clone();
         tokio::spawn(async move {
             while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
@@ -186,15 +209,45 @@ impl Control {
                 }
             }
         });
-        let listen = "SET TimeZone = 'UTC'; SET client_min_messages = warning; LISTEN litewire_ddl; LISTEN litewire_ack";
-        client.batch_execute(listen).await?;
+        // A standby takes no LISTEN: there, other people's DDL is found by the poll alone.
+        let standby: bool = client.query_one("SELECT pg_catalog.pg_is_in_recovery()", &[]).await?.get(0);
+        client.batch_execute("SET TimeZone = 'UTC'; SET client_min_messages = warning").await?;
+        if !standby {
+            client.batch_execute("LISTEN litewire_ddl; LISTEN litewire_ack").await?;
+        }
         client.execute("SELECT pg_catalog.pg_advisory_lock_shared($1)", &[&PRESENCE]).await?;
-        install::ensure(&client).await;
+        client.execute("SELECT pg_catalog.pg_advisory_lock_shared($1, $2)", &[&OWNERS, &(*INSTANCE as i32)]).await?;
+        if !standby {
+            install::ensure(&client).await;
+            if let Err(error) = client.batch_execute(&SWEEP.replace("{class}", &OWNERS.to_string())).await {
+                tracing::debug!(reason = %detail(&error), "schemas of processes that are gone could not be dropped");
+            }
+        }
         // Whatever happened while nobody listened.
         self.notices.changed.notify_one();
         Ok(client)
     }
 }
+
+fn quoted(schema: &str) -> String {
+    format!("\"{}\"", schema.replace('"', "\"\""))
+}
+
+/// Drops the databases in memory of processes that ended without doing so: no control connection of theirs is left.
+const SWEEP: &str = "DO $$
+DECLARE
+  gone text;
+BEGIN
+  FOR gone IN
+    SELECT nspname FROM pg_catalog.pg_namespace
+    WHERE nspname ~ '^memory:[0-9a-f]{8}_' AND pg_catalog.pg_has_role(nspowner, 'USAGE') AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_locks
+      WHERE locktype = 'advisory' AND classid = {class} AND objid = ('x' || substr(nspname, 8, 8))::bit(32)::int8::oid AND objsubid = 2
+        AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+  LOOP
+    EXECUTE format('DROP SCHEMA %I CASCADE', gone);
+  END LOOP;
+END $$";
 
 /// The control connections of the others.
 const OTHERS: &str = "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 1 AND granted
@@ -217,12 +270,5 @@ impl Notices {
             self.asked.lock().expect("no holder panics").push(told.payload().to_owned());
         }
         self.changed.notify_one();
-    }
-}
-
-fn start_up(error: tokio_postgres::Error) -> ConnectError {
-    match error.as_db_error() {
-        Some(db) => ConnectError::Refused { code: db.code().code().to_owned(), message: db.message().to_owned() },
-        None => ConnectError::Authentication(error.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-use super::Stream;
+use super::{ConnectError, Stream, Target};
 use crate::pool::Prepared;
 use crate::wire::encode;
 use bytes::{Buf, BytesMut};
@@ -26,12 +26,30 @@ pub struct Link {
     pub params: BTreeMap<String, String>,
     /// The backend's process, for CancelRequest.
     pub pid: i32,
-    /// The key that goes with `pid`.
-    pub secret_key: Arc<[u8]>,
+    /// What a CancelRequest to it takes.
+    pub cancel: Arc<CancelKey>,
     /// The statements that are prepared here.
     pub prepared: Prepared,
     /// Session settings in force here because of a client's SET; the session code maintains it.
     pub applied: BTreeMap<String, String>,
+}
+
+/// What a CancelRequest to a backend takes.
+#[derive(Debug)]
+pub struct CancelKey {
+    /// Its process.
+    pub pid: i32,
+    /// The key that goes with that.
+    pub secret: Vec<u8>,
+    /// The host that it is on, of those that the address names.
+    pub target: Target,
+}
+
+impl CancelKey {
+    /// Asks the server to cancel what the backend does. Whether it did shows on that backend's own connection.
+    pub async fn cancel(&self) -> Result<(), ConnectError> {
+        self.target.cancel(self.pid, &self.secret).await
+    }
 }
 
 impl Link {

@@ -5,11 +5,14 @@ mod connect;
 mod control;
 pub mod install;
 mod link;
+mod replay;
+mod start;
 mod stream;
-mod tls;
+pub(crate) mod tls;
 
 pub use connect::{ConnectError, Target};
-pub use control::{Control, ControlError, detail};
-pub use link::Link;
+pub use control::{Control, ControlError, INSTANCE, detail};
+pub use link::{CancelKey, Link};
+pub use replay::Replay;
 pub use stream::Stream;
-pub use tls::{TlsError, TlsTrust};
+pub use tls::TlsError;

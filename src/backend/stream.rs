@@ -3,9 +3,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::TlsStream;
 
-/// A connection to PostgreSQL, over whatever carries it.
+/// A connection to PostgreSQL, or of a client, over whatever carries it.
 #[derive(Debug)]
 pub enum Stream {
     /// Plain TCP.

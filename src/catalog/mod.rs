@@ -2,9 +2,14 @@
 //! `backend::catalog` fills it, `translate` reads it.
 
 mod affinity;
+mod attached;
+pub mod module;
+mod names;
 
 pub use affinity::{Affinity, affinity_of_declared, affinity_of_pg};
-use std::collections::HashMap;
+pub use attached::{Attached, MOST_ATTACHED, is_attachable};
+pub use names::{is_called, is_named, short_name};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The backend's name of a session's own schema.
@@ -55,6 +60,10 @@ pub struct Catalog {
     pub current_schema: String,
     /// Values of `litewire.meta` (user_version, application_id, foreign_keys, …).
     pub meta: HashMap<String, String>,
+    /// The databases that the session has attached, in their order; their relations are among `relations`.
+    pub attached: Vec<Attached>,
+    /// The relations of every schema that ATTACH has made, by schema.
+    pub attachable: BTreeMap<String, Vec<Relation>>,
 }
 
 impl Catalog {
@@ -73,8 +82,8 @@ impl Catalog {
     pub fn relation_in(&self, database: Option<&str>, name: &str) -> Option<&Relation> {
         let first = self.relation(name);
         match database {
-            Some(database) if first.is_some_and(|r| !r.is_in(database)) => {
-                self.relations.iter().find(|r| r.name.eq_ignore_ascii_case(name) && r.is_in(database))
+            Some(database) if first.is_some_and(|r| !self.is_in(r, database)) => {
+                self.relations.iter().find(|r| r.name.eq_ignore_ascii_case(name) && self.is_in(r, database))
             }
             _ => first,
         }
@@ -82,28 +91,47 @@ impl Catalog {
 
     /// The trigger of that name, ASCII case-insensitively, and its table or view; one of a temporary table comes first.
     pub fn trigger_in(&self, database: Option<&str>, name: &str) -> Option<(&Relation, &Trigger)> {
-        let of = |r: &'_ Relation| r.triggers.iter().position(|t| t.name.eq_ignore_ascii_case(name));
-        let those = self.temporary().chain(self.shared()).filter(|r| database.is_none_or(|d| r.is_in(d)));
-        those.into_iter().find_map(|r| of(r).map(|at| (r, &r.triggers[at])))
+        let all = || self.relations.iter().flat_map(|r| r.triggers.iter().map(move |t| (r, t)));
+        let within = |d: &str| all().find(|(r, t)| t.name.eq_ignore_ascii_case(name) && self.holds(d, r, t));
+        database.map_or_else(|| self.databases().find_map(within), within)
+    }
+
+    /// Is a trigger of a relation in the database of that name?
+    pub fn holds(&self, database: &str, relation: &Relation, trigger: &Trigger) -> bool {
+        if trigger.temporary { database.eq_ignore_ascii_case("temp") } else { self.is_in(relation, database) }
+    }
+
+    /// The session's own triggers of relations that others see, too.
+    pub fn own_triggers(&self) -> impl Iterator<Item = (&Relation, &Trigger)> {
+        self.shared().flat_map(|r| r.triggers.iter().filter(|t| t.temporary).map(move |t| (r, t)))
+    }
+
+    /// Do others see the same in both?
+    pub fn is_shared_by(&self, other: &Catalog) -> bool {
+        let seen = |r: &Relation| {
+            let mut seen = r.clone();
+            seen.triggers.retain(|t| !t.temporary);
+            seen
+        };
+        self.shared().map(seen).eq(other.shared().map(seen))
     }
 
     /// The index of that name, ASCII case-insensitively, with its table; one of a temporary table comes first.
     pub fn index_in(&self, database: Option<&str>, name: &str) -> Option<(&Relation, &Index)> {
         let of = |r: &'_ Relation| r.indexes.iter().position(|i| i.name.eq_ignore_ascii_case(name));
         let find = |temporary: bool| {
-            let mut those = self.relations.iter().filter(|r| r.is_temporary() == temporary && database.is_none_or(|d| r.is_in(d)));
+            let mut those = self.relations.iter().filter(|r| r.is_temporary() == temporary && database.is_none_or(|d| self.is_in(r, d)));
             those.find_map(|r| of(r).map(|at| (r, &r.indexes[at])))
         };
         find(true).or_else(|| find(false))
     }
 
-    /// Adds a relation; an earlier one of the same name keeps precedence, unless the new one is temporary.
+    /// Adds a relation; an earlier one of the same name keeps precedence, unless the new one's database comes first.
     pub fn add(&mut self, relation: Relation) {
         let (name, at) = (relation.name.to_ascii_lowercase(), self.relations.len());
-        if relation.is_temporary() {
-            self.by_name.insert(name, at);
-        } else {
-            self.by_name.entry(name).or_insert(at);
+        match self.by_name.get(&name) {
+            Some(&first) if self.rank(&self.relations[first].schema) <= self.rank(&relation.schema) => {}
+            _ => drop(self.by_name.insert(name, at)),
         }
         self.relations.push(relation);
     }
@@ -176,6 +204,8 @@ pub struct Relation {
     pub without_rowid: bool,
     /// Triggers made from SQLite's DDL, in the order in which they fire: the newest first.
     pub triggers: Vec<Trigger>,
+    /// What it is as a virtual table.
+    pub module: Option<module::Module>,
 }
 
 /// A trigger made from SQLite's DDL.
@@ -189,6 +219,8 @@ pub struct Trigger {
     pub number: u32,
     /// The text that `sqlite_schema` shows.
     pub sql: String,
+    /// Is it the session's alone, though its table is not?
+    pub temporary: bool,
 }
 
 impl Trigger {
@@ -210,22 +242,6 @@ impl Relation {
         self.schema == TEMPORARY
     }
 
-    /// Is it in the database of that name: `main`, `temp`, or a schema?
-    pub fn is_in(&self, database: &str) -> bool {
-        if database.eq_ignore_ascii_case("temp") {
-            self.is_temporary()
-        } else if database.eq_ignore_ascii_case("main") {
-            !self.is_temporary()
-        } else {
-            self.schema.eq_ignore_ascii_case(database)
-        }
-    }
-
-    /// SQLite's name of the database that it is in.
-    pub fn database(&self) -> &'static str {
-        if self.is_temporary() { "temp" } else { "main" }
-    }
-
     /// Was it made from SQLite's DDL, through Litewire?
     pub fn is_sqlite(&self) -> bool {
         self.sql.is_some()
@@ -239,6 +255,11 @@ impl Relation {
     /// The visible column of that name, ASCII case-insensitively, with its index.
     pub fn column(&self, name: &str) -> Option<(usize, &Column)> {
         self.columns.iter().enumerate().find(|(_, c)| !c.hidden && c.name.eq_ignore_ascii_case(name))
+    }
+
+    /// It as a full-text table.
+    pub fn fts5(&self) -> Option<&module::Fts5> {
+        self.module.as_ref().and_then(module::Module::fts5)
     }
 
     /// The column that plays SQLite's rowid: the hidden one, else a primary key of a single integer column.
@@ -295,8 +316,10 @@ pub struct Column {
     pub affinity: Affinity,
     /// SQLite's declared collation.
     pub collation: Collation,
-    /// The hidden rowid column of a table made from SQLite's DDL.
+    /// The hidden rowid column of a table made from SQLite's DDL; behind it, what the index of a virtual table keeps for itself.
     pub hidden: bool,
+    /// A hidden column of a virtual table's: left out of `*`, found by its name (vtab.html §2.1.1).
+    pub argument: bool,
     /// Its place in the primary key that SQLite's DDL declared, from 1; 0 where it has none.
     pub key: i16,
 }

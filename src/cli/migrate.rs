@@ -101,7 +101,13 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
             show(&report, args.json)?;
             if report.whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        Err(error) => failed(&error, args.json),
+        Err(error) => {
+            let code = failed(&error, args.json);
+            if matches!(&error, migrate::Error::Backend(lost) if lost.is_closed()) {
+                progress.say("The connection was lost, no row was: the same command goes on where it was.");
+            }
+            code
+        }
     })
 }
 

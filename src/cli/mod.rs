@@ -59,17 +59,9 @@ pub enum CliError {
     /// See [`crate::observe::LogError`].
     #[error(transparent)]
     Log(#[from] crate::observe::LogError),
-    /// See [`crate::server::ServerTlsError`].
+    /// See [`crate::server::ServerError`].
     #[error(transparent)]
-    Tls(#[from] crate::server::ServerTlsError),
-    /// The port is taken, or the address is not this machine's.
-    #[error("cannot listen on {address}: {source}; choose another address with --listen, such as --listen 127.0.0.1:6544")]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
+    Server(#[from] crate::server::ServerError),
     /// A file that was named.
     #[error("cannot read {path}: {source}")]
     Read {

@@ -1,8 +1,9 @@
 use super::CliError;
+use crate::admin::Order;
 use crate::config::{AuthMethod, BackendUrl, Config, Embedded, Overrides};
 use crate::embedded::{self, Cluster};
 use crate::observe;
-use crate::server;
+use crate::server::{self, ServerError, Service, Source};
 use indicatif::ProgressBar;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
@@ -11,9 +12,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
 use tokio::{runtime, task};
 
 /// Serve clients, until SIGINT or SIGTERM.
+///
+/// SIGHUP reads the configuration again. SIGINT and SIGTERM stop when open transactions have ended, given twice at once, as
+/// SIGQUIT does. After SIGUSR2 no new clients are taken, and the process ends with its last client.
 ///
 /// Without a backend, a PostgreSQL of Litewire's own is started in the data directory (found on this machine, else fetched);
 /// the database and the role there are both named litewire.
@@ -42,8 +47,12 @@ pub(super) struct Args {
 const STACK: usize = 16 << 20;
 
 pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
-    let overrides = Overrides { listen: args.listen, backend: args.backend, data_dir: args.data_dir };
-    let config = Config::load(args.config.as_deref(), overrides)?;
+    let handed = handed_over()?;
+    // What was handed over is where we listen, whatever is configured.
+    let listen = handed.as_ref().map(std::net::TcpListener::local_addr).transpose()?.or(args.listen);
+    let overrides = Overrides { listen, backend: args.backend, data_dir: args.data_dir };
+    let source = Source { path: args.config, overrides };
+    let config = source.read()?;
     observe::start_log(&config.log)?;
     let workers = workers(config.server.workers);
     // One worker needs none of what many share.
@@ -52,7 +61,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     // Translation walks trees as deep as SQLite allows, and one worker is the thread that starts the runtime.
     let main = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK);
     let served = std::thread::scope(|scope| {
-        let main = main.spawn_scoped(scope, || runtime.block_on(serve(config)))?;
+        let main = main.spawn_scoped(scope, || runtime.block_on(serve(config, source, handed)))?;
         main.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     });
     // A start that was broken off may still be fetching PostgreSQL: its child processes end with this one.
@@ -66,12 +75,23 @@ fn workers(stated: usize) -> usize {
     if stated > 0 { stated } else { half() }
 }
 
-async fn serve(mut config: Config) -> Result<(), CliError> {
+/// The socket that the service manager has opened for us (sd_listen_fds(3)), if it has.
+fn handed_over() -> io::Result<Option<std::net::TcpListener>> {
+    let listener = listenfd::ListenFd::from_env().take_tcp_listener(0)?;
+    if let Some(listener) = &listener {
+        listener.set_nonblocking(true)?;
+    }
+    Ok(listener)
+}
+
+async fn serve(mut config: Config, source: Source, handed: Option<std::net::TcpListener>) -> Result<(), CliError> {
     // From here on a signal stops in order, however far the start has come.
     let mut signals = Signals::new()?;
-    let address = config.server.listen;
     // Before the cluster: a port that is taken is known at once.
-    let listener = TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })?;
+    let listener = match handed {
+        Some(listener) => TcpListener::from_std(listener)?,
+        None => server::bind(config.server.listen, config.server.reuse_port).await.map_err(ServerError::Listen)?,
+    };
     let address = listener.local_addr()?;
     let cluster = if config.needs_embedded() {
         let cluster = tokio::select! {
@@ -87,7 +107,10 @@ async fn serve(mut config: Config) -> Result<(), CliError> {
     let (user, database) = example_client(&config);
     // Whoever started us may have closed our output; the service goes on.
     let _ = writeln!(io::stdout(), "Litewire listens on {address}. Connect with:\n\n    {}\n", psql(address, &user, &database));
-    let served = server::serve(listener, config, async move { signals.stop().await }).await;
+    let (console, orders) = mpsc::channel(16);
+    let forwarded = task::spawn(signals.forward(console.clone()));
+    let served = server::run(Service { listener, config, source: Some(source), orders, console }).await;
+    forwarded.abort();
     if let Some(cluster) = cluster {
         task::spawn_blocking(|| cluster.stop()).await.map_err(io::Error::other)??;
     }
@@ -116,8 +139,8 @@ fn example_client(config: &Config) -> (String, String) {
     let named = config.databases.iter().map(|d| d.name.as_str()).find(|name| *name != "*");
     let database = named.or_else(|| url?.get_dbname()).unwrap_or("postgres");
     let user = match config.auth.method {
-        AuthMethod::ScramSha256 => config.users.first().map(|u| u.name.as_str()),
-        AuthMethod::Trust => url.and_then(|u| u.get_user()).or_else(|| config.databases.iter().find_map(|d| d.url.get().get_user())),
+        AuthMethod::ScramSha256 | AuthMethod::Md5 => config.users.first().map(|u| u.name.as_str()),
+        _ => url.and_then(|u| u.get_user()).or_else(|| config.databases.iter().find_map(|d| d.url.get().get_user())),
     };
     (user.unwrap_or("postgres").to_owned(), database.to_owned())
 }
@@ -132,20 +155,44 @@ fn psql(address: SocketAddr, user: &str, database: &str) -> String {
 }
 
 struct Signals {
+    hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
+    quit: Signal,
+    drain: Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Signals> {
-        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Signals {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
+            drain: signal(SignalKind::user_defined2())?,
+        })
     }
 
+    /// The next signal as an order.
+    async fn next(&mut self) -> Order {
+        let (name, order) = tokio::select! {
+            _ = self.hangup.recv() => ("SIGHUP", Order::Reload(oneshot::channel().0)),
+            _ = self.interrupt.recv() => ("SIGINT", Order::Stop),
+            _ = self.terminate.recv() => ("SIGTERM", Order::Stop),
+            _ = self.quit.recv() => ("SIGQUIT", Order::StopNow),
+            _ = self.drain.recv() => ("SIGUSR2", Order::Drain),
+        };
+        tracing::info!(signal = name, "a signal came");
+        order
+    }
+
+    /// Waits for one that stops; before clients are served the others have nothing to say.
     async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => tracing::info!("SIGINT: stopping"),
-            _ = self.terminate.recv() => tracing::info!("SIGTERM: stopping"),
-        }
+        while matches!(self.next().await, Order::Reload(_)) {}
+    }
+
+    async fn forward(mut self, orders: mpsc::Sender<Order>) {
+        while orders.send(self.next().await).await.is_ok() {}
     }
 }
 

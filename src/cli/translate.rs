@@ -72,14 +72,12 @@ pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 fn load(url: &BackendUrl) -> Result<Catalog, CliError> {
-    let failed = |error: tokio_postgres::Error| {
-        let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-        CliError::Catalog { url: url.to_string(), reason }
-    };
+    let failed = |reason: String| CliError::Catalog { url: url.to_string(), reason };
     tokio::runtime::Runtime::new()?.block_on(async {
-        let (client, connection) = url.get().connect(tokio_postgres::NoTls).await.map_err(failed)?;
+        let target = backend::Target::new(url.clone()).map_err(|e| failed(e.to_string()))?;
+        let (client, connection) = target.client("litewire translate").await.map_err(|e| failed(e.to_string()))?;
         tokio::spawn(connection);
-        backend::catalog::load(&client).await.map_err(failed)
+        backend::catalog::load(&client).await.map_err(|e| failed(backend::detail(&e)))
     })
 }
 
@@ -96,6 +94,7 @@ impl fmt::Display for Shown<'_> {
             }
             Action::Setting(setting) => show_setting(f, setting)?,
             Action::Transaction(control) => show_transaction(f, control)?,
+            Action::Attach(attach) => writeln!(f, "-- changes what names mean to the session: {attach:?}")?,
             Action::Empty => writeln!(f, "-- nothing to do")?,
         }
         if !self.0.params.is_empty() {
@@ -247,7 +246,7 @@ mod tests {
         template.slot(Source::Client(1), Demand::Text);
         template.push(") RETURNING id");
         let statement = Statement { template, hidden: vec![Hidden::Rowid], counts: true, guard: true, ..Statement::default() };
-        let plan = Plan { action: Action::Execute(Box::new(statement)), params: vec![25] };
+        let plan = Plan::of(Action::Execute(Box::new(statement)), vec![25]);
         let expected = "INSERT INTO t (a) VALUES ($1) RETURNING id;\n\
             -- $1 text: the client's parameter 1\n\
             -- kept from the client: the rowid, for last_insert_rowid() (the whole RETURNING is)\n\

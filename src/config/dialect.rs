@@ -1,4 +1,5 @@
 use super::Bytes;
+use crate::translate::HatchSet;
 use serde::Deserialize;
 
 /// `[dialect]`: what a client's SQL means, and how the answers look.
@@ -19,6 +20,8 @@ pub struct Dialect {
     pub misfit: Misfit,
     /// A table larger than that is not widened.
     pub misfit_widen_limit: Bytes,
+    /// `[dialect.hatches]`: the constructs that are answered leniently.
+    pub hatches: HatchSet,
     /// Rules, the first that fits counts.
     #[serde(rename = "rule")]
     pub rules: Vec<DialectRule>,
@@ -34,6 +37,7 @@ impl Default for Dialect {
             foreign_keys: ForeignKeys::default(),
             misfit: Misfit::default(),
             misfit_widen_limit: Bytes::mib(1024),
+            hatches: HatchSet::default(),
             rules: Vec::new(),
         }
     }

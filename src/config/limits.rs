@@ -1,7 +1,8 @@
-use super::Bytes;
+use super::{Bytes, units};
 use serde::Deserialize;
+use std::time::Duration;
 
-/// `[limits]`: bounds on the memory that clients can make the proxy use.
+/// `[limits]`: bounds on the memory that clients can make the proxy use, and on the time that they take.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -11,10 +12,26 @@ pub struct Limits {
     pub max_message_size: Bytes,
     /// Plans kept in memory, for each pool.
     pub plan_cache: Bytes,
+    /// A client that sends nothing for so long, outside a transaction, is let go with 57P05. 0: no limit.
+    #[serde(deserialize_with = "units::duration")]
+    pub client_idle_timeout: Duration,
+    /// A client that sends nothing for so long within a transaction is let go with 25P03. 0: no limit.
+    #[serde(deserialize_with = "units::duration")]
+    pub idle_in_transaction_timeout: Duration,
+    /// A statement that takes longer is cancelled at the backend (57014). 0: no limit.
+    #[serde(deserialize_with = "units::duration")]
+    pub query_timeout: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { max_query_size: Bytes::mib(16), max_message_size: Bytes::mib(256), plan_cache: Bytes::mib(32) }
+        Limits {
+            max_query_size: Bytes::mib(16),
+            max_message_size: Bytes::mib(256),
+            plan_cache: Bytes::mib(32),
+            client_idle_timeout: Duration::ZERO,
+            idle_in_transaction_timeout: Duration::ZERO,
+            query_timeout: Duration::ZERO,
+        }
     }
 }

@@ -1,35 +1,42 @@
 //! The configuration: one section, one file. What is read here is already valid; `config.toml` at the top of the
 //! repository documents every key.
 
+mod access;
+mod admin;
 mod auth;
 mod backend;
+mod backend_tls;
 mod dialect;
 mod embedded;
 mod limits;
 mod log;
 mod pool;
 mod server;
+mod session_attrs;
 mod transactions;
 mod units;
 mod verifier;
 
-pub use auth::{Auth, AuthMethod, User};
+pub use access::{AccessRule, Approach, ConnectionType, Names, Networks};
+pub use admin::{Admin, Metrics};
+pub use auth::{Auth, AuthMethod, Secret, User};
 pub use backend::{Backend, BackendUrl, BackendUrlError, Database};
+pub use backend_tls::{BackendTls, Binding, Roots, SslMode};
 pub use dialect::{Dialect, DialectKind, DialectRule, ForeignKeys, Misfit, ResultProfile, TypeMapping, UntypedParams};
 pub use embedded::Embedded;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use pool::{Pool, PoolMode};
-pub use server::Server;
+pub use server::{Server, TlsPolicy, TlsVersion};
+pub use session_attrs::SessionAttrs;
 pub use transactions::{Immediate, Isolation, Transactions};
 pub use units::{Bytes, parse_bytes, parse_duration};
-pub use verifier::{ScramVerifier, VerifierError};
+pub use verifier::{Md5Verifier, ScramVerifier, Verifier, VerifierError};
 
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tokio_postgres::config::{Host, SslMode};
 
 /// Everything that can be configured, valid as a whole.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -39,7 +46,9 @@ pub struct Config {
     pub server: Server,
     /// How they prove who they are.
     pub auth: Auth,
-    /// The users of `scram-sha-256`, and the backend role of each.
+    /// Who may come in, and how; without rules, everybody by `[auth] method`.
+    pub access: Vec<AccessRule>,
+    /// The users that prove a password, and the backend role of each.
     #[serde(rename = "user")]
     pub users: Vec<User>,
     /// The PostgreSQL behind; without a URL the embedded one.
@@ -59,6 +68,10 @@ pub struct Config {
     pub embedded: Embedded,
     /// What is logged, and how.
     pub log: Log,
+    /// Who may use the admin console.
+    pub admin: Admin,
+    /// Where metrics and health are told.
+    pub metrics: Metrics,
 }
 
 /// What the command line says over the file.
@@ -98,11 +111,23 @@ pub enum ConfigError {
     )]
     TrustAnywhere(SocketAddr),
     /// SCRAM without anybody who could pass it.
-    #[error("[auth] method \"scram-sha-256\" needs at least one [[user]]; `litewire password NAME` prints the entry")]
+    #[error("a password is asked for, so at least one [[user]] is needed, or an [auth] query; `litewire password NAME` prints an entry")]
     NoUsers,
-    /// A user that has no verifier under SCRAM.
-    #[error("[[user]] \"{0}\" needs a verifier, since [auth] method is \"scram-sha-256\"; `litewire password {0}` prints one")]
+    /// A user that has no verifier where everybody needs one.
+    #[error("[[user]] \"{0}\" needs a verifier, since [auth] method asks for a password; `litewire password {0}` prints one")]
     NoVerifier(String),
+    /// Two proofs of one password.
+    #[error("[[user]] \"{0}\" has a verifier and a password; remove one (the verifier is the safer one to keep)")]
+    TwoProofs(String),
+    /// Certificates that nothing checks.
+    #[error("[[access]] {0} needs [server] tls_client_ca, which says who signs clients' certificates, and a type of any, host or hostssl")]
+    NoClientCa(&'static str),
+    /// Encryption that cannot be had.
+    #[error("{0} needs [server] tls_cert and tls_key, and tls other than \"disable\"")]
+    NoTls(&'static str),
+    /// The operating system tells of a client on a socket only.
+    #[error("the method \"peer\" is for [[access]] rules with type = \"local\" only")]
+    PeerOverNetwork,
     /// Two entries of one name.
     #[error("there are two [[{section}]] entries named \"{name}\"; remove one")]
     Duplicate {
@@ -111,6 +136,9 @@ pub enum ConfigError {
         /// The name.
         name: String,
     },
+    /// Two processes on one port cannot share one data directory.
+    #[error("[server] reuse_port needs a backend that is not the embedded one; set [backend] url, or a [[database]]")]
+    ReusePortEmbedded,
     /// Half of a key pair.
     #[error("[server] tls_cert and tls_key belong together; set both, or none to do without TLS")]
     HalfTls,
@@ -160,20 +188,12 @@ impl Config {
 
     /// What no single key can get wrong alone.
     fn validate(&self) -> Result<(), ConfigError> {
-        let trusts = self.auth.method == AuthMethod::Trust;
-        if trusts && !self.auth.trust_anywhere && !self.server.listen.ip().is_loopback() {
-            return Err(ConfigError::TrustAnywhere(self.server.listen));
-        }
-        if !trusts {
-            if self.users.is_empty() {
-                return Err(ConfigError::NoUsers);
-            }
-            if let Some(user) = self.users.iter().find(|u| u.verifier.is_none()) {
-                return Err(ConfigError::NoVerifier(user.name.clone()));
-            }
-        }
+        self.validate_access()?;
         unique("user", self.users.iter().map(|u| u.name.as_str()))?;
         unique("database", self.databases.iter().map(|d| d.name.as_str()))?;
+        if self.server.reuse_port && self.needs_embedded() {
+            return Err(ConfigError::ReusePortEmbedded);
+        }
         if self.server.tls_cert.is_some() != self.server.tls_key.is_some() {
             return Err(ConfigError::HalfTls);
         }
@@ -196,6 +216,45 @@ impl Config {
         Ok(())
     }
 
+    /// Who may come in, and whether what that needs is there.
+    fn validate_access(&self) -> Result<(), ConfigError> {
+        let everybody = AccessRule::of_method(self.auth.method);
+        let rules = if self.access.is_empty() { std::slice::from_ref(&everybody) } else { &self.access };
+        let trusts = rules.iter().any(|rule| rule.method == AuthMethod::Trust && rule.is_for_others());
+        if trusts && !self.auth.trust_anywhere && !self.server.listen.ip().is_loopback() {
+            return Err(ConfigError::TrustAnywhere(self.server.listen));
+        }
+        if let Some(user) = self.users.iter().find(|u| u.verifier.is_some() && u.password.is_some()) {
+            return Err(ConfigError::TwoProofs(user.name.clone()));
+        }
+        if rules.iter().any(|rule| rule.method.needs_password()) && self.auth.query.is_none() {
+            if !self.users.iter().any(User::has_password) && (self.users.is_empty() || !self.access.is_empty()) {
+                return Err(ConfigError::NoUsers);
+            }
+            if let Some(user) = self.users.iter().find(|u| self.access.is_empty() && !u.has_password()) {
+                return Err(ConfigError::NoVerifier(user.name.clone()));
+            }
+        }
+        let tls = self.server.tls != TlsPolicy::Disable && self.server.tls_cert.is_some();
+        for rule in rules {
+            let over_tls = !matches!(rule.connection, ConnectionType::Local | ConnectionType::HostNoSsl);
+            match rule.method {
+                AuthMethod::Cert if self.server.tls_client_ca.is_none() || !over_tls => return Err(ConfigError::NoClientCa("method \"cert\"")),
+                _ if rule.client_cert && (self.server.tls_client_ca.is_none() || !over_tls) => return Err(ConfigError::NoClientCa("client_cert")),
+                AuthMethod::Peer if rule.connection != ConnectionType::Local => return Err(ConfigError::PeerOverNetwork),
+                _ if rule.connection == ConnectionType::HostSsl && !tls => return Err(ConfigError::NoTls("[[access]] type = \"hostssl\"")),
+                _ => {}
+            }
+        }
+        if self.server.tls == TlsPolicy::Require && !tls {
+            return Err(ConfigError::NoTls("[server] tls = \"require\""));
+        }
+        if self.server.tls_client_ca.is_some() && !tls {
+            return Err(ConfigError::NoTls("[server] tls_client_ca"));
+        }
+        Ok(())
+    }
+
     /// Is there no backend but the embedded one?
     pub fn needs_embedded(&self) -> bool {
         self.backend.url.is_none() && self.databases.is_empty()
@@ -203,23 +262,35 @@ impl Config {
 
     /// Where a database lives: its own entry, else the entry `"*"`, else `backend.url` if it names that database or none.
     /// None: there is no such database (3D000).
-    pub fn target(&self, database: &str) -> Option<tokio_postgres::Config> {
+    pub fn target(&self, database: &str) -> Option<BackendUrl> {
         let entry = |name: &str| self.databases.iter().find(|d| d.name == name).map(|d| &d.url);
         let serves = |url: &&BackendUrl| url.get().get_dbname().is_none_or(|named| named == database);
         let url = entry(database).or_else(|| entry("*")).or_else(|| self.backend.url.as_ref().filter(serves))?;
-        let mut target = url.for_database(database);
-        // A root to verify against is worth nothing while plain text is taken too. A socket has no TLS to verify.
-        if self.backend.tls_ca.is_some() && target.get_hosts().iter().all(|host| matches!(host, Host::Tcp(_))) {
-            target.ssl_mode(SslMode::Require);
+        let target = url.for_database(database);
+        Some(match &self.backend.tls_ca {
+            Some(roots) => target.with_roots(roots.clone()),
+            None => target,
+        })
+    }
+
+    /// The entry of a database, or else of `"*"`.
+    pub fn database(&self, name: &str) -> Option<&Database> {
+        let entry = |name: &str| self.databases.iter().find(|d| d.name == name);
+        entry(name).or_else(|| entry("*"))
+    }
+
+    /// The rule for a client; None when there are rules, and none fits.
+    pub fn access(&self, client: &Approach<'_>) -> Option<AccessRule> {
+        if self.access.is_empty() {
+            return Some(AccessRule::of_method(self.auth.method));
         }
-        Some(target)
+        self.access.iter().find(|rule| rule.fits(client)).cloned()
     }
 
     /// The settings of the pool that serves a client: the user's entry stands over the database's, and both over `[pool]`.
     pub fn pool(&self, user: &str, database: &str) -> Pool {
-        let entry = |name: &str| self.databases.iter().find(|d| d.name == name);
         let mut pool = self.pool.clone();
-        if let Some(database) = entry(database).or_else(|| entry("*")) {
+        if let Some(database) = self.database(database) {
             pool = pool.with(database.pool_mode, database.pool_size);
         }
         match self.user(user) {

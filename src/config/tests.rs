@@ -15,7 +15,21 @@ fn the_documented_file_is_the_defaults() {
 
 #[test]
 fn the_documented_file_names_every_key_and_its_examples_parse() {
-    let sections = ["[server]", "[auth]", "[backend]", "[pool]", "[dialect]", "[transactions]", "[limits]", "[embedded]", "[log]"];
+    let sections = [
+        "[server]",
+        "[auth]",
+        "#: [[access]]",
+        "[backend]",
+        "[pool]",
+        "[dialect]",
+        "[dialect.hatches]",
+        "[transactions]",
+        "[limits]",
+        "[embedded]",
+        "[admin]",
+        "[metrics]",
+        "[log]",
+    ];
     for section in sections {
         assert!(DOCUMENTED.lines().any(|l| l == section), "{section} is not documented");
     }
@@ -27,6 +41,17 @@ fn the_documented_file_names_every_key_and_its_examples_parse() {
     assert!(user.pool_mode.is_some() && user.pool_size.is_some());
     assert!(config.databases.iter().any(|d| d.pool_mode.is_some() && d.pool_size.is_some()));
     assert!(!config.databases.is_empty() && !config.dialect.rules.is_empty());
+}
+
+#[test]
+fn the_documented_file_names_every_hatch() {
+    for hatch in &crate::translate::HATCHES {
+        assert!(DOCUMENTED.lines().any(|l| l == format!("{} = \"strict\"", hatch.name)), "{} is not documented", hatch.name);
+    }
+    let config = Config::parse("[dialect.hatches]\nindex = \"lenient\"\npragma = \"strict\"", "t").expect("known");
+    assert_eq!(config.dialect.hatches, [crate::translate::Hatch::Index].into_iter().collect());
+    assert!(error("[dialect.hatches]\nindx = \"lenient\"").contains("recursive_order"));
+    assert!(error("[dialect.hatches]\nindex = \"on\"").contains("lenient"));
 }
 
 #[test]
@@ -49,7 +74,7 @@ fn scram_needs_verifiers() {
     let verifier = ScramVerifier::of_password("secret");
     let text = format!("[auth]\nmethod = \"scram-sha-256\"\n[[user]]\nname = \"ann\"\nverifier = \"{verifier}\"");
     let config = Config::parse(&text, "t").expect("complete");
-    assert_eq!(config.user("ann").and_then(|u| u.verifier.as_ref()), Some(&verifier));
+    assert_eq!(config.user("ann").and_then(|u| u.verifier.as_ref()), Some(&Verifier::Scram(verifier)));
 }
 
 #[test]
@@ -65,7 +90,7 @@ fn units() {
 
 #[test]
 fn databases_are_found_by_name_then_star_then_backend() {
-    let name = |config: &Config, database: &str| config.target(database).and_then(|t| t.get_dbname().map(str::to_owned));
+    let name = |config: &Config, database: &str| config.target(database).and_then(|t| t.get().get_dbname().map(str::to_owned));
     let one = Config::parse("[backend]\nurl = \"postgres://u@h/app\"", "t").expect("valid");
     assert_eq!(name(&one, "app").as_deref(), Some("app"));
     assert_eq!(name(&one, "other"), None);
@@ -82,9 +107,10 @@ fn databases_are_found_by_name_then_star_then_backend() {
 fn a_root_certificate_rules_plain_text_out() {
     let mode = |url: &str| {
         let text = format!("[backend]\nurl = \"{url}\"\ntls_ca = \"ca.pem\"");
-        Config::parse(&text, "t").expect("valid").target("d").expect("served").get_ssl_mode()
+        Config::parse(&text, "t").expect("valid").target("d").expect("served").tls().mode
     };
-    assert_eq!(mode("postgres://u@h"), SslMode::Require);
+    assert_eq!(mode("postgres://u@h"), SslMode::VerifyFull);
+    assert_eq!(mode("postgres://u@h?sslrootcert=/x&sslmode=verify-ca"), SslMode::VerifyCa);
     assert_eq!(mode("postgres://u@%2Frun"), SslMode::Prefer);
 }
 
@@ -98,7 +124,11 @@ fn the_first_rule_that_fits_counts() {
 
 #[test]
 fn passwords_do_not_show() {
-    let config = Config::parse("[backend]\nurl = \"postgres://u:hunter2@h:5433/app\"\n[[user]]\nname = \"a\"\nbackend_password = \"hunter3\"", "t");
+    let config = Config::parse(
+        "[backend]\nurl = \"postgres://u:hunter2@h:5433/app\"\n[[user]]\nname = \"a\"\nbackend_password = \"hunter3\"\npassword = \"hunter4\"\n\
+         [auth]\nquery_password = \"hunter5\"\n[[database]]\nname = \"d\"\nurl = \"postgres://h\"\nquery_password = \"hunter6\"",
+        "t",
+    );
     let config = config.expect("valid");
     let shown = format!("{config:?} {}", config.backend.url.as_ref().expect("set"));
     assert!(!shown.contains("hunter") && shown.ends_with("h:5433/app"), "{shown}");
@@ -114,4 +144,24 @@ fn an_entry_says_how_it_is_pooled() {
     assert_eq!(pool("bob", "a"), (PoolMode::Session, 5));
     assert_eq!(pool("bob", "b"), (PoolMode::Transaction, 20));
     assert!(error("[[user]]\nname = \"ann\"\npool_size = 0").contains("at least 1"));
+}
+
+#[test]
+fn rules_of_access_need_what_they_ask_for() {
+    let rule = |rest: &str| format!("[server]\ntls_cert = 'c'\ntls_key = 'k'\n[[access]]\n{rest}");
+    assert!(error(&rule("method = 'cert'")).contains("tls_client_ca"));
+    assert!(error(&rule("method = 'trust'\nclient_cert = true")).contains("tls_client_ca"));
+    assert!(error(&rule("method = 'peer'")).contains("local"));
+    assert!(error(&rule("method = 'md5'")).contains("[[user]]"));
+    assert!(error("[[access]]\ntype = 'hostssl'\nmethod = 'trust'").contains("tls_cert"));
+    assert!(error("[server]\ntls = 'require'").contains("tls_cert"));
+    assert!(error("[[access]]\nmethod = 'guess'").contains("guess"));
+    assert!(error("[[access]]\nmethod = 'trust'\naddress = '10.0.0.0/99'").contains("10.0.0.0/8"));
+    let anywhere = |rules: &str| format!("[server]\nlisten = '0.0.0.0:1'\n{rules}");
+    assert!(error(&anywhere("[[access]]\nmethod = 'trust'")).contains("trust_anywhere"));
+    Config::parse(&anywhere("[[access]]\nmethod = 'trust'\naddress = ['127.0.0.1', '::1']"), "t").expect("this machine only");
+    Config::parse(&anywhere("[[access]]\nmethod = 'trust'\ntype = 'local'"), "t").expect("this machine only");
+    let first = Config::parse("[[access]]\nuser = 'ann'\nmethod = 'reject'\n[[access]]\nmethod = 'trust'", "t").expect("valid");
+    let method = |user| first.access(&Approach { user, database: "d", address: None, tls: false }).map(|rule| rule.method);
+    assert_eq!((method("ann"), method("bob")), (Some(AuthMethod::Reject), Some(AuthMethod::Trust)));
 }

@@ -4,10 +4,11 @@ use super::canon;
 use super::layout::Layout;
 use super::progress::{Progress, Work};
 use super::scan::TICK;
-use super::source::{ObjectKind, Source, quoted};
+use super::source::{ObjectKind, Source, quoted, virtual_kind};
 use super::target::{self, Target};
 use super::verify::{self, Comparison, Outcome};
 use super::{Error, counted};
+use crate::catalog::module::Content;
 use crate::catalog::{Catalog, RelationKind};
 use crate::translate::{bind_ident, create_text};
 use futures_util::TryStreamExt;
@@ -83,7 +84,10 @@ async fn write(client: &Client, catalog: &Catalog, file: &Path, progress: &Progr
         }
     }
     let objects = objects(client, catalog).await?;
-    for (_, _, sql) in objects.iter().filter(|(kind, ..)| *kind == ObjectKind::Table) {
+    if let Some(empty) = catalog.relations.iter().find(|r| r.fts5().is_some_and(|f| f.content == Content::None)) {
+        return Err(Error::refused(format!("{} is a contentless full-text table, whose rows cannot be read", empty.name)));
+    }
+    for (_, _, sql) in objects.iter().filter(|(kind, ..)| kind.has_rows()) {
         sqlite.execute_batch(sql)?;
     }
     let source = Source::read(file)?;
@@ -91,10 +95,18 @@ async fn write(client: &Client, catalog: &Catalog, file: &Path, progress: &Progr
         let work = progress.work(&format!("export {}", layout.table), None);
         sqlite = rows(client, catalog, layout.clone(), sqlite, work).await?;
     }
-    let mut waiting: Vec<&(ObjectKind, String, String)> = objects.iter().filter(|(kind, ..)| *kind != ObjectKind::Table).collect();
+    let mut waiting: Vec<&(ObjectKind, String, String)> = objects.iter().filter(|(kind, ..)| !kind.has_rows()).collect();
     waiting.sort_by_key(|(kind, ..)| *kind);
     for (kind, name, sql) in waiting {
         sqlite.execute_batch(sql).map_err(|e| Error::refused(format!("{} {name}: {e}", kind.name())))?;
+        if *kind == ObjectKind::Search {
+            sqlite.execute(&format!("INSERT INTO {name} ({name}) VALUES ('rebuild')", name = quoted(name)), [])?;
+        }
+    }
+    for relation in catalog.relations.iter().filter(|r| r.fts5().is_some()) {
+        if let Some(rank) = catalog.meta.get(&format!("rank {}", relation.oid)) {
+            sqlite.execute(&format!("INSERT INTO {name} ({name}, rank) VALUES ('rank', ?)", name = quoted(&relation.name)), [rank])?;
+        }
     }
     sequences(client, catalog, &sqlite).await?;
     Ok(())
@@ -105,6 +117,7 @@ async fn objects(client: &Client, catalog: &Catalog) -> Result<Vec<(ObjectKind, 
     let mut found = Vec::new();
     for relation in catalog.relations.iter().filter(|r| r.schema == catalog.current_schema) {
         let kind = match relation.kind {
+            RelationKind::Table if relation.module.is_some() => virtual_kind(relation.sql.as_deref().unwrap_or_default()),
             RelationKind::Table => ObjectKind::Table,
             RelationKind::View if relation.is_sqlite() => ObjectKind::View,
             _ => continue,

@@ -70,6 +70,10 @@ impl Layout {
         let mut fields = Vec::new();
         let mut key = Vec::new();
         for (at, column) in relation.columns.iter().enumerate() {
+            // What the index of a virtual table keeps for itself.
+            if column.hidden && column.generated {
+                continue;
+            }
             let select = match known(&column.name) {
                 _ if column.hidden => rowid(&given).ok_or_else(|| Error::refused(format!("the rowid of {} has no name", object.name)))?.to_owned(),
                 Some(name) => quoted(name),

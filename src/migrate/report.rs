@@ -82,7 +82,7 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; } th, td { te
 th { font-weight: 600; background: var(--soft); } td.n { text-align: right; font-variant-numeric: tabular-nums; }
 code, pre { font: .88em ui-monospace, monospace; } pre { background: var(--soft); padding: .7rem; border-radius: .4rem; overflow-x: auto; white-space: pre-wrap; }
 details { margin: .5rem 0; border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .9rem; } summary { cursor: pointer; font-weight: 600; }
-.bar { display: inline-block; height: .7rem; border-radius: .2rem; } .scroll { overflow-x: auto; }
+.bar { display: inline-block; height: .7rem; border-radius: .2rem; } .scroll { overflow-x: auto; } .count { white-space: nowrap; }
 ";
 
 /// A page that needs no other file.
@@ -177,7 +177,7 @@ fn table_html(table: &TableCheck, out: &mut String) {
         let values = CLASSES.iter().zip(column.classes).filter(|(_, n)| *n > 0).map(|(class, n)| format!("{n} {class}")).collect::<Vec<_>>();
         let _ = writeln!(
             out,
-            "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td>{native}</td><td>{}</td><td class=\"warn\">{}</td></tr>",
+            "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td>{native}</td><td class=\"count\">{}</td><td class=\"warn\">{}</td></tr>",
             escape(&column.name),
             escape(&column.declared),
             column.faithful,

@@ -8,7 +8,7 @@ use super::progress::Progress;
 use super::scan::{TableScan, scan};
 use super::schema::{self, Planned};
 use super::snapshot::Snapshot;
-use super::source::{Object, ObjectKind, Source, open};
+use super::source::{self, Object, ObjectKind, Source, open};
 use super::state::{self, Decisions, Migration, Stage};
 use super::target::{self, Target};
 use super::verify::{self, Comparison, Outcome};
@@ -472,7 +472,7 @@ async fn make_rest(client: &Client, source: &Source, decisions: &Decisions, repo
     let options = options(decisions);
     let is_kept = |o: &&Object| !decisions.skipped.contains(&format!("{} {}", o.kind.name(), o.name));
     let mut waiting: Vec<&Object> =
-        source.objects.iter().filter(|o| matches!(o.kind, ObjectKind::View | ObjectKind::Trigger)).filter(is_kept).collect();
+        source.objects.iter().filter(|o| matches!(o.kind, ObjectKind::Search | ObjectKind::View | ObjectKind::Trigger)).filter(is_kept).collect();
     // A view may read one that comes after it.
     loop {
         let (before, mut failed) = (waiting.len(), Vec::new());
@@ -492,11 +492,31 @@ async fn make_rest(client: &Client, source: &Source, decisions: &Decisions, repo
         waiting = failed.into_iter().map(|(object, _)| object).collect();
     }
     let catalog = target::catalog(client).await?;
+    search(client, source, &catalog).await?;
     for (pragma, value) in [("user_version", source.user_version), ("application_id", source.application_id)] {
         let sql = schema::statement(&format!("PRAGMA {pragma} = {value}"), &catalog, &options).map_err(|e| Error::refused(e.to_string()))?;
         if let Some(sql) = sql {
             client.batch_execute(&sql).await?;
         }
+    }
+    Ok(())
+}
+
+/// Fills the full-text indexes whose content is in other tables, and tells each full-text table what its `rank` is.
+async fn search(client: &Client, source: &Source, catalog: &Catalog) -> Result<(), Error> {
+    let mut commands = Vec::new();
+    {
+        let connection = open(&source.path)?;
+        for object in source.objects.iter().filter(|o| matches!(o.kind, ObjectKind::Search | ObjectKind::Virtual)) {
+            let Some(relation) = catalog.relation(&object.name).filter(|r| r.fts5().is_some()) else { continue };
+            if object.kind == ObjectKind::Search {
+                commands.push(schema::command(relation, "rebuild", None));
+            }
+            commands.extend(source::rank(&connection, object)?.map(|rank| schema::command(relation, "rank", Some(&rank))));
+        }
+    }
+    for command in commands {
+        client.batch_execute(&command).await?;
     }
     Ok(())
 }

@@ -2,9 +2,10 @@
 
 use super::Error;
 use super::source::{Object, ObjectKind};
-use crate::catalog::Catalog;
+use crate::catalog::module::{Content, Module};
+use crate::catalog::{Catalog, Relation};
 use crate::error::ClientError;
-use crate::translate::{self, Action, Options};
+use crate::translate::{self, Action, Options, bind_ident, literal_text};
 use tokio_postgres::Client;
 
 /// What becomes of one object.
@@ -48,7 +49,7 @@ pub fn plan(objects: &[Object], catalog: &Catalog, options: &Options) -> (Vec<Pl
     let (views, others): (Vec<&Object>, Vec<&Object>) = objects.iter().partition(|o| o.kind == ObjectKind::View);
     let (triggers, made): (Vec<&Object>, Vec<&Object>) = others.into_iter().partition(|o| o.kind == ObjectKind::Trigger);
     let mut take = |object: &Object, known: &mut Catalog, keep: bool| {
-        let outcome = statement(&object.sql, known, options);
+        let outcome = readable(object).and_then(|()| statement(&object.sql, known, options));
         let done = outcome.is_ok();
         if done && let Some(next) = translate::overlay(&object.sql, known, options) {
             *known = next;
@@ -80,10 +81,31 @@ pub fn plan(objects: &[Object], catalog: &Catalog, options: &Options) -> (Vec<Pl
     (planned, known)
 }
 
+/// What a full-text table has no content of cannot be read.
+fn readable(object: &Object) -> Result<(), ClientError> {
+    let module = Module::of_text(&object.sql).filter(|_| object.kind == ObjectKind::Virtual);
+    match module.as_ref().and_then(Module::fts5) {
+        Some(fts5) if fts5.content == Content::None => Err(ClientError::refused("reading the rows of a contentless full-text table")),
+        _ => Ok(()),
+    }
+}
+
+/// A command to a full-text table, as the backend's table takes it.
+pub fn command(relation: &Relation, command: &str, argument: Option<&str>) -> String {
+    let argument = argument.map_or_else(|| "NULL".to_owned(), literal_text);
+    format!(
+        "INSERT INTO {}.{} ({}, rank) VALUES (litewire.v_text({}), litewire.v_text({argument}))",
+        bind_ident(&relation.schema),
+        bind_ident(&relation.name),
+        bind_ident(&relation.name),
+        literal_text(command)
+    )
+}
+
 /// Makes an object unless it is there. True when it was made.
 pub async fn make(client: &Client, object: &Object, catalog: &Catalog, options: &Options) -> Result<bool, Error> {
     let there = match object.kind {
-        ObjectKind::Table | ObjectKind::View | ObjectKind::Virtual => catalog.relation(&object.name).is_some(),
+        ObjectKind::Table | ObjectKind::View | ObjectKind::Virtual | ObjectKind::Search => catalog.relation(&object.name).is_some(),
         ObjectKind::Index => catalog.relations.iter().any(|r| r.indexes.iter().any(|i| i.name.eq_ignore_ascii_case(&object.name))),
         ObjectKind::Trigger => {
             let known = "SELECT EXISTS (SELECT FROM litewire.objects WHERE kind = 'trigger' AND lower(name) = lower($1))";

@@ -1,7 +1,8 @@
 //! What a SQLite file holds.
 
 use super::Error;
-use rusqlite::{Connection, OpenFlags};
+use crate::catalog::module::{Content, Fts5, Module};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub enum ObjectKind {
     Virtual,
     /// An index of a CREATE INDEX.
     Index,
+    /// A full-text table whose content is in another: it is made anew from that.
+    Search,
     /// A view.
     View,
     /// A trigger.
@@ -36,9 +39,15 @@ impl ObjectKind {
             ObjectKind::Table => "table",
             ObjectKind::Virtual => "virtual table",
             ObjectKind::Index => "index",
+            ObjectKind::Search => "full-text index",
             ObjectKind::View => "view",
             ObjectKind::Trigger => "trigger",
         }
+    }
+
+    /// As the registry names it.
+    pub fn registered(self) -> &'static str {
+        if self.has_rows() || self == ObjectKind::Search { "table" } else { self.name() }
     }
 
     /// Does it hold rows?
@@ -89,7 +98,7 @@ impl Source {
                 "index" => ObjectKind::Index,
                 "view" => ObjectKind::View,
                 "trigger" => ObjectKind::Trigger,
-                _ if is_virtual(&sql) => ObjectKind::Virtual,
+                _ if is_virtual(&sql) => virtual_kind(&sql),
                 _ => ObjectKind::Table,
             };
             Ok(Object { kind, name: row.get(1)?, table: row.get(2)?, sql })
@@ -120,6 +129,21 @@ impl Source {
 fn is_virtual(sql: &str) -> bool {
     let mut words = sql.split_whitespace();
     words.next().is_some_and(|w| w.eq_ignore_ascii_case("create")) && words.next().is_some_and(|w| w.eq_ignore_ascii_case("virtual"))
+}
+
+/// What a CREATE VIRTUAL TABLE makes.
+pub fn virtual_kind(sql: &str) -> ObjectKind {
+    let elsewhere = |fts5: &Fts5| matches!(fts5.content, Content::External(..));
+    if Module::of_text(sql).as_ref().and_then(Module::fts5).is_some_and(elsewhere) { ObjectKind::Search } else { ObjectKind::Virtual }
+}
+
+/// What a full-text table's `rank` was told to be, where it was.
+pub fn rank(connection: &Connection, object: &Object) -> Result<Option<String>, rusqlite::Error> {
+    if Module::of_text(&object.sql).as_ref().and_then(Module::fts5).is_none() {
+        return Ok(None);
+    }
+    let sql = format!("SELECT CAST(v AS TEXT) FROM {} WHERE k = 'rank'", quoted(&format!("{}_config", object.name)));
+    connection.query_row(&sql, [], |row| row.get(0)).optional()
 }
 
 /// The tables in which virtual tables keep what they hold.

@@ -1,11 +1,11 @@
 //! Connections to the target.
 
 use super::Error;
-use crate::backend::{self, TlsTrust, install};
+use crate::backend::{self, install};
 use crate::catalog::Catalog;
 use crate::config::BackendUrl;
 use std::path::Path;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 /// What everything below relies on, whatever the role's own settings are.
 const SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET client_min_messages = warning; SET standard_conforming_strings = on; \
@@ -21,8 +21,11 @@ pub struct Target {
 impl Target {
     /// By its URL; with `roots`, its certificate must be signed by one of them and be for its host.
     pub fn new(url: &BackendUrl, roots: Option<&Path>) -> Result<Self, Error> {
-        let trust = roots.map_or(TlsTrust::Any, |path| TlsTrust::Full(path.to_owned()));
-        Ok(Target { backend: backend::Target::new(url.get().clone(), &trust)?, name: url.to_string() })
+        let address = match roots {
+            Some(roots) => url.clone().with_roots(roots.to_owned()),
+            None => url.clone(),
+        };
+        Ok(Target { backend: backend::Target::new(address)?, name: url.to_string() })
     }
 
     /// `host:port/database`.
@@ -32,11 +35,7 @@ impl Target {
 
     /// A connection of one's own.
     pub async fn connect(&self) -> Result<Client, Error> {
-        let stream = self.backend.open().await?;
-        let mut config = self.backend.config().clone();
-        // `open` has seen to TLS already.
-        config.ssl_mode(tokio_postgres::config::SslMode::Disable).application_name("litewire migrate");
-        let (client, connection) = config.connect_raw(stream, NoTls).await?;
+        let (client, connection) = self.backend.client("litewire migrate").await?;
         // An error that ends the connection is also the answer to whoever waits on it.
         tokio::spawn(connection);
         client.batch_execute(SETTINGS).await?;

@@ -6,7 +6,7 @@ use super::form::Form;
 use super::layout::Layout;
 use super::progress::{Progress, Work};
 use super::scan::TICK;
-use super::source::{Object, Source, open};
+use super::source::{Source, open};
 use super::target::Target;
 use super::{Error, counted};
 use crate::translate::bind_ident;
@@ -381,11 +381,10 @@ pub async fn schema(client: &Client, source: &Source, skipped: &[String]) -> Res
     let there = "EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = relid) OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE oid = relid)";
     let rows = client.query(&format!("SELECT kind, name, sql FROM litewire.objects WHERE kind IS NOT NULL AND ({there})"), &[]).await?;
     let made: HashMap<(String, String), String> = rows.iter().map(|row| ((row.get(0), row.get::<_, String>(1).to_lowercase()), row.get(2))).collect();
-    let kind = |object: &Object| if object.kind.has_rows() { "table" } else { object.kind.name() };
     let mut found = Vec::new();
     for object in &source.objects {
         let name = format!("{} {}", object.kind.name(), object.name);
-        match made.get(&(kind(object).to_owned(), object.name.to_lowercase())) {
+        match made.get(&(object.kind.registered().to_owned(), object.name.to_lowercase())) {
             Some(sql) if *sql == object.sql => {}
             Some(_) => found.push(format!("{name} was made by another statement")),
             None if skipped.contains(&name) => {}

@@ -1,8 +1,14 @@
 //! What the proxy tells about itself: its log, and counters.
 
+mod client;
 mod log;
+mod refusals;
+mod server;
 
-pub use log::{LogError, start_log};
+pub use client::{Client, ClientState, Clients, Identity, Meter, Sums};
+pub use log::{LogError, set_log_level, start_log};
+pub use refusals::{note_refusal, refusals};
+pub use server::{Seat, Server, Servers};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,9 +17,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds to it.
-    pub fn add(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
+    /// Nothing counted yet.
+    pub const fn new() -> Self {
+        Counter(AtomicU64::new(0))
+    }
+
+    /// Adds to it; gives what it was before.
+    pub fn add(&self, n: u64) -> u64 {
+        self.0.fetch_add(n, Ordering::Relaxed)
     }
 
     /// Takes from it; for those that count what is there now.
@@ -48,6 +59,8 @@ pub struct Counters {
     pub errors: Counter,
     /// Times that columns became dynamic, since their types could not hold what was stored in them.
     pub widened: Counter,
+    /// Statements that were done again: with a fresh catalog, or after a deadlock or a serialization failure.
+    pub retries: Counter,
 }
 
 static COUNTERS: Counters = Counters {
@@ -60,6 +73,7 @@ static COUNTERS: Counters = Counters {
     ignored: Counter(AtomicU64::new(0)),
     errors: Counter(AtomicU64::new(0)),
     widened: Counter(AtomicU64::new(0)),
+    retries: Counter(AtomicU64::new(0)),
 };
 
 /// The process's counters.

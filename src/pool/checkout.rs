@@ -17,6 +17,7 @@ pub struct Checkout {
 
 impl Checkout {
     pub(super) fn new(link: PooledConnection<'static, Manager>, turn: OwnedSemaphorePermit) -> Self {
+        link.take(true);
         Checkout { link, _turn: turn }
     }
 
@@ -31,6 +32,12 @@ impl Checkout {
                 self.broken = true;
             }
         });
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        self.link.take(false);
     }
 }
 

@@ -1,43 +1,121 @@
 use super::Prepared;
-use crate::backend::ConnectError;
-use crate::backend::{Link, Target};
+use crate::backend::{ConnectError, Link, Stream, Target};
 use crate::config;
+use crate::observe::{Seat, Servers};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// How long bb8 waits for a link that others hold: `turns` lets nobody in for whom there is none, so only a start-up takes time.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// After the first attempt to connect that failed, and after many of them.
+const FIRST_DELAY: Duration = Duration::from_millis(50);
+const LONGEST_DELAY: Duration = Duration::from_secs(1);
+
 /// Makes links for bb8, and judges those that come back.
 pub(super) struct Manager {
     target: Target,
-    max_prepared: usize,
+    max_prepared: u32,
+    servers: Arc<Servers>,
+    /// Other links stand in the place of these.
+    retired: Arc<AtomicBool>,
+    outage: Mutex<Outage>,
+}
+
+/// Attempts that failed in a row: for a while, which grows, no other is made, and whoever wants one has the last one's error.
+#[derive(Debug, Default)]
+struct Outage {
+    last: Option<(Arc<ConnectError>, Instant)>,
+    delay: Duration,
+}
+
+impl Outage {
+    /// Why no attempt is made now.
+    fn error(&self) -> Option<Arc<ConnectError>> {
+        let (error, at) = self.last.as_ref()?;
+        (at.elapsed() < self.delay).then(|| error.clone())
+    }
+
+    /// An attempt was made. Only one that found nobody there delays the next.
+    fn note(&mut self, error: Option<&Arc<ConnectError>>) {
+        match error.filter(|error| error.is_outage()) {
+            None => *self = Outage::default(),
+            Some(error) => {
+                self.delay = if self.last.is_none() { FIRST_DELAY } else { (self.delay * 2).min(LONGEST_DELAY) };
+                self.last = Some((error.clone(), Instant::now()));
+            }
+        }
+    }
+}
+
+/// A link, and its entry among the connections that an operator sees.
+pub(super) struct Seated {
+    /// On the heap: it goes from hand to hand for every transaction.
+    link: Box<Link>,
+    seat: Seat,
+}
+
+impl Seated {
+    /// A client takes it, or gives it back.
+    pub(super) fn take(&self, taken: bool) {
+        self.seat.take(taken);
+    }
+}
+
+impl Deref for Seated {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl DerefMut for Seated {
+    fn deref_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+impl Manager {
+    pub(super) fn new(target: Target, max_prepared: u32, servers: Arc<Servers>, retired: Arc<AtomicBool>) -> Self {
+        Manager { target, max_prepared, servers, retired, outage: Mutex::default() }
+    }
 }
 
 impl bb8::ManageConnection for Manager {
-    /// On the heap: it goes from hand to hand for every transaction.
-    type Connection = Box<Link>;
+    type Connection = Seated;
     type Error = Arc<ConnectError>;
 
-    async fn connect(&self) -> Result<Box<Link>, Arc<ConnectError>> {
-        let mut link = self.target.link().await.map_err(Arc::new)?;
-        link.prepared = Prepared::new(self.max_prepared);
-        Ok(Box::new(link))
+    async fn connect(&self) -> Result<Seated, Arc<ConnectError>> {
+        if let Some(error) = self.outage.lock().unwrap_or_else(PoisonError::into_inner).error() {
+            return Err(error);
+        }
+        let linked = self.target.link().await.map_err(Arc::new);
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner).note(linked.as_ref().err());
+        let mut link = Box::new(linked?);
+        link.prepared = Prepared::new(self.max_prepared as usize);
+        let (address, port) = link.cancel.target.first_place();
+        let tls = matches!(link.io, Stream::Tls(_));
+        tracing::debug!(target: "litewire::servers", pid = link.pid, address, port, tls, "a backend was connected");
+        let seat = self.servers.enter(link.pid, address, port, tls);
+        Ok(Seated { link, seat })
     }
 
     /// Never asked (`test_on_check_out(false)`): a round trip for each checkout is too much, see `Link::check_idle`.
-    async fn is_valid(&self, _: &mut Box<Link>) -> Result<(), Arc<ConnectError>> {
+    async fn is_valid(&self, _: &mut Seated) -> Result<(), Arc<ConnectError>> {
         Ok(())
     }
 
-    fn has_broken(&self, link: &mut Box<Link>) -> bool {
-        !link.is_clean()
+    fn has_broken(&self, link: &mut Seated) -> bool {
+        !link.is_clean() || self.retired.load(Ordering::Relaxed)
     }
 }
 
 /// A bb8 pool, without connections yet. Failed attempts go to `failures`, so that who waits learns of them at once.
-pub(super) fn pool(target: Target, settings: &config::Pool, failures: Arc<Failures>) -> bb8::Pool<Manager> {
+pub(super) fn pool(manager: Manager, settings: &config::Pool, failures: Arc<Failures>) -> bb8::Pool<Manager> {
     bb8::Pool::builder()
         .max_size(settings.size)
         .min_idle((settings.min_size > 0).then_some(settings.min_size.min(settings.size)))
@@ -50,7 +128,7 @@ pub(super) fn pool(target: Target, settings: &config::Pool, failures: Arc<Failur
         // The warmest link first; the others can idle out.
         .queue_strategy(bb8::QueueStrategy::Lifo)
         .error_sink(Box::new(Sink(failures)))
-        .build_unchecked(Manager { target, max_prepared: settings.max_prepared as usize })
+        .build_unchecked(manager)
 }
 
 /// Attempts to connect that failed, for whoever waits.

@@ -1,27 +1,34 @@
 //! A backend for a while: one pool for each database and backend role.
 
+mod attach;
 mod checkout;
+mod links;
 mod manager;
+mod operate;
 mod pools;
 mod prepared;
 
+pub use attach::memory_key;
 pub use checkout::{Checkout, ImmediateTurn};
-pub use pools::Pools;
+pub use operate::resize;
+pub use pools::{PoolKey, Pools};
 pub use prepared::Prepared;
 
 use crate::backend::catalog::Keeper;
 use crate::backend::{ConnectError, Control, Target};
 use crate::catalog::Catalog;
-use crate::config::{self, PoolMode};
+use crate::config;
 use crate::error::{ClientError, SqlState};
 use crate::observe::counters;
 use crate::translate::cache::PlanCache;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use links::Links;
 use manager::{Failures, Manager};
+use operate::Gate;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -33,13 +40,15 @@ const RETRY: Duration = Duration::from_millis(50);
 
 /// The connections to one database as one role.
 pub struct Pool {
-    target: Target,
-    links: bb8::Pool<Manager>,
+    target: RwLock<Target>,
+    links: Links,
+    /// Closed while an operator has it paused.
+    gate: Gate,
     /// Fair, unlike bb8: whoever came first is served first.
     turns: Arc<Semaphore>,
     immediate: Arc<Semaphore>,
     failures: Arc<Failures>,
-    settings: config::Pool,
+    settings: RwLock<config::Pool>,
     plans: PlanCache,
     keeper: Arc<Keeper>,
     parameters: OnceLock<BTreeMap<String, String>>,
@@ -53,17 +62,18 @@ impl Pool {
     pub fn new(target: Target, settings: &config::Pool, plan_cache: usize) -> Arc<Self> {
         let failures = Arc::new(Failures::default());
         let pool = Arc::new(Pool {
-            links: manager::pool(target.clone(), settings, failures.clone()),
+            links: Links::new(target.clone(), settings, failures.clone()),
+            gate: Gate::default(),
             turns: Arc::new(Semaphore::new(settings.size as usize)),
             immediate: Arc::new(Semaphore::new(1)),
             failures,
-            settings: settings.clone(),
+            settings: RwLock::new(settings.clone()),
             plans: PlanCache::new(plan_cache),
             keeper: Arc::new(Keeper::new(Control::new(target.clone()))),
             parameters: OnceLock::new(),
             used: AtomicBool::new(false),
             generation: AtomicU64::new(0),
-            target,
+            target: RwLock::new(target),
         });
         tokio::spawn(watch(Arc::downgrade(&pool), pool.keeper.clone()));
         pool
@@ -73,19 +83,23 @@ impl Pool {
     ///
     /// 53300 when none got free in `[pool] checkout_timeout`, 57P03 with the reason when the backend is not there.
     pub async fn checkout(&self) -> Result<Checkout, ClientError> {
+        if self.gate.is_closed() {
+            Box::pin(self.gate.pass()).await;
+        }
         self.used.store(true, Ordering::Relaxed);
         let turn = match self.turns.clone().try_acquire_owned() {
             Ok(turn) => turn,
             // Large futures for what is rare: they must not weigh on the rest.
             Err(_) => Box::pin(self.turn()).await?,
         };
+        let links = self.links.current();
         loop {
             // From before the attempt on, so that its failure is not missed.
             let failure = self.failures.next();
             // With a turn, there is nearly always a link that is free.
-            let mut link = match self.links.get_owned().now_or_never() {
+            let mut link = match links.get_owned().now_or_never() {
                 Some(Ok(link)) => link,
-                _ => Box::pin(self.link(Box::pin(failure))).await?,
+                _ => Box::pin(self.link(&links, Box::pin(failure))).await?,
             };
             match link.check_idle() {
                 Ok(()) => {
@@ -103,23 +117,27 @@ impl Pool {
     /// A turn, waited for.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, ClientError> {
         counters().waits.add(1);
-        let turn = tokio::time::timeout(self.settings.checkout_timeout, self.turns.clone().acquire_owned()).await;
+        let turn = tokio::time::timeout(self.settings().checkout_timeout, self.turns.clone().acquire_owned()).await;
         Ok(turn.map_err(|_| self.exhausted())?.expect("the semaphore is never closed"))
     }
 
-    async fn link(&self, mut failure: BoxFuture<'_, Arc<ConnectError>>) -> Result<bb8::PooledConnection<'static, Manager>, ClientError> {
-        let deadline = tokio::time::Instant::now() + self.settings.checkout_timeout;
+    async fn link(
+        &self,
+        links: &bb8::Pool<Manager>,
+        mut failure: BoxFuture<'_, Arc<ConnectError>>,
+    ) -> Result<bb8::PooledConnection<'static, Manager>, ClientError> {
+        let deadline = tokio::time::Instant::now() + self.settings().checkout_timeout;
         loop {
             let error = tokio::select! {
                 biased;
-                link = self.links.get_owned() => return link.map_err(|e| match e {
+                link = links.get_owned() => return link.map_err(|e| match e {
                     bb8::RunError::User(e) => ClientError::from(&*e),
                     bb8::RunError::TimedOut => self.exhausted(),
                 }),
                 error = &mut failure => error,
             };
             // A full backend still has the links that this pool holds already: one of them may get free.
-            if !error.is_full() || self.links.state().connections == 0 || tokio::time::Instant::now() > deadline {
+            if !error.is_full() || links.state().connections == 0 || tokio::time::Instant::now() > deadline {
                 counters().errors.add(1);
                 return Err(ClientError::from(&*error));
             }
@@ -129,7 +147,7 @@ impl Pool {
     }
 
     fn exhausted(&self) -> ClientError {
-        let (size, limit) = (self.settings.size, self.settings.checkout_timeout);
+        let config::Pool { size, checkout_timeout: limit, .. } = self.settings();
         ClientError::new(SqlState::TOO_MANY_CONNECTIONS, format!("no backend connection became free within {limit:?}"))
             .detail(format!("All {size} connections of the pool are in transactions or queries."))
             .hint("Keep transactions short, or raise [pool] size or checkout_timeout.")
@@ -145,19 +163,9 @@ impl Pool {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// When links are given back.
-    pub fn mode(&self) -> PoolMode {
-        self.settings.mode
-    }
-
-    /// Does a client keep its link until it leaves?
-    pub fn keeps_links(&self) -> bool {
-        self.settings.mode == PoolMode::Session
-    }
-
-    /// Where the pool's database lives; for CancelRequest.
-    pub fn target(&self) -> &Target {
-        &self.target
+    /// Where the pool's database lives.
+    pub fn target(&self) -> Target {
+        self.target.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The translations made for this database.
@@ -218,7 +226,7 @@ async fn watch(pool: Weak<Pool>, keeper: Arc<Keeper>) {
         if !pool.used.swap(false, Ordering::Relaxed) && !notified {
             // The registry of pools and this task have it: nobody else.
             idle = if Arc::strong_count(&pool) == 2 { idle + POLL } else { Duration::ZERO };
-            if idle >= pool.settings.idle_timeout {
+            if idle >= pool.settings().idle_timeout {
                 keeper.control().close().await;
             }
             continue;
@@ -236,6 +244,6 @@ async fn watch(pool: Weak<Pool>, keeper: Arc<Keeper>) {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Pool").field("target", &self.target()).finish_non_exhaustive()
     }
 }

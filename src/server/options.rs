@@ -1,7 +1,7 @@
 use super::startup::Startup;
 use crate::config::{Config, DialectKind, Misfit, ResultProfile};
 use crate::error::{ClientError, SqlState};
-use crate::session::SessionOptions;
+use crate::session::{SessionOptions, Timeouts};
 
 /// What the configuration, its rules and the client's own start-up options make of a session. The options that are used up
 /// here are taken out of `startup`.
@@ -22,16 +22,23 @@ pub(super) fn session_options(config: &Config, startup: &mut Startup) -> Result<
         };
     }
     Ok(SessionOptions {
+        pool_mode: config.pool(&startup.user, &startup.database).mode,
         dialect,
         results,
         untyped_params: config.dialect.untyped_params,
         types: config.dialect.types,
         foreign_keys: config.dialect.foreign_keys,
         misfit_widen_limit: (config.dialect.misfit == Misfit::Widen).then(|| config.dialect.misfit_widen_limit.get()),
+        hatches: config.dialect.hatches,
         immediate: config.transactions.immediate,
         isolation: config.transactions.isolation,
         max_query_size: config.limits.max_query_size.get(),
         max_message_size: config.limits.max_message_size.get(),
+        timeouts: Timeouts {
+            client_idle: config.limits.client_idle_timeout,
+            idle_in_transaction: config.limits.idle_in_transaction_timeout,
+            query: config.limits.query_timeout,
+        },
     })
 }
 

@@ -5,11 +5,11 @@ use super::params::{self, Bound, Encoded};
 use super::simple::now_ms;
 use super::statement::{self, Portal, Prepared};
 use super::survey;
-use super::{Ended, Session};
+use super::{Ended, Session, hatches};
 use crate::config::UntypedParams;
 use crate::error::{ClientError, SqlState};
 use crate::reply::{self, Shape};
-use crate::translate::{self, Action, Columns, Demand, OutColumn, OutKind, ParamClass, Plan, Shared, Source};
+use crate::translate::{self, Action, Attach, Columns, Demand, Operand, OutColumn, OutKind, ParamClass, Plan, Shared, Source};
 use crate::wire::{WireError, encode, frame, frontend};
 use bytes::{BufMut, BytesMut};
 use std::sync::{Arc, LazyLock};
@@ -279,6 +279,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 _ => None,
             };
             let columns = columns.map(|c| reply::Columns::new(c.into(), &bind.result_formats, prepared.described));
+            let plan = given(plan, &values)?;
             self.open(bind.portal, Some(plan), Shape { columns, ..Shape::default() }, bind.result_formats, &prepared);
             let mut out = BytesMut::new();
             encode::empty(&mut out, b'2');
@@ -524,6 +525,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let (name, limit) = frontend::execute(body)?;
         let portal = self.portal(name)?;
         let failed = |e: ClientError| Failed::Client(e, Some(portal.sql.clone()));
+        hatches::count(portal.plan.as_ref().map(|p| p.hatches).unwrap_or_default());
         match portal.plan.as_ref().map(|p| &p.action) {
             Some(Action::Transaction(control)) => {
                 self.control(control, false).await.map_err(failed)?;
@@ -539,8 +541,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let limit = if portal.shape.swallows_rows() { 0 } else { limit };
                 encode::execute(&mut self.bout, name, limit);
                 self.expect.push_back(Expect::Execute { shape: portal.shape.clone() });
-                self.transaction.used();
+                // A portal that is left open must outlive what fails after it.
+                let only_reads = portal.plan.as_deref().and_then(statement::of_plan).is_some_and(|s| s.only_reads);
+                if !only_reads || limit > 0 {
+                    self.transaction.used();
+                }
                 self.unsynced = true;
+            }
+            Some(Action::Attach(attach)) => {
+                let tag = self.attach(attach).await.map_err(failed)?;
+                let mut out = BytesMut::new();
+                encode::complete(&mut out, tag);
+                self.inject(out);
             }
             Some(_) => {
                 if self.own_setting(&portal.sql) {
@@ -586,6 +598,21 @@ const NO_PORTAL: &str = "litewire: none";
 /// A portal of the postgres dialect: it passes as it is, and whether it exists the backend knows.
 static UNTOUCHED: LazyLock<Arc<Portal>> =
     LazyLock::new(|| Arc::new(Portal { plan: None, shape: Arc::new(Shape::raw()), formats: Vec::new(), sql: Arc::default() }));
+
+/// The plan of an ATTACH or DETACH with its parameters' values; any other as it is.
+fn given(plan: Arc<Plan>, values: &[Bound]) -> Result<Arc<Plan>, ClientError> {
+    let Action::Attach(attach) = &plan.action else { return Ok(plan) };
+    let text = |operand: &Operand| -> Result<Operand, ClientError> {
+        let Operand::Param(n) = operand else { return Ok(operand.clone()) };
+        let value = values.get(n - 1).ok_or_else(|| translate::unbound(*n))?.value()?;
+        Ok(Operand::Text(value.text().unwrap_or_default().into_owned()))
+    };
+    let attach = match attach {
+        Attach::Attach { file, name } => Attach::Attach { file: text(file)?, name: text(name)? },
+        Attach::Detach(name) => Attach::Detach(text(name)?),
+    };
+    Ok(Arc::new(Plan { action: Action::Attach(attach), params: plan.params.clone(), hatches: plan.hatches }))
+}
 
 /// A value of the proxy's own for a slot.
 fn own_value(value: &crate::value::Value, demand: Demand) -> Encoded<'static> {

@@ -3,7 +3,8 @@
 use super::Session;
 use super::expect::Expect;
 use super::transaction::STEPS;
-use crate::error::ClientError;
+use crate::config::PoolMode;
+use crate::error::{ClientError, SqlState};
 use crate::reply::Shape;
 use crate::translate::{self, Shared};
 use crate::wire::encode;
@@ -12,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The steps of the guard as shared statements: every statement of a transaction needs them.
-static GUARD: LazyLock<[Arc<Shared>; 3]> = LazyLock::new(|| STEPS.map(|step| translate::shared(step.to_owned(), Vec::new(), 0)));
+static GUARD: LazyLock<[Arc<Shared>; STEPS.len()]> = LazyLock::new(|| STEPS.map(|step| translate::shared(step.to_owned(), Vec::new(), 0)));
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A backend with this client's settings.
@@ -20,8 +21,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if self.link.is_some() {
             return Ok(());
         }
-        let link = self.pool.checkout().await?;
-        self.info.cancel.hold(link.pid, &link.secret_key);
+        let link = self.info.meter.wait(self.pool.checkout()).await;
+        let link = link.unwrap_or_else(|| Err(ClientError::new(SqlState::ADMIN_SHUTDOWN, super::TERMINATED)))?;
+        self.info.meter.took(link.pid);
+        self.info.cancel.hold(&link.cancel);
         self.unnamed_here = false;
         if link.applied == *self.settings.values() {
             self.link = Some(link);
@@ -42,6 +45,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.own_query(&difference, None, false);
         }
         Ok(())
+    }
+
+    /// Does the client keep its backend until it leaves?
+    fn keeps_link(&self) -> bool {
+        self.options.pool_mode == PoolMode::Session
     }
 
     /// A Query of our own.
@@ -86,7 +94,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let Some(link) = &self.link else { return };
         let idle =
             self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && !self.stream.is_open() && link.status == b'I';
-        if !idle || self.script.is_some() || self.pool.keeps_links() {
+        if !idle || self.script.is_some() || self.keeps_link() {
             return;
         }
         if self.settings.is_suspect() {
@@ -99,10 +107,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// Gives the backend back; one that is not clean is reset by the pool, or closed.
     pub(super) fn drop_link(&mut self) {
         let Some(mut link) = self.link.take() else { return };
+        self.info.meter.gave();
         link.busy = !self.expect.is_empty() || self.unsynced || self.pass > 0 || !self.bout.is_empty() || self.stream.is_open();
         link.broken |= self.info.cancel.release();
         self.turn = None;
-        if self.pool.keeps_links() || self.pinned || self.schema.is_bound() || self.settings.is_suspect() {
+        if self.keeps_link() || self.pinned || self.schema.is_bound() || self.settings.is_suspect() {
             link.reset();
         }
     }

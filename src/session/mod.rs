@@ -3,10 +3,13 @@
 //! The task turns in a loop: whole frames from the client become frames for the backend and a queue of what is expected back
 //! ([`expect`]); then both sockets are driven at once ([`relay`]) until the queue is empty or the client has said more.
 
+mod attach;
+mod conflict;
 mod copy;
 mod counters;
 mod expect;
 mod extended;
+mod hatches;
 mod link;
 pub(crate) mod params;
 mod relay;
@@ -16,16 +19,20 @@ mod simple;
 mod statement;
 mod stream;
 mod survey;
+mod timeouts;
 mod transaction;
 mod widen;
 
+pub use timeouts::Timeouts;
+
 use crate::catalog::Catalog;
-use crate::config::{DialectKind, ForeignKeys, Immediate, Isolation, ResultProfile, TypeMapping, UntypedParams};
+use crate::config::{DialectKind, ForeignKeys, Immediate, Isolation, PoolMode, ResultProfile, TypeMapping, UntypedParams};
 use crate::error::{ClientError, SqlState};
+use crate::observe::Meter;
 use crate::pool::{Checkout, ImmediateTurn, Pool};
 use crate::reply::Held;
 use crate::server::CancelHandle;
-use crate::translate::{Action, Options};
+use crate::translate::{Action, HatchSet, Hatches, Options};
 use crate::wire::{encode, frame};
 use bytes::{Buf, BytesMut};
 use counters::Counters;
@@ -41,9 +48,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use timeouts::{Clock, Waiting};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use transaction::Transaction;
+
+/// A buffer's bytes that are kept while a client is idle.
+const KEPT: usize = 512;
+/// The same for the queue of expected replies.
+const KEPT_REPLIES: usize = 8;
+/// What a client is told that is sent away.
+const TERMINATED: &str = "terminating connection due to administrator command";
 
 /// A client that is let in.
 pub struct Client<IO> {
@@ -67,6 +82,8 @@ pub struct ClientInfo {
     pub startup: BTreeMap<String, String>,
     /// What makes it cancellable.
     pub cancel: CancelHandle,
+    /// What it is seen by, and counted with.
+    pub meter: Meter,
 }
 
 /// What the configuration says of a session.
@@ -74,6 +91,8 @@ pub struct ClientInfo {
 pub struct SessionOptions {
     /// Its dialect.
     pub dialect: DialectKind,
+    /// When its backend is given back.
+    pub pool_mode: PoolMode,
     /// The shape of its results.
     pub results: ResultProfile,
     /// `[dialect] untyped_params`
@@ -84,6 +103,8 @@ pub struct SessionOptions {
     pub foreign_keys: ForeignKeys,
     /// `[dialect] misfit_widen_limit`; None under `misfit = "refuse"`.
     pub misfit_widen_limit: Option<usize>,
+    /// `[dialect.hatches]`
+    pub hatches: HatchSet,
     /// `[transactions] immediate`
     pub immediate: Immediate,
     /// `[transactions] isolation`
@@ -92,6 +113,8 @@ pub struct SessionOptions {
     pub max_query_size: usize,
     /// `[limits] max_message_size`
     pub max_message_size: usize,
+    /// `[limits] …_timeout`
+    pub timeouts: Timeouts,
 }
 
 /// Why a session ends early.
@@ -197,6 +220,8 @@ struct Session<IO> {
     refused: bool,
     /// The backend has told the client that it ends the connection.
     told_fatal: bool,
+    /// ReadyForQuerys of backends so far.
+    answered: u64,
 }
 
 /// Serves a client to its end.
@@ -213,10 +238,11 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
     if !client.info.application_name.is_empty() {
         settings.set("application_name", &client.info.application_name);
     }
-    // Apart from the future: an async function keeps room for what it moves.
+    // On the heap, so that the future of an idle client is small.
     let mut session = Box::new(Session {
         io: client.io,
-        cin: client.read_buf,
+        // Not the start-up's buffer, which is larger than what most clients say.
+        cin: BytesMut::from(&client.read_buf[..]),
         cout: BytesMut::new(),
         prompt: false,
         bout: BytesMut::new(),
@@ -260,9 +286,11 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         surveyed: None,
         refused: false,
         told_fatal: false,
+        answered: 0,
     });
     let ended = session.turn().await;
     session.drop_link();
+    session.pool.detach(session.schema.in_memory());
     match ended {
         Ok(()) if session.cout.is_empty() => Ok(()),
         // What stood before its good-bye is answered.
@@ -283,6 +311,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// The loop, until the client leaves.
     async fn turn(&mut self) -> Result<(), Ended> {
         let mut stop = pin!(stopped(self.shutdown.clone()));
+        let client = self.info.meter.client().clone();
+        let mut killed = pin!(client.killed());
+        let mut clock = Clock::new(self.options.timeouts);
         loop {
             loop {
                 if self.script.is_some() && self.expect.is_empty() {
@@ -306,7 +337,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     break;
                 }
                 match self.frame().await? {
-                    Progress::Done => {}
+                    Progress::Done => clock.heard(),
                     Progress::Wait => break,
                     Progress::Terminate => return Ok(()),
                 }
@@ -318,13 +349,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.release_if_idle();
             let event = poll_fn(|cx| {
                 // Only the one who waits for a client is told; a transaction ends first.
-                if self.link.is_none() && stop.as_mut().poll(cx).is_ready() {
+                if self.link.is_none() && stop.as_mut().poll(cx).is_ready() || killed.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Ok(Event::Stop));
+                }
+                if let Poll::Ready(waited) = clock.poll(self.waiting(), cx) {
+                    return Poll::Ready(Ok(Event::Late(waited)));
                 }
                 self.poll_relay(cx)
             });
             match event.await? {
                 Event::Client | Event::Drained => {}
+                Event::Late(waited) => match waited.too_long() {
+                    Some(error) => return Err(Ended::Fatal(error)),
+                    None => self.info.cancel.cancel(),
+                },
                 Event::ClientGone => return Ok(()),
                 // It has said why.
                 Event::BackendGone(_) if self.told_fatal => {
@@ -336,9 +374,30 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     return Err(Ended::Fatal(error.detail(reason).hint("Connect again; what was not committed is undone.")));
                 }
                 Event::Stop => {
-                    return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")));
+                    return Err(Ended::Fatal(ClientError::new(SqlState::ADMIN_SHUTDOWN, TERMINATED)));
                 }
             }
+        }
+    }
+
+    /// Gives memory back that a client who waits does not need.
+    fn shed(&mut self) {
+        for buffer in [&mut self.cin, &mut self.cout, &mut self.bout] {
+            if buffer.is_empty() && buffer.capacity() > KEPT {
+                *buffer = BytesMut::new();
+            }
+        }
+        if self.expect.is_empty() && self.expect.capacity() > KEPT_REPLIES {
+            self.expect = VecDeque::new();
+        }
+    }
+
+    /// What is waited for.
+    fn waiting(&self) -> Waiting {
+        match &self.link {
+            _ if !self.expect.is_empty() => Waiting::Answer(self.answered),
+            Some(link) if link.status != b'I' => Waiting::InTransaction,
+            _ => Waiting::Idle,
         }
     }
 
@@ -383,6 +442,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.flushed = false;
         if self.cin.len() < length {
             return Ok(self.begin_stream(length).await);
+        }
+        if tag != b'X' {
+            self.info.meter.asked();
         }
         // Dealing with a frame never looks at what follows it.
         let mut cin = std::mem::take(&mut self.cin);
@@ -436,6 +498,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             b'Q' | b'F' if self.skipping => false,
             // These, the end of the session, and what is no message come when all before them is answered.
             tag if !matches!(tag, b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H') => true,
+            // It is the end of the batch that the Query of our own is in.
+            b'S' if self.unsynced && matches!(self.expect.back(), Some(Expect::Own { tag: Some(_), .. })) => false,
             _ if self.held_error.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
             // Whether a name stands for a statement depends on how the batch before ended.
             b'P' | b'B' | b'D' | b'C' if !self.unsynced && self.expect.iter().any(|e| matches!(e, Expect::Renamed(name, _) if !name.is_empty())) => {
@@ -470,6 +534,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         plan.is_some_and(crate::translate::Plan::reads_counters)
     }
 
+    fn set_dialect(&mut self, dialect: DialectKind) {
+        self.options.dialect = dialect;
+        self.info.meter.dialect(self.is_sqlite());
+    }
+
     fn is_sqlite(&self) -> bool {
         self.options.dialect == DialectKind::Sqlite
     }
@@ -490,6 +559,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 ForeignKeys::FirstPragma => on("foreign_keys") || self.pool.catalog().meta.get("foreign_keys").is_some_and(|v| v == "1"),
             },
             widen: self.options.misfit_widen_limit,
+            hatches: Hatches::new(self.options.hatches),
             legacy_alter_table: on("legacy_alter_table"),
             foreign_keys_checked: self.options.foreign_keys == ForeignKeys::On || on("foreign_keys"),
             foreign_keys_by_pragma: self.options.foreign_keys == ForeignKeys::FirstPragma,
@@ -528,6 +598,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// An error of the proxy's own, in its turn.
     fn inject_error(&mut self, error: &ClientError, sql: &str) {
         crate::observe::counters().errors.add(1);
+        crate::observe::note_refusal(error);
         let mut out = BytesMut::new();
         encode::error(&mut out, error, sql);
         self.inject(out);
@@ -542,6 +613,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// ReadyForQuery with the transaction's status.
     fn tell_ready(&mut self) {
         let status = self.link.as_ref().map_or(b'I', |link| self.transaction.status(link.status));
+        self.info.meter.answered(status == b'I');
         encode::ready(&mut self.cout, status);
     }
 }

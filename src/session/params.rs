@@ -223,7 +223,10 @@ pub fn literal(out: &mut String, value: &Value, demand: Demand) -> Result<(), Cl
     let ty = demand.type_name();
     let written = match (value, demand) {
         // Nothing to convert, and the commonest.
-        (Value::Integer(n), Demand::Integer) => write!(out, "'{n}'::int8"),
+        (Value::Integer(n), Demand::Integer) => {
+            ["'", itoa::Buffer::new().format(*n), "'::int8"].iter().for_each(|part| out.push_str(part));
+            Ok(())
+        }
         // The carrier's type stands in the template.
         (value, Demand::Dynamic) => match carrier::encode(value) {
             Some(text) => write!(out, "'{text}'"),

@@ -1,6 +1,7 @@
 //! Both sockets at once: what the client is owed goes out, what the backend says is looked at by its header alone.
 
 use super::expect::Expect;
+use super::timeouts::Waiting;
 use super::widen::STALE;
 use super::{Ended, Session};
 use crate::backend::Link;
@@ -11,8 +12,8 @@ use crate::reply::{self, Held, Shape};
 use crate::translate::Hidden;
 use crate::wire::{backend, encode, frame};
 use bytes::{Buf, BytesMut};
+use std::cell::RefCell;
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -21,8 +22,13 @@ use tokio_util::io::poll_read_buf;
 
 /// What is read from the backend at once, and how much may wait for a slow client.
 const BUFFER: usize = 64 * 1024;
-/// What is read from an idle client.
-const CLIENT_BUFFER: usize = 8 * 1024;
+/// What is read from a client at once.
+const CLIENT_BUFFER: usize = 32 * 1024;
+
+thread_local! {
+    /// Where clients are read into, so that one who is silent holds no buffer.
+    static CLIENT: RefCell<Box<[u8]>> = RefCell::new(vec![0; CLIENT_BUFFER].into_boxed_slice());
+}
 
 /// Why the relay stopped.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub(super) enum Event {
     ClientGone,
     /// The backend's socket ended.
     BackendGone(String),
+    /// It took too long.
+    Late(Waiting),
     /// The proxy stops.
     Stop,
 }
@@ -48,37 +56,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.cout.advance(written);
+            self.info.meter.sent(written);
         }
         self.prompt = false;
         Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    /// Reads from the client; 0 is the end. A client that is silent for long keeps no buffer for what it may say.
-    fn poll_read_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.cin.capacity() > self.cin.len() + CLIENT_BUFFER {
-            return poll_read_buf(Pin::new(&mut self.io), cx, &mut self.cin);
-        }
-        let mut space = [MaybeUninit::uninit(); CLIENT_BUFFER];
-        let mut space = ReadBuf::uninit(&mut space);
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut space))?;
-        // More of a large message is to come: from now on into one buffer.
-        if space.filled().len() == CLIENT_BUFFER {
-            let whole = frame::length(&self.cin, self.longest()).ok().flatten().unwrap_or(0);
-            self.cin.reserve(whole.saturating_sub(self.cin.len()).clamp(2 * CLIENT_BUFFER, BUFFER));
-        }
-        self.cin.extend_from_slice(space.filled());
-        Poll::Ready(Ok(space.filled().len()))
-    }
-
-    /// While nothing is under way, there are no buffers.
-    fn free_buffers(&mut self) {
-        if self.link.is_none() {
-            for buffer in [&mut self.cin, &mut self.cout, &mut self.bout] {
-                if buffer.is_empty() {
-                    *buffer = BytesMut::new();
-                }
-            }
-        }
     }
 
     /// Drives both sockets until something is to be decided.
@@ -111,19 +92,36 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             // A client that does not read is not read from; one whose frame waits has said enough.
             if self.bout.len() < BUFFER && !waiting {
-                match self.poll_read_client(cx) {
+                match self.poll_client(cx) {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Event::ClientGone)),
-                    Poll::Ready(Ok(_)) if self.has_frame() => return Poll::Ready(Ok(Event::Client)),
-                    Poll::Ready(Ok(_)) => moved = true,
+                    Poll::Ready(Ok(read)) => {
+                        self.info.meter.received(read);
+                        if self.has_frame() {
+                            return Poll::Ready(Ok(Event::Client));
+                        }
+                        moved = true;
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                     Poll::Pending => {}
                 }
             }
             if !moved {
-                self.free_buffers();
+                if self.link.is_none() {
+                    self.shed();
+                }
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Reads from the client; 0 bytes are its end.
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        CLIENT.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer))?;
+            self.cin.extend_from_slice(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
     }
 
     /// Writes to and reads from the backend; true when something moved.
@@ -281,7 +279,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    fn shape(&self) -> Option<Arc<Shape>> {
+    pub(super) fn shape(&self) -> Option<Arc<Shape>> {
         match self.expect.front() {
             Some(Expect::Execute { shape, .. } | Expect::Query { shape, .. }) => Some(shape.clone()),
             _ => None,
@@ -342,7 +340,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// The catalog that this client's statements were translated with last.
-    fn known(&mut self) -> Arc<Catalog> {
+    pub(super) fn known(&mut self) -> Arc<Catalog> {
         match self.schema.overlay() {
             Some(overlay) => overlay.clone(),
             None => self.schema.merge(self.pool.catalog()),
@@ -406,7 +404,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             if shape.counts {
                 // What INSTEAD OF triggers do with the rows of a view counts as nothing.
-                self.counters.changed(if shape.tag.is_some_and(|t| !t.contains("{}")) { 0 } else { rows });
+                // A tag of its own says how many.
+                let told = shape.tag.filter(|t| !t.contains("{}")).map(|t| t.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or_default());
+                self.counters.changed(told.unwrap_or(rows));
             }
             if shape.schema_change {
                 self.schema.changed();
@@ -504,6 +504,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if self.holds_error(&state, body, &message) {
             return;
         }
+        let repeatable = self.is_repeatable();
         match self.expect.front_mut() {
             Some(Expect::Own { tag: None, required: false, .. }) => return,
             Some(Expect::Own { required: true, ready, .. }) => {
@@ -528,7 +529,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(Expect::Query { ready, retry, .. }) => {
                 let retry = *retry && STALE.contains(&state.as_str());
                 let misfit = self.script.as_ref().filter(|s| s.turns < super::widen::TURNS).and_then(|_| super::widen::misfit_of(body));
-                if retry || misfit.is_some() {
+                let conflict = repeatable && self.script.as_mut().is_some_and(|s| s.conflicts.meet(&state));
+                if retry || conflict || misfit.is_some() {
                     self.misfit = misfit;
                     // What the client gets, and when, is decided once the catalog was read again.
                     *ready = false;
@@ -551,6 +553,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     fn ready(&mut self, status: u8) {
+        self.answered += 1;
         if let Some(link) = self.link.as_mut() {
             link.status = status;
         }
@@ -574,6 +577,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if status == b'I' {
             let rolled_back = std::mem::take(&mut self.rolled_back) || commit_failed;
             self.schema.settle(!rolled_back);
+            // It holds for one transaction (pragma.html#pragma_defer_foreign_keys).
+            if !matches!(front, Some(Expect::Own { tag: None, .. })) {
+                self.pragmas.remove("defer_foreign_keys");
+            }
             self.turn = None;
             self.portals.clear();
         }
@@ -588,13 +595,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(Expect::Sync) => true,
             _ => false,
         };
-        if status != b'I' && self.pool.mode() == PoolMode::Statement {
+        if status != b'I' && self.options.pool_mode == PoolMode::Statement {
             self.refused = true;
             return;
         }
         if !told {
             return;
         }
+        self.info.meter.answered(status == b'I');
         // A client that pipelines has gone on already.
         if status == b'I' && self.expect.is_empty() && std::mem::take(&mut self.schema.announce) {
             encode::ready(self.announcing.insert(BytesMut::new()), shown);

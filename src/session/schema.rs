@@ -1,6 +1,7 @@
-//! What the schema is to this client: the shared snapshot, the DDL of its own transaction, and its temporary objects.
+//! What the schema is to this client: the shared snapshot, the DDL of its own transaction, and its temporary objects and the
+//! databases that it has attached.
 
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::{Attached, Catalog, Relation, Trigger};
 use std::sync::Arc;
 
 /// The part of the schema that is this client's alone.
@@ -8,7 +9,11 @@ use std::sync::Arc;
 pub(super) struct Schema {
     /// The temporary relations that are committed.
     temporary: Vec<Relation>,
-    /// A shared snapshot's version, and that snapshot with the temporary relations.
+    /// The committed temporary triggers of relations that are not temporary, by schema and table.
+    triggers: Vec<(String, String, Trigger)>,
+    /// The databases that are attached.
+    attached: Vec<Attached>,
+    /// A shared snapshot's version, and that snapshot as this client sees it.
     merged: Option<(u64, Arc<Catalog>)>,
     /// The catalog with the DDL of the transaction that is under way.
     overlay: Option<Arc<Catalog>>,
@@ -30,22 +35,47 @@ impl Schema {
 
     /// Has the client temporary objects, which live on its backend?
     pub fn is_bound(&self) -> bool {
-        !self.temporary.is_empty()
+        !self.temporary.is_empty() || !self.triggers.is_empty()
     }
 
     /// A shared snapshot as this client sees it.
     pub fn merge(&mut self, shared: Arc<Catalog>) -> Arc<Catalog> {
-        if self.temporary.is_empty() {
+        if !self.is_bound() && self.attached.is_empty() {
             return shared;
         }
         match &self.merged {
             Some((version, merged)) if *version == shared.version => merged.clone(),
             _ => {
-                let relations = shared.relations.iter().chain(&self.temporary).cloned();
-                let merged = Arc::new(shared.with_relations(relations));
+                let merged = Arc::new(shared.for_session(&self.temporary, &self.triggers, &self.attached));
                 self.merged = Some((shared.version, merged.clone()));
                 merged
             }
+        }
+    }
+
+    /// Attaches a database, whose relations a shared snapshot has.
+    pub fn attach(&mut self, attached: Attached, shared: &Catalog) {
+        self.attached.push(attached);
+        self.reattached(Some(shared));
+    }
+
+    /// Detaches a database.
+    pub fn detach(&mut self, gone: &Attached) {
+        self.attached.retain(|a| a != gone);
+        self.reattached(None);
+    }
+
+    /// The databases that end with the session.
+    pub fn in_memory(&self) -> Vec<Attached> {
+        self.attached.iter().filter(|a| a.is_memory()).cloned().collect()
+    }
+
+    /// Other databases are attached, also to the transaction under way.
+    fn reattached(&mut self, shared: Option<&Catalog>) {
+        self.merged = None;
+        for overlay in self.overlay.iter_mut().chain(self.marks.iter_mut().flatten()) {
+            let known = shared.map(|shared| Catalog { attachable: shared.attachable.clone(), ..Catalog::clone(overlay) });
+            *overlay = Arc::new(known.as_ref().unwrap_or(overlay).reattached(&self.attached));
         }
     }
 
@@ -77,12 +107,13 @@ impl Schema {
         self.announce &= committed;
         if let Some(overlay) = self.overlay.take()
             && committed
-            && !(self.temporary.is_empty() && overlay.temporary().next().is_none())
+            && (self.is_bound() || overlay.temporary().next().is_some() || overlay.own_triggers().next().is_some())
         {
-            if self.temporary.is_empty() {
+            if !self.is_bound() {
                 crate::observe::counters().pins.add(1);
             }
             self.temporary = overlay.temporary().cloned().collect();
+            self.triggers = overlay.own_triggers().map(|(r, t)| (r.schema.clone(), r.name.clone(), t.clone())).collect();
             self.merged = None;
         }
     }

@@ -1,8 +1,9 @@
 //! Query: one text, one or several statements.
 
+use super::conflict::Conflicts;
 use super::expect::Expect;
 use super::settings::{self, Change};
-use super::{Ended, Session, params, survey};
+use super::{Ended, Session, hatches, params, survey};
 use crate::catalog::Catalog;
 use crate::config::{DialectKind, Immediate, ResultProfile};
 use crate::error::{ClientError, SqlState};
@@ -25,6 +26,8 @@ pub(super) struct Script {
     next: usize,
     /// How often a column was widened for the statement under way.
     pub(super) turns: usize,
+    /// How often the statement under way met another transaction's.
+    pub(super) conflicts: Conflicts,
     /// The last statement's own ReadyForQuery is the client's.
     pub(super) ready: bool,
 }
@@ -59,7 +62,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return Ok(());
         }
-        self.script = Some(Script { sql: sql.into(), statements, next: 0, turns: 0, ready: false });
+        self.script = Some(Script { sql: sql.into(), statements, next: 0, turns: 0, conflicts: Conflicts::default(), ready: false });
         Ok(())
     }
 
@@ -123,12 +126,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return Ok(());
         }
+        if let Some(script) = self.script.as_mut()
+            && script.conflicts.wait().await
+        {
+            self.once_more();
+            return Ok(());
+        }
         let before = self.pool.catalog().version;
         let fresh = self.catalog().await;
         if let Ok(catalog) = fresh
             && catalog.version != before
             && let Some(script) = &self.script
         {
+            crate::observe::counters().retries.add(1);
             let (sql, range) = (script.sql.clone(), script.statements[script.next - 1].clone());
             let last = script.next == script.statements.len();
             return self.run_statement(&sql, range, last, false).await;
@@ -165,6 +175,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let catalog = self.catalog().await?;
         let options = self.translation();
         let found = self.pool.plans().simple(sql, &catalog, &options)?;
+        hatches::count(found.plan.hatches);
         self.note_ddl(sql, &found.plan, &catalog);
         match &found.plan.action {
             Action::Execute(statement) if statement.widens.is_some() => {
@@ -196,7 +207,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     // The script stays while its last statement may have to be tried again.
                     script.ready = last;
                 }
-                self.transaction.used();
+                if !statement.only_reads {
+                    self.transaction.used();
+                }
                 self.unnamed_here = false;
             }
             Action::Transaction(control) => {
@@ -204,6 +217,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 if let Some(script) = self.script.as_mut() {
                     script.ready = last;
                 }
+            }
+            Action::Attach(attach) => {
+                let tag = self.attach(attach).await?;
+                let mut out = BytesMut::new();
+                encode::complete(&mut out, tag);
+                self.inject(out);
             }
             _ => {
                 let out = self.answer(&found.plan, &[], true)?;
@@ -241,11 +260,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }))
     }
 
-    /// May checks wait for the COMMIT?
-    fn defers(&self) -> bool {
-        let relations = &self.pool.catalog().relations;
+    /// Do the checks of all foreign keys wait for the COMMIT?
+    fn defers_all(&self) -> bool {
         self.pragmas.get("defer_foreign_keys").is_some_and(|v| v == "1")
-            || relations.iter().any(|r| !r.enforced.is_empty() || r.foreign_keys.iter().any(|k| k.deferred))
+    }
+
+    /// May checks wait for the COMMIT?
+    fn defers(&mut self) -> bool {
+        let relations = &self.known().relations;
+        self.defers_all() || relations.iter().any(|r| !r.enforced.is_empty() || r.foreign_keys.iter().any(|k| k.deferred))
     }
 
     /// Transaction control; the tag is the client's.
@@ -254,14 +277,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             TransactionControl::Begin { immediate, native } => {
                 let serial = *immediate && self.options.immediate == Immediate::Serial;
                 let lock = serial && self.pool.catalog().helpers.is_some();
-                let sql = self.transaction.begin(native, self.options.isolation.modes(), lock)?;
+                let mut sql = self.transaction.begin(native, self.options.isolation.modes(), lock)?;
+                if self.defers_all() {
+                    sql.push_str("; ");
+                    sql.push_str(DEFERRED);
+                }
                 if serial {
                     // Waiters hold no backend.
                     self.turn = Some(self.pool.immediate().await);
                 }
                 (sql, "BEGIN")
             }
-            TransactionControl::Commit => (self.transaction.commit(self.defers())?, "COMMIT"),
+            TransactionControl::Commit => {
+                let defers = self.defers();
+                (self.transaction.commit(defers)?, "COMMIT")
+            }
             TransactionControl::Rollback => {
                 let sql = self.transaction.rollback()?;
                 self.rolled_back = true;
@@ -272,7 +302,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 (self.transaction.savepoint(name), "SAVEPOINT")
             }
             TransactionControl::Release(name) => {
-                let sql = self.transaction.release(name, self.defers())?;
+                let defers = self.defers();
+                let sql = self.transaction.release(name, defers)?;
                 self.schema.unmark(self.transaction.depth(), false);
                 (sql, "RELEASE")
             }
@@ -332,6 +363,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             match setting.name {
                 // 0 fails at once in SQLite; at the backend 0 would wait without limit.
                 "busy_timeout" => self.set_at_backend("lock_timeout", &format!("{}ms", ms.max(1))),
+                // Under the guard, which would undo it with a statement that fails.
+                "defer_foreign_keys" if ms == 1 && self.transaction.is_active() && self.link.is_some() => {
+                    self.guard(true).iter().for_each(|step| self.own_query(step, None, false));
+                    self.own_query(DEFERRED, None, false);
+                    self.transaction.used();
+                }
                 "recursive_triggers" => self.set_at_backend("litewire.recursive_triggers", if ms == 1 { "on" } else { "off" }),
                 "query_only" => self.set_at_backend("default_transaction_read_only", if ms == 1 { "on" } else { "off" }),
                 _ => {}
@@ -368,7 +405,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// SET and SHOW of Litewire's own settings; true when the statement was one.
     pub(super) fn own_setting(&mut self, sql: &str) -> bool {
-        let known = |name: &str| matches!(name, "litewire.dialect" | "litewire.results" | "litewire.dynamic" | "litewire.plan_cache");
+        let known =
+            |name: &str| matches!(name, "litewire.dialect" | "litewire.results" | "litewire.dynamic" | "litewire.plan_cache" | "litewire.hatches");
         let head = sql.trim_start().as_bytes().get(..4).unwrap_or_default();
         if ![b"SET ", b"SHOW", b"RESE"].iter().any(|verb| head.eq_ignore_ascii_case(*verb)) {
             return false;
@@ -378,8 +416,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(Change::Set(name, value)) if known(&name) => {
                 let value = settings::plain(&value).to_ascii_lowercase();
                 match (name.as_str(), value.as_str()) {
-                    ("litewire.dialect", "sqlite") => self.options.dialect = DialectKind::Sqlite,
-                    ("litewire.dialect", "postgres") => self.options.dialect = DialectKind::Postgres,
+                    ("litewire.dialect", "sqlite") => self.set_dialect(DialectKind::Sqlite),
+                    ("litewire.dialect", "postgres") => self.set_dialect(DialectKind::Postgres),
                     ("litewire.dynamic", "auto" | "text") => self.dynamic_text = value == "text",
                     ("litewire.results", "sqlite") => self.options.results = ResultProfile::Sqlite,
                     ("litewire.results", "native") => self.options.results = ResultProfile::Native,
@@ -402,6 +440,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let counts = format!("hits={hits} misses={misses}");
                 let value = match name {
                     "litewire.plan_cache" => &counts,
+                    "litewire.hatches" => &hatches::uses(self.options.hatches),
                     "litewire.dialect" if self.is_sqlite() => "sqlite",
                     "litewire.dialect" => "postgres",
                     "litewire.dynamic" if self.dynamic_text => "text",
@@ -433,6 +472,9 @@ pub(super) fn broken(error: &WireError) -> ClientError {
     let state = if matches!(error, WireError::Encoding(_)) { SqlState::UNTRANSLATABLE } else { SqlState::PROTOCOL_VIOLATION };
     ClientError::new(state, error.to_string())
 }
+
+/// What `PRAGMA defer_foreign_keys` is at the backend, for one transaction.
+const DEFERRED: &str = "SET CONSTRAINTS ALL DEFERRED";
 
 /// Milliseconds of Unix time.
 pub(super) fn now_ms() -> i64 {

@@ -1,16 +1,24 @@
-//! SQLite's transaction on PostgreSQL: an error leaves it alive, by a savepoint that travels in the statement's own flush.
+//! SQLite's transaction on PostgreSQL: an error leaves it alive, by savepoints that travel in the statement's own flush.
+//!
+//! Each statement that may change something stands behind a savepoint of its own. They nest, up to [`DEPTH`], so that most
+//! statements cost one command instead of a RELEASE and a SAVEPOINT; the outermost has another name, whose RELEASE ends them all.
 
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind_ident as quote_ident;
 
 const SET: &str = "SAVEPOINT _lw";
+const NEST: &str = "SAVEPOINT _lwn";
 const RELEASE: &str = "RELEASE _lw";
 const BACK: &str = "ROLLBACK TO _lw";
+const BACK_NESTED: &str = "ROLLBACK TO _lwn";
 
 /// All that the guard is made of.
-pub const STEPS: [&str; 3] = [SET, RELEASE, BACK];
+pub const STEPS: [&str; 5] = [SET, NEST, RELEASE, BACK, BACK_NESTED];
 
-/// The savepoint's state.
+/// How deep the guard's savepoints nest. PostgreSQL looks through the levels when it asks whose a row is.
+const DEPTH: u8 = 16;
+
+/// The innermost savepoint's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Guard {
     /// There is none.
@@ -29,6 +37,8 @@ enum Guard {
 pub struct Transaction {
     active: bool,
     guard: Guard,
+    /// How many savepoints the guard has.
+    depth: u8,
     /// The client's savepoints, the innermost last.
     savepoints: Vec<String>,
     /// Was it begun by SAVEPOINT? Then that one's RELEASE commits.
@@ -50,11 +60,26 @@ impl Transaction {
     pub fn protect(&mut self) -> &'static [&'static str] {
         let before = std::mem::replace(&mut self.guard, Guard::Fresh);
         match before {
-            Guard::None => &[SET],
+            Guard::None => {
+                self.depth = 1;
+                &[SET]
+            }
             Guard::Fresh => &[],
-            Guard::Used => &[RELEASE, SET],
-            Guard::Failed => &[BACK],
+            Guard::Used if self.depth < DEPTH => {
+                self.depth += 1;
+                &[NEST]
+            }
+            Guard::Used => {
+                self.depth = 1;
+                &[RELEASE, SET]
+            }
+            Guard::Failed => self.back(),
         }
+    }
+
+    /// Back to the innermost savepoint.
+    fn back(&self) -> &'static [&'static str] {
+        if self.depth > 1 { &[BACK_NESTED] } else { &[BACK] }
     }
 
     /// What brings a failed transaction back before a statement that no savepoint may protect.
@@ -63,10 +88,10 @@ impl Transaction {
             return &[];
         }
         self.guard = Guard::Fresh;
-        &[BACK]
+        self.back()
     }
 
-    /// A statement was sent under the guard.
+    /// A statement that may have changed something was sent under the guard.
     pub fn used(&mut self) {
         if self.guard == Guard::Fresh {
             self.guard = Guard::Used;
@@ -113,8 +138,9 @@ impl Transaction {
         Ok(if deferred { self.checked_commit() } else { format!("{}COMMIT", self.mended()) })
     }
 
-    fn mended(&self) -> &'static str {
-        if self.guard == Guard::Failed { "ROLLBACK TO _lw; " } else { "" }
+    /// What must come before the end of a failed transaction.
+    fn mended(&self) -> String {
+        if self.guard == Guard::Failed { format!("{}; ", self.back().concat()) } else { String::new() }
     }
 
     fn checked_commit(&mut self) -> String {
@@ -132,7 +158,7 @@ impl Transaction {
     /// SAVEPOINT; outside a transaction it begins one.
     pub fn savepoint(&mut self, name: &str) -> String {
         let name = name.to_ascii_lowercase();
-        let start = if self.active { self.leave_guard() } else { "BEGIN; " };
+        let start = if self.active { self.leave_guard() } else { "BEGIN; ".to_owned() };
         if !self.active {
             (self.active, self.by_savepoint) = (true, true);
         }
@@ -170,11 +196,11 @@ impl Transaction {
     }
 
     /// The client's savepoints must not lie within the guard.
-    fn leave_guard(&mut self) -> &'static str {
+    fn leave_guard(&mut self) -> String {
+        let mended = self.mended();
         match std::mem::take(&mut self.guard) {
-            Guard::None => "",
-            Guard::Fresh | Guard::Used => "RELEASE _lw; ",
-            Guard::Failed => "ROLLBACK TO _lw; RELEASE _lw; ",
+            Guard::None => mended,
+            Guard::Fresh | Guard::Used | Guard::Failed => format!("{mended}{RELEASE}; "),
         }
     }
 }
@@ -184,18 +210,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_guard_costs_no_round_trip_and_never_nests() {
+    fn the_guard_costs_no_round_trip_and_nests_only_so_deep() {
         let mut transaction = Transaction::default();
         transaction.settle(b'T');
         assert_eq!(transaction.protect(), ["SAVEPOINT _lw"]);
         assert!(transaction.protect().is_empty());
         transaction.used();
-        assert_eq!(transaction.protect(), ["RELEASE _lw", "SAVEPOINT _lw"]);
+        assert_eq!(transaction.protect(), ["SAVEPOINT _lwn"]);
         transaction.used();
         transaction.failed();
         assert_eq!(transaction.status(b'E'), b'T');
-        assert_eq!(transaction.protect(), ["ROLLBACK TO _lw"]);
-        assert_eq!(transaction.savepoint("A"), "RELEASE _lw; SAVEPOINT \"a\"");
+        assert_eq!(transaction.protect(), ["ROLLBACK TO _lwn"]);
+        transaction.used();
+        for _ in 2..DEPTH {
+            assert_eq!(transaction.protect(), ["SAVEPOINT _lwn"]);
+            transaction.used();
+        }
+        assert_eq!(transaction.protect(), ["RELEASE _lw", "SAVEPOINT _lw"]);
+        transaction.failed();
+        assert_eq!(transaction.savepoint("A"), "ROLLBACK TO _lw; RELEASE _lw; SAVEPOINT \"a\"");
         assert_eq!(transaction.rollback_to("a").as_deref(), Ok("ROLLBACK TO \"a\""));
         assert_eq!(transaction.release("b", false).unwrap_err().message, "no such savepoint: b");
         assert_eq!(transaction.release("A", false).as_deref(), Ok("RELEASE \"a\""));

@@ -1,6 +1,7 @@
 //! Widening a column, and doing a statement again: after that, or with a catalog that is fresh. What is done again is a simple
 //! query's statement, or a batch of one Bind and one Execute of which the client has seen nothing but its BindComplete.
 
+use super::conflict::Conflicts;
 use super::expect::Expect;
 use super::statement::Prepared;
 use super::{Ended, Session};
@@ -29,6 +30,8 @@ pub(super) struct Batch {
     describes: bool,
     synced: bool,
     turns: usize,
+    /// How often it met another transaction's.
+    conflicts: Conflicts,
     /// May widening mend its error?
     may_misfit: bool,
     /// The catalog's version that it was translated with.
@@ -81,12 +84,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A Bind was sent: it begins a batch that may be sent again, unless something stands before it.
     pub(super) fn batch_begins(&mut self, whole: &[u8], alone: bool, may_misfit: bool, version: u64) {
         let last = self.batch.take().unwrap_or_default();
-        let turns = if self.replaying { last.turns } else { 0 };
+        let (turns, conflicts) = if self.replaying { (last.turns, last.conflicts) } else { Default::default() };
         if alone && whole.len() <= BATCH && turns < TURNS {
             let mut frames = last.frames;
             frames.clear();
             frames.extend_from_slice(whole);
-            self.batch = Some(Batch { frames, executes: 0, describes: false, synced: false, turns, may_misfit, version, told: false });
+            self.batch = Some(Batch { frames, executes: 0, describes: false, synced: false, turns, conflicts, may_misfit, version, told: false });
         }
     }
 
@@ -112,14 +115,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if !self.is_sqlite() && !self.is_outdated(state, body) {
             return false;
         }
+        let repeatable = self.is_repeatable();
         let Some(batch) = self.batch.as_mut().filter(|b| b.synced && b.executes == 1) else { return false };
+        let conflict = matches!(self.expect.front(), Some(Expect::Execute { .. })) && repeatable && batch.conflicts.meet(state);
         let misfit = match self.expect.front() {
+            Some(Expect::Execute { .. }) if conflict => None,
             Some(Expect::Execute { .. }) if batch.may_misfit => misfit_of(body),
             // Before its BindComplete the client knows nothing of the columns that were to come.
             Some(Expect::Parse { .. } | Expect::Bind { pass: true }) if batch.turns == 0 && STALE.contains(&state) => None,
             _ => return false,
         };
-        if misfit.is_none() && matches!(self.expect.front(), Some(Expect::Execute { .. })) {
+        if misfit.is_none() && !conflict && matches!(self.expect.front(), Some(Expect::Execute { .. })) {
             return false;
         }
         batch.told = true;
@@ -169,13 +175,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// The batch whose error was held back is sent again, or the client gets the error.
     pub(super) async fn after_batch_error(&mut self, error: BytesMut) -> Result<(), Ended> {
         let version = self.batch.as_ref().map_or(0, |b| b.version);
+        let waited = match &mut self.batch {
+            Some(batch) => batch.conflicts.wait().await,
+            None => false,
+        };
         let mended = match self.misfit.take() {
+            _ if waited => true,
             _ if !self.is_sqlite() => self.prepare_anew(),
             Some(misfit) => self.widen_misfit(misfit).await,
             None => self.catalog().await.is_ok_and(|catalog| catalog.version != version),
         };
         if mended && let Some(batch) = &mut self.batch {
             batch.turns += 1;
+            crate::observe::counters().retries.add(1);
             let mut frames = std::mem::take(&mut batch.frames);
             frames.extend_from_slice(&self.cin);
             self.cin = frames;

@@ -85,6 +85,19 @@ impl PlanCache {
         (self.hits.get(), self.misses.get())
     }
 
+    /// Holds at most so many bytes from now on.
+    pub fn set_limit(&self, bytes: usize) {
+        let mut plans = self.plans();
+        plans.limit = bytes;
+        plans.shrink();
+    }
+
+    /// Its entries, their bytes, and the most that it may hold.
+    pub fn usage(&self) -> (usize, usize, usize) {
+        let plans = self.plans();
+        (plans.by_key.len(), plans.bytes, plans.limit)
+    }
+
     fn plans(&self) -> MutexGuard<'_, Plans> {
         self.plans.lock().expect("no holder panics")
     }
@@ -102,6 +115,7 @@ fn fits(plan: &Plan, literals: &[Value]) -> bool {
         let Source::Client(n) = slot.source else { return true };
         let Some(value) = literals.get(n - 1) else { return false };
         match (slot.demand, value) {
+            (Demand::Integer | Demand::Real | Demand::Numeric, Value::Integer(_)) => true,
             (Demand::Integer, value) => matches!(value.clone().apply(Affinity::Integer), Value::Integer(_)),
             (Demand::Real, value) => number(value, Affinity::Real),
             (Demand::Numeric, value) => number(value, Affinity::Numeric),
@@ -127,6 +141,10 @@ impl Plans {
         if let Some((_, replaced)) = self.by_key.push(key, Entry { plan, bytes }) {
             self.bytes -= replaced.bytes;
         }
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
         while self.bytes > self.limit {
             let (_, oldest) = self.by_key.pop_lru().expect("bytes are counted for entries that are there");
             self.bytes -= oldest.bytes;
@@ -147,6 +165,7 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
         foreign_keys_checked,
         legacy_alter_table,
         widen,
+        ref hatches,
         ref column_types,
     } = *options;
     let flags = [
@@ -160,9 +179,10 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
         legacy_alter_table,
         widen.is_some(),
     ];
-    let mut key = Vec::with_capacity(8 + 1 + 8 + 5 * params.len() + sql.len());
+    let mut key = Vec::with_capacity(8 + 2 + 2 + 2 * size_of::<usize>() + 5 * params.len() + sql.len());
     key.extend_from_slice(&version.to_le_bytes());
     key.extend_from_slice(&flags.iter().fold(0, |bits, &flag| bits << 1 | u16::from(flag)).to_le_bytes());
+    key.extend_from_slice(&hatches.lenient().bits().to_le_bytes());
     for ((table, column), name) in column_types.iter().flat_map(|types| types.iter()) {
         for part in [table, column, name] {
             key.extend_from_slice(&part.len().to_le_bytes());
@@ -222,6 +242,7 @@ fn size(plan: &Plan) -> usize {
             });
             answer.columns.as_deref().map_or(0, columns) + values.sum::<usize>()
         }
+        Action::Attach(_) => 2 * size_of::<super::Attach>(),
         Action::Counters(counters) => counters.iter().map(|c| size_of_val(c) + c.0.name.len()).sum(),
         Action::Setting(setting) => setting.value.as_ref().map_or(0, String::len),
         Action::Transaction(_) | Action::Empty => 0,

@@ -2,7 +2,7 @@
 
 use super::lower::literal_text;
 use super::parse::scan::Token;
-use super::{Action, Answer, Columns, Demand, Options, OutColumn, OutKind, ParamClass, Plan, Statement, Template};
+use super::{Action, Answer, Columns, Demand, Hatch, Options, OutColumn, OutKind, ParamClass, Plan, Statement, Template};
 use crate::catalog::Catalog;
 use crate::error::{ClientError, SqlState};
 
@@ -10,10 +10,14 @@ use crate::error::{ClientError, SqlState};
 pub fn explain(sql: &str, tokens: &[Token], params: &[ParamClass], catalog: &Catalog, options: &Options) -> Result<Plan, ClientError> {
     let is = |at: usize, word: &str| tokens.get(at).is_some_and(|t| t.is(sql, word));
     let start = tokens.first().map_or(0, |t| t.at.start);
-    if !(is(1, "QUERY") && is(2, "PLAN")) {
-        return Err(ClientError::refused("EXPLAIN").hint("EXPLAIN QUERY PLAN shows the backend's plan.").at(start));
+    let of_plan = is(1, "QUERY") && is(2, "PLAN");
+    if !of_plan {
+        let refusal = || ClientError::refused("EXPLAIN").hint("EXPLAIN QUERY PLAN shows the backend's plan.").at(start);
+        options.hatches.pass(Hatch::Bytecode, refusal)?;
     }
-    let Some(first) = tokens.get(3) else { return Err(ClientError::new(SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len())) };
+    let Some(first) = tokens.get(if of_plan { 3 } else { 1 }) else {
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, "incomplete input").at(sql.len()));
+    };
     let inner = super::translate(&sql[first.at.start..], params, catalog, options).map_err(|mut e| {
         e.position = e.position.map(|p| p + first.at.start);
         e
@@ -33,7 +37,7 @@ pub fn explain(sql: &str, tokens: &[Token], params: &[ParamClass], catalog: &Cat
         // What is no query has no plan.
         _ => Action::Answer(Answer { columns: Some(columns), rows: Vec::new(), tag: "SELECT {}" }),
     };
-    Ok(Plan { action, params: inner.params })
+    Ok(Plan::of(action, inner.params))
 }
 
 /// Is it a statement that the backend makes a plan for?

@@ -4,7 +4,7 @@ use super::bind::{Source, plain_query, plain_select, quote_ident, quote_relation
 use super::lower::literal_text;
 use super::parse::scan;
 use super::tree::{Body, Class, Expr, Query, ResultColumn, Ty};
-use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, RelationKind, affinity_of_declared, oid};
+use crate::catalog::{Catalog, Column, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, oid};
 use crate::value::Value;
 
 /// An object of the schema.
@@ -19,20 +19,27 @@ struct Entry<'c> {
     made: (bool, u32),
 }
 
-/// The objects of a database (`main` or `temp`), in the order in which they were made.
+/// The objects of a database, in the order in which they were made.
 fn entries<'c>(catalog: &'c Catalog, database: &str) -> Vec<Entry<'c>> {
     let mut out = Vec::new();
-    for table in catalog.relations.iter().filter(|r| r.is_in(database)) {
+    for table in &catalog.relations {
+        let triggers = table.triggers.iter().rev().filter(|t| catalog.holds(database, table, t));
+        let trigger =
+            |t: &Trigger| Entry { kind: "trigger", name: t.name.clone(), table, stored: false, sql: Some(t.sql.clone()), made: (t.oid == 0, t.oid) };
+        if !catalog.is_in(table, database) {
+            out.extend(triggers.map(trigger));
+            continue;
+        }
         let kind = if table.kind == RelationKind::Table { "table" } else { "view" };
         let sql = table.sql.clone().unwrap_or_else(|| create_text(table));
         let entry = |kind, name, stored, sql, oid| Entry { kind, name, table, stored, sql, made: (oid == 0, oid) };
-        out.push(entry(kind, table.name.clone(), kind == "table", Some(sql), table.oid));
+        out.push(entry(kind, table.name.clone(), kind == "table" && table.module.is_none(), Some(sql), table.oid));
         let keys = indexes(table).into_iter().filter(|(_, i)| !(i.primary && table.without_rowid));
         out.extend(keys.map(|(name, index)| {
             let sql = (!is_automatic(table, index)).then(|| index.sql.clone().unwrap_or_else(|| index_text(table, index)));
             entry("index", name, true, sql, index.oid)
         }));
-        out.extend(table.triggers.iter().rev().map(|t| entry("trigger", t.name.clone(), false, Some(t.sql.clone()), t.oid)));
+        out.extend(triggers.map(trigger));
     }
     out.sort_by_key(|e| e.made);
     // It is made along with the first table that needs it.
@@ -65,10 +72,10 @@ pub struct Counted<'c> {
     sequence: &'c str,
 }
 
-/// The tables that a `sqlite_sequence` counts: the temporary one's, if there is one and no other is named.
+/// The tables that a `sqlite_sequence` counts: the first one that there is, if none is named.
 pub fn counted<'c>(catalog: &'c Catalog, database: Option<&str>) -> Vec<Counted<'c>> {
     let of = |database: &str| -> Vec<Counted<'c>> {
-        let those = catalog.relations.iter().filter(|r| r.is_in(database) && is_autoincrement(r));
+        let those = catalog.relations.iter().filter(|r| catalog.is_in(r, database) && is_autoincrement(r));
         let counted = |table: &'c Relation| {
             let (_, column) = table.rowid()?;
             Some(Counted { table, column, sequence: column.sequence.as_deref()? })
@@ -77,7 +84,7 @@ pub fn counted<'c>(catalog: &'c Catalog, database: Option<&str>) -> Vec<Counted<
     };
     match database {
         Some(database) => of(database),
-        None => Some(of("temp")).filter(|c| !c.is_empty()).unwrap_or_else(|| of("main")),
+        None => catalog.databases().map(of).find(|c| !c.is_empty()).unwrap_or_default(),
     }
 }
 
@@ -101,6 +108,9 @@ pub fn sequence_source(name: &str) -> Source {
 
 /// The indexes that SQLite would have, with its names for the automatic ones, the oldest first: the rowid is none.
 pub fn indexes(table: &Relation) -> Vec<(String, &Index)> {
+    if table.module.is_some() {
+        return Vec::new();
+    }
     let rowid = table.rowid().map(|(r, _)| r);
     let is_rowid = |i: &&Index| matches!(i.parts.as_slice(), [IndexPart::Column(c)] if rowid == Some(*c) && (i.primary || table.columns[*c].hidden));
     let mut automatic = 0;

@@ -11,7 +11,7 @@ pub fn maintenance(sql: &str, tokens: &[Token], catalog: &Catalog) -> Result<Act
     let Some((verb, rest)) = tokens.split_first() else { return Err(ClientError::syntax("")) };
     let rest: Vec<&Token> = rest.iter().filter(|t| !t.is_op(sql, ";")).collect();
     let named = |token: &Token| scan::unquote(token.text(sql));
-    let is_database = |name: &str| ["main", "temp"].iter().any(|d| d.eq_ignore_ascii_case(name));
+    let is_database = |name: &str| catalog.schema_of(name).is_some();
     if verb.is(sql, "VACUUM") {
         return match rest.as_slice() {
             [] => Ok(execute("VACUUM", "VACUUM")),

@@ -3,11 +3,13 @@
 //! parse ([`parse`]: sqlparser with SQLite's precedence) → bind (names against the catalog, a typed [`tree`]) → lower
 //! (demand-driven, to PostgreSQL's text with slots) → [`Plan`].
 
+pub mod attach;
 mod bind;
 pub mod cache;
 mod ddl;
 mod explain;
 pub mod functions;
+pub mod hatch;
 mod introspect;
 mod lower;
 mod maintenance;
@@ -22,8 +24,10 @@ mod write;
 
 pub use bind::quote_ident as bind_ident;
 pub use ddl::{may_widen, widen};
+pub use hatch::{HATCHES, Hatch, Hatches, Set as HatchSet};
 pub use introspect::create_text;
 pub use lower::Misfit;
+pub use lower::literal_text;
 pub use plan::*;
 pub use shared::{Shared, shared, shared_name};
 
@@ -54,6 +58,8 @@ pub struct Options {
     /// `[dialect] misfit = "widen"`: a column that cannot hold a value becomes dynamic, where that is safe and the table has no
     /// more bytes than that.
     pub widen: Option<usize>,
+    /// `[dialect.hatches]`
+    pub hatches: Hatches,
     /// Columns of new tables whose type is stated, not derived from the declared one; None in a client's session.
     pub column_types: Option<std::sync::Arc<ColumnTypes>>,
 }
@@ -136,15 +142,16 @@ pub fn split(sql: &str) -> Vec<StatementRange> {
 /// `params` holds what is known of the client's parameters, by number from 1; shorter than needed means Unknown.
 /// Errors carry a byte position into `sql`.
 pub fn translate(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Options) -> Result<Plan, ClientError> {
-    ddl::widening(catalog, options, |catalog, misfit| attempt(sql, params, catalog, options, misfit))
+    let (plan, passed) = options.hatches.noted(|| ddl::widening(catalog, options, |catalog, misfit| attempt(sql, params, catalog, options, misfit)));
+    plan.map(|plan| Plan { hatches: passed, ..plan })
 }
 
 fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Options, misfit: &mut Option<lower::Misfit>) -> Result<Plan, ClientError> {
     let tokens = scan::tokens(sql);
-    let Some(first) = tokens.first() else { return Ok(Plan { action: Action::Empty, params: Vec::new() }) };
+    let Some(first) = tokens.first() else { return Ok(Plan::of(Action::Empty, Vec::new())) };
     let verb = first.text(sql).to_ascii_uppercase();
     let second = tokens.get(1).map_or(String::new(), |t| t.text(sql).to_ascii_uppercase());
-    let plain = |action| Ok(Plan { action, params: Vec::new() });
+    let plain = |action| Ok(Plan::of(action, Vec::new()));
     match verb.as_str() {
         "PRAGMA" => return plain(pragma::pragma(sql, &tokens, catalog, options)?),
         "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
@@ -152,13 +159,16 @@ fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Option
         }
         "VACUUM" | "ANALYZE" | "REINDEX" => return plain(maintenance::maintenance(sql, &tokens, catalog)?),
         "EXPLAIN" => return explain::explain(sql, &tokens, params, catalog, options),
-        "ATTACH" | "DETACH" => return Err(ClientError::refused(&verb).at(first.at.start)),
+        "ATTACH" | "DETACH" => {
+            let (attach, count) = attach::attach(sql, &tokens, catalog, options)?;
+            return Ok(Plan::of(Action::Attach(attach), vec![oid::TEXT; count]));
+        }
         "CREATE" if parse::trigger::is_create(sql, &tokens) => {
             ddl::needs_registry(catalog)?;
             return plain(ddl::triggers(trigger::create(sql, catalog, options, misfit)?, catalog, options, "CREATE TRIGGER"));
         }
         "DROP" if second == "TRIGGER" => return plain(ddl::triggers(trigger::drop(sql, &tokens, catalog)?, catalog, options, "DROP TRIGGER")),
-        "CREATE" if second == "VIRTUAL" => return Err(ClientError::refused("CREATE VIRTUAL TABLE").at(first.at.start)),
+        "CREATE" if second == "VIRTUAL" => return plain(ddl::virtual_table(sql, catalog, options)?),
         "CREATE" | "ALTER" | "DROP"
             if NATIVE_OBJECTS.contains(&second.as_str()) || tokens.iter().take(4).any(|t| t.is(sql, "FUNCTION") || t.is(sql, "PROCEDURE")) =>
         {
@@ -194,7 +204,8 @@ fn action<'a>(statement: &ast::Statement, binder: &mut bind::Binder<'a>, lower: 
             }
             let (text, columns) = lower.output(&bound)?;
             let columns = if lower.options.native_results { Columns::Backend } else { Columns::Shaped(columns.into()) };
-            Ok(Action::Execute(Box::new(Statement { template: text.into_template(), columns, guard: true, ..Statement::default() })))
+            let only_reads = !binder.reaches_out;
+            Ok(Action::Execute(Box::new(Statement { template: text.into_template(), columns, guard: true, only_reads, ..Statement::default() })))
         }
         S::Insert(_) | S::Update(_) | S::Delete(_) => Ok(Action::Execute(Box::new(write::write(statement, binder, lower)?))),
         other => {
@@ -267,7 +278,7 @@ fn native(sql: &str, tokens: &[Token]) -> Plan {
     let schema_change = matches!(first.as_str(), "CREATE" | "ALTER" | "DROP" | "DO" | "IMPORT");
     let guard = !matches!(first.as_str(), "SET" | "RESET" | "SHOW" | "CHECKPOINT" | "CLUSTER" | "DISCARD");
     let statement = Statement { template, columns: Columns::Backend, guard, pins, schema_change, ..Statement::default() };
-    Plan { action: Action::Execute(Box::new(statement)), params: vec![0; highest] }
+    Plan::of(Action::Execute(Box::new(statement)), vec![0; highest])
 }
 
 /// Does a query read nothing but PostgreSQL's own catalogs (psql, drivers)?
@@ -308,7 +319,7 @@ fn announce(mut action: Action, count: usize, known: &[ParamClass]) -> Plan {
             _ => oid::TEXT,
         };
     }
-    Plan { action, params }
+    Plan::of(action, params)
 }
 
 /// A catalog of what SQLite's DDL would create. Errors carry a byte position into `ddl`.
@@ -343,6 +354,9 @@ pub fn overlay(sql: &str, catalog: &Catalog, options: &Options) -> Option<Catalo
     }
     if tokens.first()?.is(sql, "DROP") && tokens.get(1)?.is(sql, "TRIGGER") {
         return trigger::drop(sql, &tokens, catalog).ok()?.map(|after| after.numbered());
+    }
+    if tokens.get(1)?.is(sql, "VIRTUAL") {
+        return ddl::with_virtual_table(sql, catalog, options);
     }
     let statement = parse::parse(sql).ok()?;
     let mut binder = bind::Binder::new(sql, &[], catalog, options);

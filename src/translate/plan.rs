@@ -1,5 +1,6 @@
 //! What a translation yields: a plan that the session can run without knowing SQL.
 
+use super::hatch::Set as HatchSet;
 use super::shared::Shared;
 use crate::catalog::{Catalog, oid};
 use crate::error::ClientError;
@@ -13,6 +14,8 @@ pub struct Plan {
     pub action: Action,
     /// The client's parameters in the order of their numbers: the OID that ParameterDescription announces for each.
     pub params: Vec<u32>,
+    /// The hatches that its translation passed.
+    pub hatches: HatchSet,
 }
 
 /// What the session does with a statement.
@@ -28,6 +31,8 @@ pub enum Action {
     Setting(Setting),
     /// Transaction control.
     Transaction(TransactionControl),
+    /// ATTACH or DETACH: what names mean to this connection.
+    Attach(Attach),
     /// Nothing but white space and comments: EmptyQueryResponse.
     Empty,
 }
@@ -43,7 +48,7 @@ pub struct Statement {
     pub hidden: Vec<Hidden>,
     /// The command tag that the client gets, `{}` standing for the backend's row count; None keeps the backend's.
     pub tag: Option<&'static str>,
-    /// Does it set changes() (INSERT, UPDATE, DELETE)? To 0 where its tag has no `{}`.
+    /// Does it set changes() (INSERT, UPDATE, DELETE)? To the number at its tag's end where that has no `{}`.
     pub counts: bool,
     /// Does it change the schema? The catalog is loaded again before the next translation.
     pub schema_change: bool,
@@ -53,6 +58,8 @@ pub struct Statement {
     pub reads_counters: bool,
     /// May it run in a subtransaction (the guard)? False for VACUUM and the like.
     pub guard: bool,
+    /// Does it change nothing, not even by a function that it calls? Then the savepoint before it serves the next statement too.
+    pub only_reads: bool,
     /// Does it pin the backend to the client (LISTEN, temporary tables, …)?
     pub pins: bool,
     /// What it is at the backends, once somebody prepared it: see [`Statement::shared`].
@@ -186,6 +193,29 @@ pub struct Setting {
     pub answers: bool,
 }
 
+/// ATTACH and DETACH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attach {
+    /// ATTACH file AS name.
+    Attach {
+        /// The file.
+        file: Operand,
+        /// What the connection calls it.
+        name: Operand,
+    },
+    /// DETACH name.
+    Detach(Operand),
+}
+
+/// A text that a statement says, or leaves to a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operand {
+    /// As it is said.
+    Text(String),
+    /// The client's parameter of that number (from 1).
+    Param(usize),
+}
+
 /// SQLite's transaction statements (lang_transaction.html, lang_savepoint.html).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransactionControl {
@@ -277,6 +307,11 @@ pub enum Demand {
 }
 
 impl Plan {
+    /// A plan that passed no hatch.
+    pub fn of(action: Action, params: Vec<u32>) -> Self {
+        Plan { action, params, hatches: HatchSet::default() }
+    }
+
     /// Does it read the counters? Then it waits for the replies of its predecessors.
     pub fn reads_counters(&self) -> bool {
         match &self.action {
@@ -428,7 +463,7 @@ impl Template {
 
     /// The text with each slot written by `print` (slot index, output).
     pub fn printed(&self, mut print: impl FnMut(usize, &mut String)) -> String {
-        let mut out = String::with_capacity(self.parts.iter().map(|p| if let Part::Text(t) = p { t.len() } else { 8 }).sum());
+        let mut out = String::with_capacity(self.parts.iter().map(|p| if let Part::Text(t) = p { t.len() } else { 24 }).sum());
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),

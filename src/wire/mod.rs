@@ -1,9 +1,12 @@
 //! Bytes of protocol 3 (protocol chapter "Message Formats"): bounded framing, decoding, encoding. No I/O.
 
 pub mod backend;
+pub mod certificate;
 pub mod encode;
 pub mod frame;
 pub mod frontend;
+pub mod scram;
+pub mod secret;
 
 /// A message that breaks the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

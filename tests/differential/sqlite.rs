@@ -43,9 +43,11 @@ impl Sqlite {
         self.run(&Statement::plain(sql.to_owned())).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// The names of the tables.
+    /// The names of the tables, those that virtual tables keep their content in left out.
     pub fn tables(&self) -> Vec<String> {
-        let names = self.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'");
+        let names = self.rows(
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'",
+        );
         names.rows.into_iter().flatten().filter_map(|name| if let Value::Text(name) = name { Some(name) } else { None }).collect()
     }
 

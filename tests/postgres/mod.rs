@@ -11,28 +11,86 @@ const BINARIES: &str = "/usr/lib/postgresql/15/bin";
 /// Stopped and removed when it is dropped.
 pub struct Postgres {
     directory: tempfile::TempDir,
+    /// On 127.0.0.1, if it listens there.
+    pub port: Option<u16>,
 }
 
 impl Postgres {
     /// A new, empty cluster, running.
     pub fn start() -> Self {
+        let postgres = Postgres::new();
+        postgres.resume();
+        postgres
+    }
+
+    /// One that listens on 127.0.0.1 too, with TLS by a certificate and its key, the roots of client certificates, and a
+    /// pg_hba.conf behind the line that lets the superuser in on the socket.
+    pub fn start_on_network(hba: &str, certificate: &str, key: &str, roots: &str) -> Self {
+        let mut postgres = Postgres::new();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        postgres.port = Some(port);
+        postgres.write("server.crt", certificate);
+        postgres.write("server.key", key);
+        postgres.write("root.crt", roots);
+        postgres.write("pg_hba.conf", &format!("local all postgres trust\n{hba}"));
+        postgres.write("postgresql.auto.conf", &format!("port = {port}\nssl = on\nssl_ca_file = 'root.crt'\n"));
+        postgres.resume();
+        postgres
+    }
+
+    /// Where one will live.
+    fn place() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         if is_root() {
             // PostgreSQL refuses to run as root.
             let owned = Command::new("chown").arg("postgres").arg(directory.path()).status();
             assert!(owned.is_ok_and(|status| status.success()), "there is no user `postgres`");
         }
-        let postgres = Postgres { directory };
+        Postgres { directory, port: None }
+    }
+
+    fn new() -> Self {
+        let postgres = Postgres::place();
         let data = postgres.data();
         postgres.run("initdb", &["-D", text(&data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
-        postgres.resume();
         postgres
+    }
+
+    /// A file of the cluster's, for the account that runs it alone.
+    fn write(&self, name: &str, content: &str) {
+        let path = self.data().join(name);
+        std::fs::write(&path, content).expect("the directory is there");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
+        if is_root() {
+            let owned = Command::new("chown").arg("postgres").arg(&path).status();
+            assert!(owned.is_ok_and(|status| status.success()), "there is no user `postgres`");
+        }
+    }
+
+    /// A standby of it, running.
+    pub fn standby(&self) -> Self {
+        let standby = Postgres::place();
+        let (from, data) = (text(self.directory.path()), standby.data());
+        self.run("pg_basebackup", &["-D", text(&data), "-R", "-h", from, "-U", "postgres", "-c", "fast", "--no-sync"]);
+        standby.resume();
+        standby
+    }
+
+    /// Makes a primary of a standby.
+    pub fn promote(&self) {
+        self.run("pg_ctl", &["-D", text(&self.data()), "-w", "promote"]);
+    }
+
+    /// The directory of its socket.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Starts it again after [`Postgres::stop`].
     pub fn resume(&self) {
         let directory = text(self.directory.path());
-        let options = format!("-k {directory} -c listen_addresses= -c fsync=off");
+        let addresses = if self.port.is_some() { "127.0.0.1" } else { "" };
+        let options = format!("-k {directory} -c listen_addresses={addresses} -c fsync=off");
         self.run("pg_ctl", &["-D", text(&self.data()), "-w", "-l", &format!("{directory}/log"), "-o", &options, "start"]);
     }
 
@@ -44,7 +102,8 @@ impl Postgres {
     /// Its connection string, with a database if that is not empty.
     pub fn url(&self, database: &str) -> String {
         let database = if database.is_empty() { String::new() } else { format!(" dbname={database}") };
-        format!("host={} user=postgres{database}", self.directory.path().display())
+        let port = self.port.map_or_else(String::new, |port| format!(" port={port}"));
+        format!("host={} user=postgres{port}{database}", self.directory.path().display())
     }
 
     /// A connection past the proxy.

@@ -32,6 +32,24 @@ fn a_batch_of_statements_is_answered_in_order() {
 }
 
 #[test]
+fn lenient_hatches_answer_and_are_counted() {
+    let proxy = Stack::start("[dialect.hatches]\nindex = \"lenient\"\ncollation = \"lenient\"\n");
+    let mut client = connect(&proxy, &proxy.database());
+    client.run("CREATE TABLE t(a TEXT COLLATE unicode)");
+    client.run("INSERT INTO t VALUES ('b'), ('B'), ('a')");
+    let sorted = "SELECT group_concat(a, '') FROM (SELECT a FROM t INDEXED BY gone ORDER BY a COLLATE unicode)";
+    for _ in 0..2 {
+        assert_eq!(client.value(sorted), "Bab");
+    }
+    client.send(&[parse("", sorted, &[]), bind("", "", &[], &[]), execute("", 0), sync()]);
+    assert_eq!(client.answer().texts().concat(), ["Bab"]);
+    client.send(&[query("EXPLAIN SELECT 1")]);
+    assert_eq!(client.answer().state(), "0A000");
+    // CREATE TABLE passed one, too.
+    assert_eq!(client.value("SHOW litewire.hatches"), "collation=4 index=3");
+}
+
+#[test]
 fn two_syncs_in_one_flush_are_two_answers() {
     let proxy = Stack::shared();
     let mut client = connect(&proxy, &proxy.database());

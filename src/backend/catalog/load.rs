@@ -1,6 +1,7 @@
 use super::sql;
 use crate::catalog::{
-    Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg, oid,
+    Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg,
+    is_called, module, oid, short_name,
 };
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
@@ -33,6 +34,7 @@ const KNOWN: [u32; 21] = [
 
 /// What SQLite's DDL said of one column.
 struct Declared {
+    name: String,
     declared: Option<String>,
     collation: Option<String>,
     hidden: bool,
@@ -42,7 +44,8 @@ struct Declared {
 /// The helper registry's rows, by relation.
 #[derive(Default)]
 struct Registry {
-    objects: HashMap<u32, String>,
+    /// Name and text.
+    objects: HashMap<u32, (String, String)>,
     columns: HashMap<(u32, String), Declared>,
     triggers: Vec<(u32, Trigger)>,
     meta: HashMap<String, String>,
@@ -52,7 +55,9 @@ struct Registry {
 pub async fn load(client: &Client) -> Result<Catalog, Error> {
     let database = client.query_one(sql::DATABASE, &[]).await?;
     let path: Vec<String> = database.get(0);
-    let rows = client.query(sql::RELATIONS, &[&path]).await?;
+    let attachable: Vec<String> = database.get(4);
+    let schemas: Vec<&String> = path.iter().chain(&attachable).collect();
+    let rows = client.query(sql::RELATIONS, &[&schemas]).await?;
     let oids: Vec<u32> = rows.iter().map(|row| row.get(0)).collect();
     let (of_relations, of_path): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) = ([&oids], [&path]);
     // Sent together: one round trip.
@@ -83,6 +88,8 @@ pub async fn load(client: &Client) -> Result<Catalog, Error> {
         }
     }
     relations.iter_mut().for_each(primary_key);
+    whole_names(&mut relations);
+    relations.iter_mut().for_each(module::mark);
 
     let mut catalog = Catalog {
         functions: functions.iter().map(|row| row.get(0)).collect(),
@@ -92,7 +99,13 @@ pub async fn load(client: &Client) -> Result<Catalog, Error> {
         meta: registry.meta,
         ..Catalog::default()
     };
-    relations.into_iter().for_each(|relation| catalog.add(relation));
+    catalog.attachable = attachable.into_iter().map(|schema| (schema, Vec::new())).collect();
+    for relation in relations {
+        match catalog.attachable.get_mut(&relation.schema) {
+            Some(those) => those.push(relation),
+            None => catalog.add(relation),
+        }
+    }
     Ok(catalog)
 }
 
@@ -106,17 +119,23 @@ async fn registry(client: &Client, exists: bool) -> Result<Registry, Error> {
         client.query(sql::TRIGGERS, &[]),
         client.query(sql::META, &[])
     )?;
-    let trigger =
-        |row: &Row| Some((row.get(0), Trigger { name: row.get(2), oid: row.get(4), number: Trigger::number_of(row.get(1))?, sql: row.get(3) }));
+    let trigger = |row: &Row| {
+        Some((row.get(0), Trigger { name: row.get(2), oid: row.get(4), number: Trigger::number_of(row.get(1))?, sql: row.get(3), temporary: false }))
+    };
+    let object = |row: &Row| {
+        let (name, text): (Option<String>, Option<String>) = (row.get(2), row.get(1));
+        Some((row.get(0), (name.filter(|name| is_called(name, row.get(3)))?, text?)))
+    };
     let declared = |row: &Row| Declared {
+        name: row.get(1),
         declared: row.get(2),
         collation: row.get(3),
         hidden: row.get::<_, Option<bool>>(4).unwrap_or_default(),
         key: row.get::<_, Option<i16>>(5).unwrap_or_default(),
     };
     Ok(Registry {
-        objects: objects.iter().map(|row| (row.get(0), row.get(1))).collect(),
-        columns: columns.iter().map(|row| ((row.get(0), row.get(1)), declared(row))).collect(),
+        objects: objects.iter().filter_map(object).collect(),
+        columns: columns.iter().map(|row| ((row.get(0), short_name(row.get(1)).into_owned()), declared(row))).collect(),
         triggers: triggers.iter().filter_map(trigger).collect(),
         meta: meta.iter().map(|row| (row.get(0), row.get(1))).collect(),
     })
@@ -129,9 +148,9 @@ fn relation(row: &Row, registry: &Registry) -> Relation {
         "v" => RelationKind::View,
         _ => RelationKind::Other,
     };
-    let sql = registry.objects.get(&oid).cloned();
+    let (name, sql) = registry.objects.get(&oid).cloned().map_or_else(|| (row.get(2), None), |(name, sql)| (name, Some(sql)));
     let (strict, without_rowid) = sql.as_deref().map_or((false, false), table_options);
-    Relation { oid, schema: row.get(1), name: row.get(2), kind, sql, may_select: row.get(4), strict, without_rowid, ..Relation::default() }
+    Relation { oid, schema: row.get(1), name, kind, sql, may_select: row.get(4), strict, without_rowid, ..Relation::default() }
 }
 
 /// STRICT and WITHOUT ROWID: what stands behind the column list's closing parenthesis.
@@ -169,9 +188,10 @@ fn column(row: &Row, byte_order: bool, relation: &Relation, registry: &Registry)
         declared: declared_type,
         collation: declared.and_then(|d| d.collation.as_deref()).and_then(Collation::named).unwrap_or_default(),
         hidden: declared.is_some_and(|d| d.hidden),
+        argument: false,
         key: declared.map_or(0, |d| d.key),
         default,
-        name,
+        name: declared.map_or(name, |d| d.name.clone()),
     }
 }
 
@@ -182,9 +202,10 @@ fn index(row: &Row, columns: &[Column], registry: &Registry) -> Option<Index> {
         Some(expression) => Some(IndexPart::Expression(expression)),
         None => columns.iter().position(|column| column.number == number).map(IndexPart::Column),
     };
+    let object = registry.objects.get(&row.get(1));
     Some(Index {
         oid: row.get(1),
-        name: row.get(2),
+        name: object.map_or_else(|| row.get(2), |(name, _)| name.clone()),
         unique: row.get(3),
         primary: row.get(4),
         constraint: row.get(5),
@@ -193,8 +214,31 @@ fn index(row: &Row, columns: &[Column], registry: &Registry) -> Option<Index> {
         descending: flags.iter().map(|f| f & 1 != 0).collect(),
         nulls_first: flags.iter().map(|f| f & 2 != 0).collect(),
         predicate: row.get(9),
-        sql: registry.objects.get(&row.get(1)).cloned(),
+        sql: object.map(|(_, sql)| sql.clone()),
     })
+}
+
+/// Foreign keys by SQLite's names: the backend knows long ones by short ones.
+fn whole_names(relations: &mut [Relation]) {
+    let long = |r: &Relation| short_name(&r.name) != r.name || r.columns.iter().any(|c| short_name(&c.name) != c.name);
+    if !relations.iter().any(long) {
+        return;
+    }
+    let tables: Vec<(String, Vec<String>)> = relations.iter().map(|r| (r.name.clone(), r.columns.iter().map(|c| c.name.clone()).collect())).collect();
+    let whole = |names: &[String], found: &mut String| {
+        if let Some(name) = names.iter().find(|name| is_called(name, found)) {
+            found.clone_from(name);
+        }
+    };
+    for (relation, (_, own)) in relations.iter_mut().zip(&tables) {
+        for key in &mut relation.foreign_keys {
+            key.columns.iter_mut().for_each(|c| whole(own, c));
+            if let Some((target, theirs)) = tables.iter().find(|(name, _)| is_called(name, &key.target)) {
+                key.target.clone_from(target);
+                key.target_columns.iter_mut().for_each(|c| whole(theirs, c));
+            }
+        }
+    }
 }
 
 /// The index that is SQLite's primary key, where PostgreSQL's takes it for a unique one among others.

@@ -6,10 +6,12 @@ SELECT array_remove(current_schemas(false), 'litewire')::text[], (array_remove(c
     EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = 'litewire' AND c.relname = 'meta' AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')),
     coalesce(to_jsonb(d)->>'datlocprovider', 'c') IN ('c', 'b') AND
-    coalesce(to_jsonb(d)->>'datlocale', d.datcollate) IN ('C', 'POSIX', 'C.UTF-8', 'C.UTF8', 'C.utf8')
+    coalesce(to_jsonb(d)->>'datlocale', d.datcollate) IN ('C', 'POSIX', 'C.UTF-8', 'C.UTF8', 'C.utf8'),
+    (SELECT coalesce(array_agg(nspname::text ORDER BY nspname), '{}') FROM pg_catalog.pg_namespace
+        WHERE nspname ~ '^(file|memory):' AND has_schema_privilege(oid, 'USAGE'))
 FROM pg_catalog.pg_database d WHERE d.datname = current_database()";
 
-/// Relations, in the order of the path ($1).
+/// Relations, in the order of the path with what can be attached ($1).
 pub(super) const RELATIONS: &str = "
 SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, coalesce(has_table_privilege(c.oid, 'SELECT'), false)
 FROM unnest($1::text[]) WITH ORDINALITY p(name, at)
@@ -79,9 +81,9 @@ pub(super) const FUNCTIONS: &str = "
 SELECT DISTINCT lower(p.proname) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = 'pg_catalog' OR n.nspname = ANY($1::text[])";
 
-/// SQLite's text of tables, views and indexes; a row whose object was renamed or replaced is stale.
+/// SQLite's text and name of tables, views and indexes, and the name at the backend: where that is another, the row is stale.
 pub(super) const OBJECTS: &str = "
-SELECT o.relid, o.sql FROM litewire.objects o JOIN pg_catalog.pg_class c ON c.oid = o.relid AND c.relname = o.name";
+SELECT o.relid, o.sql, o.name, c.relname::text FROM litewire.objects o JOIN pg_catalog.pg_class c ON c.oid = o.relid";
 
 /// SQLite's triggers, by the oids of their functions, in the order in which they fire.
 pub(super) const TRIGGERS: &str = "
@@ -94,11 +96,12 @@ pub(super) const DECLARED: &str = "SELECT relid, name, declared, \"collation\", 
 /// SQLite's own numbers of a database, and the helper schema's version.
 pub(super) const META: &str = "SELECT key, value FROM litewire.meta WHERE value IS NOT NULL";
 
-/// A number that changes with any DDL on the search path, and not with ANALYZE, which updates its rows in place.
+/// A number that changes with any DDL on the search path or in a schema that ATTACH made, and not with ANALYZE, which updates its rows in place.
 pub(super) const FINGERPRINT: &str = "
-WITH s AS (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY(current_schemas(false))),
+WITH s AS (SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname = ANY(current_schemas(false)) OR nspname ~ '^(file|memory):'),
 r AS (SELECT oid, xmin FROM pg_catalog.pg_class WHERE relnamespace IN (SELECT oid FROM s) AND relpersistence <> 't')
 SELECT concat_ws(' ', current_schemas(false),
+    (SELECT sum(hashtextextended(nspname, 0)) FROM s),
     (SELECT sum(hashtextextended(concat(oid, ' ', xmin), 1)) FROM r),
     (SELECT sum(hashtextextended(concat(a.attrelid, ' ', a.attnum, ' ', a.xmin), 2)) FROM pg_catalog.pg_attribute a JOIN r ON r.oid = a.attrelid),
     (SELECT sum(hashtextextended(concat(k.oid, ' ', k.xmin), 3)) FROM pg_catalog.pg_constraint k WHERE k.connamespace IN (SELECT oid FROM s)),

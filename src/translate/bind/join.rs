@@ -62,7 +62,7 @@ impl Binder<'_> {
                     self.scope().later.push(expr.clone());
                     None
                 }
-                on => Some(on?),
+                on => Some(self.bounded(on?)),
             },
             JoinConstraint::UsingAlias(..) => return Err(self.refused("USING with an alias", join.span())),
             JoinConstraint::Using(columns) => {

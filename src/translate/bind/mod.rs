@@ -2,6 +2,7 @@
 
 mod expr;
 mod join;
+mod module;
 mod order;
 mod query;
 mod raise;
@@ -23,10 +24,10 @@ use super::parse::scan::{self, Kind as TokenKind};
 use super::parse::{self, Exclude};
 use super::tree::Class;
 use super::tree::{Expr, Kind, Origin, Ty};
-use super::{Options, ParamClass};
-use crate::catalog::{Affinity, Catalog, Relation};
+use super::{Hatch, Options, ParamClass, introspect};
+use crate::catalog::{Affinity, Catalog, Collation, Relation, short_name};
 use crate::error::{ClientError, SqlState};
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, TableIndexDirective};
 use sqlparser::tokenizer::Span;
 use std::cell::Cell;
 
@@ -63,10 +64,14 @@ pub struct Binder<'a> {
     pub mentions: Option<std::cell::RefCell<Vec<Mention>>>,
     /// Within a trigger's program: NEW and OLD, reached by a qualified name alone.
     pub rows: Option<Scope>,
-    /// Is it a trigger of the database `main`, which sees nothing else?
-    pub in_main: bool,
+    /// The names on the left of a MATCH, or of `=`, in the SELECT at hand; true for a MATCH.
+    matched: Vec<(String, bool)>,
+    /// The database of the trigger that it is for, which sees nothing else; None for a temporary one.
+    pub own: Option<&'a str>,
     /// Has NEW no rowid yet, unless it was given one?
     pub unnumbered: bool,
+    /// Does the text call functions of the backend's own, or read its own views? What they do nobody knows here.
+    pub reaches_out: bool,
     /// The outermost scope that a name was found in.
     reach: Cell<usize>,
 }
@@ -111,8 +116,10 @@ impl<'a> Binder<'a> {
             expanded: 0,
             mentions: None,
             rows: None,
-            in_main: false,
+            matched: Vec::new(),
+            own: None,
             unnumbered: false,
+            reaches_out: false,
             reach: Cell::new(usize::MAX),
         }
     }
@@ -127,6 +134,11 @@ impl<'a> Binder<'a> {
     /// How many parameters the client must bind: the highest number.
     pub fn parameters(&self) -> usize {
         self.numbers.iter().map(|(_, n)| *n).max().unwrap_or(0)
+    }
+
+    /// The number of the parameter whose placeholder stands at a byte offset.
+    pub fn number_at(&self, at: usize) -> Option<usize> {
+        self.numbers.iter().find(|(range, _)| range.start == at).map(|(_, n)| *n)
     }
 
     /// The byte offset of a span of the syntax tree.
@@ -154,12 +166,33 @@ impl<'a> Binder<'a> {
         Ok(Expr { kind: Kind::Param(number), ty: Ty { affinity, ..Ty::plain(class) } })
     }
 
+    /// The collation of a name.
+    pub fn collation(&self, name: &Ident) -> Bound<Collation> {
+        let unknown = || ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such collation sequence: {}", name.value)).at(self.at(name.span));
+        match Collation::named(&name.value) {
+            Some(collation) => Ok(collation),
+            None => self.options.hatches.pass(Hatch::Collation, unknown).map(|()| Collation::Binary),
+        }
+    }
+
+    /// INDEXED BY (lang_indexedby.html): the backend chooses its indexes by itself, but the one named must be there.
+    pub fn indexed_by(&self, relation: &Relation, directives: &[TableIndexDirective]) -> Bound<()> {
+        for directive in directives {
+            let TableIndexDirective::IndexedBy(name) = directive else { continue };
+            if !introspect::indexes(relation).iter().any(|(index, _)| index.eq_ignore_ascii_case(&name.value)) {
+                let missing = || ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such index: {}", name.value)).at(self.at(name.span));
+                self.options.hatches.pass(Hatch::Index, missing)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The relation of a name, which may carry a schema.
     pub fn relation(&self, name: &ObjectName) -> Bound<&'a Relation> {
         let (schema, table) = split_name(name)?;
         // The names of a view, or of a trigger, are those of its own schema; a temporary one sees everything.
-        let own = self.views.last().map_or(self.in_main, |v| !v.is_temporary());
-        let schema = schema.or_else(|| own.then(|| "main".to_owned()));
+        let own = self.views.last().map_or(self.own, |v| (!v.is_temporary()).then(|| self.catalog.database(v)));
+        let schema = schema.or_else(|| own.map(str::to_owned));
         self.catalog.relation_in(schema.as_deref(), &table.value).ok_or_else(|| {
             let qualified = schema.map_or(String::new(), |s| format!("{s}."));
             ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {qualified}{}", table.value)).at(self.at(table.span))
@@ -177,8 +210,13 @@ impl<'a> Binder<'a> {
     }
 }
 
-/// An identifier for PostgreSQL, quoted.
+/// An identifier for PostgreSQL, quoted; one that is too long for it has a short one there.
 pub fn quote_ident(name: &str) -> String {
+    quote_name(&short_name(name))
+}
+
+/// An identifier in a text of SQLite's, quoted.
+pub fn quote_name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

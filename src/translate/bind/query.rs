@@ -126,10 +126,12 @@ impl Binder<'_> {
 
     fn select(&mut self, select: &ast::Select, order: &[ast::OrderByExpr], texts: &[String]) -> Bound<Query> {
         let windows = std::mem::replace(&mut self.windows, select.named_window.clone());
+        let matched = std::mem::replace(&mut self.matched, Self::matched_names(select));
         self.scopes.push(Scope::default());
         let bound = self.select_in_scope(select, order, texts);
         self.scopes.pop();
         self.windows = windows;
+        self.matched = matched;
         bound
     }
 
@@ -143,6 +145,7 @@ impl Binder<'_> {
             Some(on) => return Err(self.refused(on, select.span())),
         };
         let from = self.from(&select.from)?;
+        self.note_searches(select);
         self.scope().aggregate_allowed = true;
         let items = self.items(&select.projection, texts)?;
         self.scope().aggregate_allowed = false;
@@ -155,6 +158,7 @@ impl Binder<'_> {
                 None => on,
             });
         }
+        filter = filter.map(|filter| self.bounded(filter));
         if let Some(filter) = &filter
             && filter.any(&mut |e| e.is_aggregate())
         {
@@ -266,8 +270,11 @@ impl Binder<'_> {
             TableFactor::Table { name, args: Some(args), alias, .. } if super::system::is_pragma(name) => {
                 self.pragma_function(name, args, alias.as_ref(), factor.span())
             }
-            TableFactor::Table { name, args: Some(args), alias, .. } => self.table_function(name, args, alias.as_ref()),
-            TableFactor::Table { name, alias, .. } => self.table(name, alias.as_ref()),
+            TableFactor::Table { name, args: Some(args), alias, .. } => match self.search_function(name, args, factor)? {
+                Some(from) => Ok(from),
+                None => self.table_function(name, args, alias.as_ref()),
+            },
+            TableFactor::Table { name, alias, index_directives, .. } => self.table(name, alias.as_ref(), index_directives),
             TableFactor::Derived { subquery, alias, .. } => {
                 // A subquery in FROM sees nothing of its neighbours.
                 let neighbours = self.scopes.pop();
@@ -303,7 +310,7 @@ impl Binder<'_> {
         From::Query(Box::new(query), printed, names.iter().map(|n| quote_ident(n)).collect())
     }
 
-    fn table(&mut self, name: &ast::ObjectName, alias: Option<&ast::TableAlias>) -> Bound<From> {
+    pub(super) fn table(&mut self, name: &ast::ObjectName, alias: Option<&ast::TableAlias>, directives: &[ast::TableIndexDirective]) -> Bound<From> {
         let (schema, table) = split_name(name)?;
         let called = alias.map_or(&table.value, |a| &a.name.value).clone();
         if schema.is_none()
@@ -315,18 +322,32 @@ impl Binder<'_> {
             return Ok(from);
         }
         let relation = self.relation(name)?;
+        self.indexed_by(relation, directives)?;
         if let Some(sql) = relation.view_text() {
             let query = self.view(relation, sql, table)?;
-            return Ok(self.derived(query, Some(called)));
+            let from = self.derived(query, Some(called));
+            let database = Some(self.catalog.database(relation).to_owned());
+            if let Some(source) = self.scope().sources.last_mut() {
+                source.database = database;
+            }
+            return Ok(from);
         }
         let index = self.catalog.index_of(relation);
+        if let Some(index) = index
+            && let Some(from) = self.external(relation, index, &called)?
+        {
+            self.mention(table.span, Mentioned::Relation(index));
+            return Ok(from);
+        }
         let mut source = index.map_or_else(|| Source::of_relation(relation, &called), |index| Source::of_origin(relation, index, &called));
         source.aliased = alias.is_some();
+        source.database = Some(self.catalog.database(relation).to_owned());
         if let Some(index) = index {
             self.mention(table.span, Mentioned::Relation(index));
         }
         if relation.kind != RelationKind::Table {
             source.rowid = None;
+            self.reaches_out = true;
         }
         // Twice the same name in one FROM: SQLite minds only when a column of it is named.
         if self.scope().sources.iter().any(|s| s.printed.eq_ignore_ascii_case(&source.printed)) {
@@ -340,9 +361,9 @@ impl Binder<'_> {
     /// `SELECT * FROM name`, for `IN name`.
     pub(super) fn table_query(&mut self, name: &ast::ObjectName) -> Bound<Query> {
         self.scopes.push(Scope::default());
-        let bound = self.table(name, None).map(|from| {
+        let bound = self.table(name, None, &[]).map(|from| {
             let source = self.scopes.last().and_then(|s| s.sources.first()).cloned().unwrap_or_default();
-            let visible: Vec<usize> = (0..source.columns.len()).filter(|i| !source.columns[*i].hidden).collect();
+            let visible: Vec<usize> = (0..source.columns.len()).filter(|i| !source.columns[*i].hidden && !source.columns[*i].argument).collect();
             let items: Vec<Expr> = visible.iter().map(|i| source.column(0, *i)).collect();
             let columns = visible.iter().map(|i| ResultColumn { name: source.columns[*i].name.clone(), ty: source.columns[*i].ty }).collect();
             plain_query(Body::Select(Box::new(plain_select(items, Some(from)))), columns, true)
@@ -374,15 +395,11 @@ pub(super) fn derived_column(name: &str, unique: &str, ty: Ty) -> SourceColumn {
 pub fn unique(names: &[String]) -> Vec<String> {
     let mut out: Vec<String> = Vec::with_capacity(names.len());
     for name in names {
-        let mut candidate: String = name.chars().take(60).collect();
-        while candidate.len() > 58 {
-            candidate.pop();
-        }
-        let base = candidate.clone();
+        let mut candidate = name.clone();
         let mut n = 0;
         while candidate.is_empty() || out.iter().any(|o| o.eq_ignore_ascii_case(&candidate)) {
             n += 1;
-            candidate = format!("{base}:{n}");
+            candidate = format!("{name}:{n}");
         }
         out.push(candidate);
     }

@@ -65,6 +65,10 @@ pub struct Source {
     pub relation: Option<usize>,
     /// Does an alias qualify its columns?
     pub aliased: bool,
+    /// SQLite's name of the database that it is in; None for what is in none.
+    pub database: Option<String>,
+    /// What it is as a full-text table.
+    pub search: Option<super::module::Search>,
 }
 
 /// A column of a table in scope.
@@ -117,7 +121,7 @@ impl Source {
             oid: c.type_oid,
             byte_order: c.byte_order,
             hidden: c.hidden,
-            argument: false,
+            argument: c.argument,
             origin: None,
             element: false,
         });
@@ -130,6 +134,8 @@ impl Source {
             key: if relation.primary_key().iter().all(|c| relation.columns[*c].not_null) { relation.primary_key() } else { Vec::new() },
             relation: None,
             aliased: false,
+            database: None,
+            search: None,
         }
     }
 
@@ -140,6 +146,14 @@ impl Source {
             column.origin = Some((index, at));
         }
         source.relation = Some(index);
+        source.search = super::module::Search::of(relation, index);
+        if relation.module.is_some()
+            && let Some(rowid) = source.rowid.filter(|at| !source.columns[*at].hidden)
+        {
+            // The rowid of a virtual table goes by no column's name.
+            source.rowid = Some(source.columns.len());
+            source.columns.push(SourceColumn { hidden: true, ..source.columns[rowid].clone() });
+        }
         source
     }
 
@@ -177,16 +191,27 @@ impl Source {
 }
 
 impl Scope {
-    fn find(&self, table: Option<&str>, name: &str) -> Result<Option<Expr>, ()> {
-        self.find_in(0..self.sources.len(), table, name)
+    fn find(&self, database: Option<&str>, table: Option<&str>, name: &str) -> Result<Option<Expr>, ()> {
+        let those = |s: &Source| database.is_none_or(|d| s.database.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(d)));
+        self.find_among(0..self.sources.len(), those, table, name)
     }
 
     /// What a name means among some of the tables; an error where it is ambiguous.
     pub fn find_in(&self, among: std::ops::Range<usize>, table: Option<&str>, name: &str) -> Result<Option<Expr>, ()> {
+        self.find_among(among, |_| true, table, name)
+    }
+
+    fn find_among(
+        &self,
+        among: std::ops::Range<usize>,
+        those: impl Fn(&Source) -> bool,
+        table: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Expr>, ()> {
         let mut found: Option<Expr> = None;
         for at in among {
             let source = &self.sources[at];
-            if table.is_some_and(|t| !source.name.eq_ignore_ascii_case(t)) {
+            if !those(source) || table.is_some_and(|t| !source.name.eq_ignore_ascii_case(t)) {
                 continue;
             }
             let Some(column) = source.find(name) else { continue };
@@ -223,8 +248,12 @@ fn coalesce(left: Expr, right: Expr) -> Expr {
 impl Binder<'_> {
     /// The expression that a name stands for; None when nothing in scope has it.
     pub fn resolve(&self, table: Option<&str>, name: &Ident) -> Bound<Option<Expr>> {
+        self.resolve_in(None, table, name)
+    }
+
+    fn resolve_in(&self, database: Option<&str>, table: Option<&str>, name: &Ident) -> Bound<Option<Expr>> {
         for (depth, scope) in self.scopes.iter().rev().enumerate() {
-            let found = scope.find(table, &name.value).map_err(|()| {
+            let found = scope.find(database, table, &name.value).map_err(|()| {
                 ClientError::new(SqlState::AMBIGUOUS_COLUMN, format!("ambiguous column name: {}", name.value)).at(self.at(name.span))
             })?;
             if let Some(mut expr) = found {
@@ -240,7 +269,7 @@ impl Binder<'_> {
             }
         }
         let Some((rows, table)) = self.rows.as_ref().zip(table) else { return Ok(None) };
-        let mut found = rows.find(Some(table), &name.value).unwrap_or_default();
+        let mut found = rows.find(database, Some(table), &name.value).unwrap_or_default();
         if let Some(Expr { kind: Kind::Column(column), .. }) = &mut found {
             column.depth = OUTSIDE;
             if column.column.starts_with('(') {
@@ -289,15 +318,22 @@ impl Binder<'_> {
 
     /// A bare or qualified column; a name in double quotes that nothing has is a string (quirks.html §8).
     pub fn column(&self, table: Option<&Ident>, name: &Ident) -> Bound<Expr> {
-        if let Some(expr) = self.resolve(table.map(|t| t.value.as_str()), name)? {
+        self.column_in(None, table, name)
+    }
+
+    /// A column that may be qualified by its database, too.
+    pub fn column_in(&self, database: Option<&Ident>, table: Option<&Ident>, name: &Ident) -> Bound<Expr> {
+        // Any other name is that of a schema.
+        let within = database.map(|d| d.value.as_str()).filter(|d| self.catalog.schema_of(d).is_some());
+        if let Some(expr) = self.resolve_in(within, table.map(|t| t.value.as_str()), name)? {
             self.mention_column(table, name, &expr);
-            return Ok(if self.is_unnumbered(&expr) { numbered(expr) } else { expr });
+            return Ok(if self.is_unnumbered(&expr) { numbered(expr) } else { self.ranked(expr) });
         }
         if table.is_none() && name.quote_style == Some('"') {
             self.mention(name.span, Mentioned::Text);
             return Ok(Expr::literal(crate::value::Value::Text(name.value.clone())));
         }
-        let qualified = table.map_or(String::new(), |t| format!("{}.", t.value));
+        let qualified: String = [database, table].into_iter().flatten().map(|part| format!("{}.", part.value)).collect();
         let error = ClientError::new(SqlState::UNDEFINED_COLUMN, format!("no such column: {qualified}{}", name.value));
         Err(error.at(self.at(table.unwrap_or(name).span)))
     }

@@ -21,7 +21,7 @@ const ARGUMENTS: [(&str, Class); 2] = [("arg", Class::Text), ("schema", Class::T
 impl Binder<'_> {
     /// A table of SQLite's own under an alias; None when the name means none.
     pub(super) fn system_table(&mut self, database: Option<&str>, name: &Ident, called: &str) -> Bound<Option<From>> {
-        if let Some(database) = schema_table(database, &name.value) {
+        if let Some(database) = self.schema_table(database, &name.value) {
             let from = self.derived(introspect::sqlite_schema(self.catalog, database), Some(called.to_owned()));
             if let Some(source) = self.scope().sources.last_mut() {
                 source.rowid = source.columns.len().checked_sub(1);
@@ -85,7 +85,7 @@ impl Binder<'_> {
             Some(Some(value)) => Some(value.text().unwrap_or_default().to_ascii_lowercase()),
             Some(None) => return Err(self.refused("a schema that is no constant", name.span)),
         };
-        if let Some(database) = database.as_deref().filter(|d| !matches!(*d, "main" | "temp")) {
+        if let Some(database) = database.as_deref().filter(|d| self.catalog.schema_of(d).is_none()) {
             return Err(ClientError::new(SqlState::INVALID_SCHEMA_NAME, format!("unknown database {database}")).at(self.at(name.span)));
         }
         let from = match listing::find(pragma) {
@@ -182,6 +182,20 @@ impl Binder<'_> {
         let columns = [name, "arg", "schema"].into_iter().zip(&items).map(column).collect();
         Ok(plain_query(Body::Select(Box::new(plain_select(items, None))), columns, false))
     }
+
+    /// The database whose schema table a name means.
+    fn schema_table(&self, database: Option<&str>, name: &str) -> Option<&str> {
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+        let (own, temporary) = (is("sqlite_master") || is("sqlite_schema"), is("sqlite_temp_master") || is("sqlite_temp_schema"));
+        let catalog = self.catalog;
+        match database {
+            None => (own || temporary).then_some(if temporary { "temp" } else { "main" }),
+            Some(database) if own || temporary && database.eq_ignore_ascii_case("temp") => {
+                catalog.schema_of(database).map(|schema| catalog.database_of(schema))
+            }
+            Some(_) => None,
+        }
+    }
 }
 
 /// Is it the name of a PRAGMA's function?
@@ -194,19 +208,4 @@ fn pragma_of(name: &str) -> Option<String> {
     let name = name.to_ascii_lowercase();
     let pragma = name.strip_prefix("pragma_")?;
     pragma::names().contains(&pragma).then(|| pragma.to_owned())
-}
-
-/// The database whose schema table a name means.
-fn schema_table(database: Option<&str>, name: &str) -> Option<&'static str> {
-    let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
-    let within = |wanted: &str| database.is_some_and(|d| d.eq_ignore_ascii_case(wanted));
-    let own = is("sqlite_master") || is("sqlite_schema");
-    let temporary = is("sqlite_temp_master") || is("sqlite_temp_schema");
-    match database {
-        None if own => Some("main"),
-        None if temporary => Some("temp"),
-        Some(_) if own && within("main") => Some("main"),
-        Some(_) if (own || temporary) && within("temp") => Some("temp"),
-        _ => None,
-    }
 }

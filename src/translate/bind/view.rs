@@ -37,6 +37,7 @@ impl<'a> Binder<'a> {
         let query = inner.view_query(relation);
         inner.views.pop();
         (self.aliases, self.expanded) = (inner.aliases, inner.expanded);
+        self.reaches_out |= inner.reaches_out;
         self.views = inner.views;
         query.map_err(|error| ClientError { position: Some(at), ..error })
     }

@@ -4,6 +4,7 @@ use super::query::{derived_column, unique};
 use super::scope::{Source, SourceColumn};
 use super::{Binder, Bound, plain_query, plain_select, quote_ident};
 use crate::error::{ClientError, SqlState};
+use crate::translate::Hatch;
 use crate::translate::tree::{BinaryOp, Body, Cte, Expr, From, Kind, OrderItem, Origin, Query, Recursion, ResultColumn, Ty};
 use crate::value::Value;
 use sqlparser::ast::{self, JoinOperator, SetExpr, SetOperator, SetQuantifier, TableFactor};
@@ -210,7 +211,11 @@ impl Binder<'_> {
             let depth_first = match order.as_slice() {
                 [] => false,
                 [OrderItem { result: Some(column), descending, nulls_first: None, .. }] if climbs(&anchor, &given, &columns, *column) => *descending,
-                _ => return Err(self.refused("ORDER BY in a recursive common table", cte.alias.name.span)),
+                _ => {
+                    let refusal = || self.refused("ORDER BY in a recursive common table", cte.alias.name.span);
+                    self.options.hatches.pass(Hatch::RecursiveOrder, refusal)?;
+                    false
+                }
             };
             let distinct = rest.last().is_some_and(|arm| !matches!(arm.op, Some((_, SetQuantifier::All))));
             if depth_first && (distinct || limit.is_some() || offset.is_some()) {

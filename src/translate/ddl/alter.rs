@@ -5,7 +5,7 @@ use super::create::{Making, register_column};
 use super::mention::mentions;
 use super::remade::remade;
 use super::types::{added_type, column};
-use super::{Change, needs_registry, own_table, qualified, short_enough, text};
+use super::{Change, needs_registry, own_table, qualified, text};
 use crate::catalog::{Catalog, Collation, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Options;
@@ -48,6 +48,17 @@ pub(super) fn alter<'a>(alter: &ast::AlterTable, binder: &mut Binder<'a>, lower:
         };
         return Err(fail(SqlState::DATATYPE_MISMATCH, message));
     }
+    if table.module.is_some() {
+        let message = match operation {
+            AlterTableOperation::RenameTable { .. } => None,
+            AlterTableOperation::RenameColumn { .. } => Some(format!("cannot rename columns of virtual table \"{}\"", table.name)),
+            AlterTableOperation::DropColumn { .. } => Some(format!("cannot drop column from virtual table \"{}\"", table.name)),
+            _ => Some("virtual tables may not be altered".to_owned()),
+        };
+        if let Some(message) = message {
+            return Err(fail(SqlState::DATATYPE_MISMATCH, message));
+        }
+    }
     if table.is_sqlite() {
         needs_registry(catalog)?;
     }
@@ -58,7 +69,6 @@ pub(super) fn alter<'a>(alter: &ast::AlterTable, binder: &mut Binder<'a>, lower:
     match operation {
         AlterTableOperation::RenameTable { table_name: RenameTableNameKind::To(name) | RenameTableNameKind::As(name) } => {
             let (_, new) = split_name(name)?;
-            short_enough(new, binder)?;
             altering.rename(new, binder.at(new.span))
         }
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => altering.rename_column(old_column_name, new_column_name, binder),
@@ -190,7 +200,7 @@ impl<'a> Altering<'a> {
 
     fn rename(&self, new: &Ident, at: usize) -> Bound<Change> {
         let (catalog, table, name) = (self.catalog, self.table, &new.value);
-        let database = Some(table.database());
+        let database = Some(catalog.database(table));
         if catalog.relation_in(database, name).is_some() || catalog.index_in(database, name).is_some_and(|(_, i)| !i.constraint) {
             let message = format!("there is already another table or index with this name: {name}");
             return Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(at));
@@ -212,12 +222,12 @@ impl<'a> Altering<'a> {
             ));
         }
         steps.push(format!("ALTER TABLE {} RENAME TO {}", self.printed, quote_ident(name)));
+        super::module::renamed(&mut relations[self.index], &table.name, catalog, &mut steps)?;
         Ok(Change { steps, relations, touched: vec![table.name.clone(), name.clone()] })
     }
 
     fn rename_column(&self, old: &Ident, new: &Ident, binder: &Binder) -> Bound<Change> {
         let at = self.column(old, true, binder.at(old.span))?;
-        short_enough(new, binder)?;
         let (table, class) = (self.table, &self.class);
         let (old, name) = (&table.columns[at].name, &new.value);
         let (mut relations, mut steps) = self.follow(Mentioned::Column((self.index, at)), old, name, new.quote_style.is_some())?;
@@ -252,7 +262,6 @@ impl<'a> Altering<'a> {
     fn add_column(&self, def: &ast::ColumnDef, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Change> {
         let (table, printed) = (self.table, &self.printed);
         let fail = |message: &str| Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
-        short_enough(&def.name, binder)?;
         if table.column(&def.name.value).is_some() {
             let message = format!("duplicate column name: {}", def.name.value);
             return Err(ClientError::new(SqlState::DUPLICATE_COLUMN, message).at(binder.at(def.name.span)));

@@ -49,13 +49,15 @@ fn relation(table: bool, if_exists: bool, name: &ObjectName, binder: &Binder) ->
     if catalog.helpers.is_some() && !relation.is_temporary() {
         let class = format!("{}::regclass", literal_text(&printed));
         // With foreign keys on, the rows are deleted first (foreignkeys.html §5).
-        let refers = |r: &Relation| r.foreign_keys.iter().any(|k| !k.name.is_empty() && k.target.eq_ignore_ascii_case(&relation.name));
+        let refers = |r: &Relation| {
+            r.schema == relation.schema && r.foreign_keys.iter().any(|k| !k.name.is_empty() && k.target.eq_ignore_ascii_case(&relation.name))
+        };
         if table && binder.options.foreign_keys_checked && catalog.relations.iter().any(refers) {
             steps.push(format!("DELETE FROM {printed}"));
             steps.push("SET CONSTRAINTS ALL IMMEDIATE".to_owned());
         }
         // A foreign key of another table stays written there, without its table.
-        for other in catalog.relations.iter().filter(|r| r.is_sqlite() && !std::ptr::eq(*r, relation)) {
+        for other in catalog.relations.iter().filter(|r| r.is_sqlite() && r.schema == relation.schema && !std::ptr::eq(*r, relation)) {
             for key in other.foreign_keys.iter().filter(|k| !k.name.is_empty() && k.target.eq_ignore_ascii_case(&relation.name)) {
                 let child = qualified(&other.schema, &other.name);
                 steps.push(format!("ALTER TABLE {child} DROP CONSTRAINT IF EXISTS {}", quote_ident(&key.name)));
@@ -65,6 +67,9 @@ fn relation(table: bool, if_exists: bool, name: &ObjectName, binder: &Binder) ->
             "DELETE FROM litewire.objects WHERE relid = {class} OR relid IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = {class})"
         ));
         steps.push(format!("DELETE FROM litewire.columns WHERE relid = {class}"));
+        if relation.fts5().is_some() {
+            steps.push(format!("DELETE FROM litewire.meta WHERE key = 'rank ' || {class}::oid"));
+        }
     }
     // A temporary view is nothing but its text.
     if table || !relation.is_temporary() {

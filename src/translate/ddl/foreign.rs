@@ -45,7 +45,7 @@ fn missing(relation: &Relation, catalog: &Catalog) -> Vec<String> {
     for (number, key) in recorded(relation, catalog).unwrap_or_default().into_iter().enumerate() {
         let real = |r: &ForeignKey| !r.name.is_empty() && r.columns == key.columns && r.target.eq_ignore_ascii_case(&key.target);
         let known = relation.foreign_keys.iter().any(real) || relation.enforced.contains(&trigger(number));
-        let Some(target) = catalog.relation_in(Some("main"), &key.target).filter(|_| !known) else { continue };
+        let Some(target) = catalog.relation_in(Some(catalog.database(relation)), &key.target).filter(|_| !known) else { continue };
         let key = with_columns(key, target);
         let Some(sides) = Sides::of(relation, target, &key) else { continue };
         if sides.pairs.iter().all(|(own, theirs)| is_native(&relation.columns[*own], &target.columns[*theirs])) {
@@ -276,8 +276,9 @@ pub fn mismatch(table: &Relation, catalog: &Catalog, changed: Option<&[usize]>) 
     };
     if refers(table, "") {
         for key in recorded(table, catalog).unwrap_or_default().into_iter().filter(|k| touched(table, &k.columns)) {
-            let Some(parent) = catalog.relation_in(Some("main"), &key.target) else {
-                return Some(ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: main.{}", key.target)));
+            let database = catalog.database(table);
+            let Some(parent) = catalog.relation_in(Some(database), &key.target) else {
+                return Some(ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {database}.{}", key.target)));
             };
             let key = with_columns(key, parent);
             if Sides::of(table, parent, &key).is_none() {
@@ -285,7 +286,7 @@ pub fn mismatch(table: &Relation, catalog: &Catalog, changed: Option<&[usize]>) 
             }
         }
     }
-    for child in catalog.shared().filter(|r| r.name != table.name && refers(r, &table.name)) {
+    for child in catalog.shared().filter(|r| r.name != table.name && r.schema == table.schema && refers(r, &table.name)) {
         for key in recorded(child, catalog).unwrap_or_default().into_iter().filter(|k| k.target.eq_ignore_ascii_case(&table.name)) {
             let key = with_columns(key, table);
             if touched(table, &key.target_columns) && Sides::of(child, table, &key).is_none() {

@@ -13,14 +13,16 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     let catalog = binder.catalog;
     let Some(name) = &create.name else { return Err(ClientError::refused("an index without a name")) };
     let (_, ident) = split_name(name)?;
-    super::short_enough(ident, binder)?;
     let at = binder.at(ident.span);
     let duplicate = |message: String| Err(ClientError::new(SqlState::DUPLICATE_TABLE, message).at(at));
     if ident.value.to_ascii_lowercase().starts_with("sqlite_") {
         let message = format!("object name reserved for internal use: {}", ident.value);
         return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, message).at(at));
     }
-    let (_, table_ident) = split_name(&create.table_name)?;
+    let (qualifier, table_ident) = split_name(&create.table_name)?;
+    if qualifier.is_some() {
+        return Err(ClientError::syntax(".").at(binder.at(table_ident.span).saturating_sub(1)));
+    }
     if own_table(&table_ident.value).is_some() {
         return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, format!("table {} may not be indexed", table_ident.value)).at(at));
     }
@@ -31,7 +33,10 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     if table.kind == RelationKind::View {
         return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, "views may not be indexed").at(at));
     }
-    let database = Some(table.database());
+    if table.module.is_some() {
+        return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, "virtual tables may not be indexed").at(at));
+    }
+    let database = Some(catalog.database(table));
     if catalog.relation_in(database, &ident.value).is_some() {
         return duplicate(format!("there is already a table named {}", ident.value));
     }
@@ -68,7 +73,9 @@ pub(super) fn index<'a>(create: &ast::CreateIndex, binder: &mut Binder<'a>, lowe
     if let Some(at) = catalog.index_of(table) {
         relations[at].indexes.push(index);
     }
-    Ok(Some(Change { steps, relations, touched: Vec::new() }))
+    // A foreign key may have waited for something unique to refer to.
+    let touched = if create.unique && binder.options.foreign_keys { vec![table.name.clone()] } else { Vec::new() };
+    Ok(Some(Change { steps, relations, touched }))
 }
 
 /// The table of a CREATE INDEX: in the index's own database, if that is said.

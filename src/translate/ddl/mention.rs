@@ -1,5 +1,6 @@
 //! What the texts of the schema mention, so that a rename can follow (lang_altertable.html §2 and §3).
 
+use crate::catalog::module::Declaration;
 use crate::catalog::{Catalog, Relation};
 use crate::error::ClientError;
 use crate::translate::bind::{Binder, Bound, Mention, Mentioned, Scope, Source, split_name};
@@ -11,6 +12,10 @@ use std::cell::RefCell;
 pub(super) fn mentions(sql: &str, relation: &Relation, catalog: &Catalog, options: &Options) -> Bound<Vec<Mention>> {
     if parse::trigger::is_create(sql, &parse::scan::tokens(sql)) {
         return trigger::mentions(sql, relation, catalog, options);
+    }
+    if let Some(declaration) = Declaration::parse(sql) {
+        let own = catalog.index_of(relation).map(|at| Mention { at: declaration.at, what: Mentioned::Relation(at) });
+        return Ok(own.into_iter().collect());
     }
     let mut binder = Binder::new(sql, &[], catalog, options);
     binder.mentions = Some(RefCell::default());

@@ -6,6 +6,7 @@ mod drop;
 mod foreign;
 mod index;
 mod mention;
+mod module;
 mod remade;
 mod select;
 mod text;
@@ -27,7 +28,7 @@ pub use foreign::{enforce_foreign_keys, mismatch, recorded as recorded_foreign_k
 pub use index::{IndexKey, index_keys};
 pub use text::{check_named, default_texts};
 pub use types::COLUMN_TYPES;
-pub use view::typed as typed_views;
+pub use view::{reads_other, typed as typed_views};
 pub use widen::{may_widen, widen, widening};
 
 /// What a DDL statement does.
@@ -71,15 +72,31 @@ pub fn action<'a>(statement: &ast::Statement, binder: &mut Binder<'a>, lower: &m
         Err(error) => return Some(Err(error)),
     };
     let (tag, Some(change)) = made else { return Some(Ok(done(made.0))) };
-    let (mut steps, touched, after) = change.catalog(before, binder.options);
-    let temporary = before.shared().eq(after.shared());
+    Some(Ok(performed(change, before, binder.options, tag)))
+}
+
+/// A change with all that follows from it.
+fn performed(change: Change, before: &Catalog, options: &Options, tag: &'static str) -> Action {
+    let (mut steps, touched, after) = change.catalog(before, options);
+    let temporary = before.is_shared_by(&after);
     if before.helpers.is_some() && !touched.is_empty() && !temporary {
-        view::around(&mut steps, &touched, before, &after, binder.options);
-        steps.extend(foreign::wanting(&touched, &after, binder.options));
+        view::around(&mut steps, &touched, before, &after, options);
+        steps.extend(foreign::wanting(&touched, &after, options));
     }
     // What a trigger's text means may have changed.
-    steps.extend(super::trigger::steps(before, &after, binder.options));
-    Some(Ok(Action::Execute(Box::new(Statement { temporary, ..block(&steps, tag) }))))
+    steps.extend(super::trigger::steps(before, &after, options));
+    Action::Execute(Box::new(Statement { temporary, ..block(&steps, tag) }))
+}
+
+/// CREATE VIRTUAL TABLE.
+pub fn virtual_table(sql: &str, catalog: &Catalog, options: &Options) -> Bound<Action> {
+    let Some(change) = module::create(sql, catalog, options)? else { return Ok(done("CREATE VIRTUAL TABLE")) };
+    Ok(performed(change, catalog, options, "CREATE VIRTUAL TABLE"))
+}
+
+/// The catalog after a CREATE VIRTUAL TABLE; None when it makes nothing.
+pub fn with_virtual_table(sql: &str, catalog: &Catalog, options: &Options) -> Option<Catalog> {
+    module::create(sql, catalog, options).ok()?.map(|change| change.catalog(catalog, options).2)
 }
 
 /// The catalog after a statement; None when it is no DDL that changes what a translation sees.
@@ -105,7 +122,7 @@ fn block(steps: &[String], tag: &'static str) -> Statement {
 pub fn triggers(change: super::trigger::Change, catalog: &Catalog, options: &Options, tag: &'static str) -> Action {
     match change {
         Some(after) => {
-            let temporary = catalog.shared().eq(after.shared());
+            let temporary = catalog.is_shared_by(&after);
             Action::Execute(Box::new(Statement { temporary, ..block(&super::trigger::steps(catalog, &after, options), tag) }))
         }
         None => done(tag),
@@ -134,18 +151,12 @@ fn placed(name: &ast::ObjectName, temporary: bool, what: &str, binder: &Binder) 
         let message = format!("temporary {what} name must be unqualified");
         return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(binder.at(ident.span)));
     }
-    match database {
-        _ if temporary || is("temp") => Ok(TEMPORARY.to_owned()),
-        Some(other) if !is("main") => {
-            Err(ClientError::new(SqlState::INVALID_SCHEMA_NAME, format!("unknown database {other}")).at(binder.at(ident.span)))
-        }
-        _ => Ok(binder.catalog.current_schema.clone()),
-    }
-}
-
-/// SQLite's name of a schema that objects are created in.
-fn database(schema: &str) -> &'static str {
-    if schema == TEMPORARY { "temp" } else { "main" }
+    let database = if temporary { "temp" } else { database.as_deref().unwrap_or("main") };
+    binder
+        .catalog
+        .schema_of(database)
+        .map(str::to_owned)
+        .ok_or_else(|| ClientError::new(SqlState::INVALID_SCHEMA_NAME, format!("unknown database {database}")).at(binder.at(ident.span)))
 }
 
 /// The statement that records an object of SQLite's; a session keeps its temporary ones to itself.
@@ -174,20 +185,10 @@ pub fn own_table(name: &str) -> Option<&'static str> {
     }
 }
 
-/// PostgreSQL cuts names, which would make two of them one.
-fn short_enough(name: &ast::Ident, binder: &Binder) -> Bound<()> {
-    const LONGEST: usize = 63;
-    if name.value.len() > LONGEST {
-        return Err(ClientError::refused(format!("a name of more than {LONGEST} bytes")).at(binder.at(name.span)));
-    }
-    Ok(())
-}
-
 /// Tables, views and indexes share one set of names. True where IF NOT EXISTS makes a statement do nothing.
 fn named_otherwise(ident: &ast::Ident, schema: &str, if_not_exists: bool, binder: &Binder) -> Bound<bool> {
-    short_enough(ident, binder)?;
     let (name, at, catalog) = (&ident.value, binder.at(ident.span), binder.catalog);
-    let database = Some(database(schema));
+    let database = Some(catalog.database_of(schema));
     if name.to_ascii_lowercase().starts_with("sqlite_") {
         let message = format!("object name reserved for internal use: {name}");
         return Err(ClientError::new(SqlState::INVALID_PARAMETER_VALUE, message).at(at));

@@ -5,7 +5,7 @@ use super::types::backend_type;
 use super::{Change, TEMPORARY, qualified};
 use crate::catalog::Affinity;
 use crate::error::ClientError;
-use crate::translate::bind::{Binder, Bound, distinct, quote_ident};
+use crate::translate::bind::{Binder, Bound, distinct, quote_ident, quote_name};
 use crate::translate::lower::{Frag, Lower, fill};
 use crate::translate::parse::{self, scan};
 use crate::translate::tree::{BinaryOp, Body, Class, Expr, Kind, Query, Ty};
@@ -16,9 +16,6 @@ use sqlparser::ast;
 pub(super) fn table_as<'a>(name: &str, schema: &str, query: &ast::Query, binder: &mut Binder<'a>, lower: &mut Lower<'a>) -> Bound<Change> {
     let query = binder.named_query(query, &scan::result_items(binder.sql, false))?;
     let names = distinct(query.columns.iter().map(|c| c.name.clone()));
-    if names.iter().any(String::is_empty) {
-        return Err(ClientError::refused("a column without a name"));
-    }
     let affinities: Vec<Affinity> = (0..names.len()).map(|at| affinity(&query, at)).collect();
     let sql = text(name, &names, &affinities);
     let ast::Statement::CreateTable(mut create) = parse::parse(&sql)? else { return Err(ClientError::refused("CREATE TABLE … AS SELECT")) };
@@ -90,7 +87,7 @@ fn text(name: &str, columns: &[String], affinities: &[Affinity]) -> String {
 /// A name as it is written into such a text: bare where it can be (`identPut`).
 fn named(name: &str) -> String {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_ascii_digit());
-    if plain && !name.is_empty() && !parse::is_keyword(name) { name.to_owned() } else { quote_ident(name) }
+    if plain && !name.is_empty() && !parse::is_keyword(name) { name.to_owned() } else { quote_name(name) }
 }
 
 /// The affinity of a query's column (`sqlite3SubqueryColumnTypes`): that of the first arm that has one, unless another arm may

@@ -27,8 +27,10 @@ pub(super) fn view(create: &ast::CreateView, binder: &mut Binder) -> Bound<Optio
     if binder.parameters() > 0 {
         return Err(ClientError::new(SqlState::SYNTAX_ERROR, "parameters are not allowed in views"));
     }
-    if schema != TEMPORARY && names_temporary(binder.sql) {
-        let message = format!("view {} cannot reference objects in database temp", ident.value);
+    if schema != TEMPORARY
+        && let Some(other) = reads_other(binder.sql, &schema, catalog)
+    {
+        let message = format!("view {} cannot reference objects in database {other}", ident.value);
         return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, message).at(binder.at(ident.span)));
     }
     let sql = text::stored(binder.sql, "VIEW");
@@ -47,12 +49,23 @@ pub(super) fn view(create: &ast::CreateView, binder: &mut Binder) -> Bound<Optio
     Ok(Some(Change { steps, relations, touched: vec![ident.value.clone()] }))
 }
 
-/// Does a text read a table that it qualifies with `temp`?
-fn names_temporary(sql: &str) -> bool {
+/// The first database but that of `schema` with which a text qualifies a table that it reads.
+pub fn reads_other(sql: &str, schema: &str, catalog: &Catalog) -> Option<String> {
     let tokens = scan::tokens(sql);
-    let reads = |at: usize| at > 0 && ["FROM", "JOIN", ","].iter().any(|w| tokens[at - 1].is(sql, w) || tokens[at - 1].is_op(sql, w));
-    let temp = |t: &scan::Token| t.may_name() && scan::unquote(t.text(sql)).eq_ignore_ascii_case("temp");
-    (1..tokens.len()).any(|at| temp(&tokens[at - 1]) && tokens[at].is_op(sql, ".") && reads(at - 1))
+    let follows = |at: usize, words: &[&str]| at > 0 && words.iter().any(|w| tokens[at - 1].is(sql, w) || tokens[at - 1].is_op(sql, w));
+    let reads = |at: usize| follows(at, &["FROM", "JOIN", ","]);
+    let other = |at: usize| {
+        let name = tokens[at].may_name().then(|| scan::unquote(tokens[at].text(sql)))?;
+        let is_schema = || catalog.relations.iter().any(|r| r.schema.eq_ignore_ascii_case(&name));
+        if follows(at, &["FROM", "JOIN"]) && catalog.schema_of(&name).is_none() && !is_schema() {
+            return Some(name);
+        }
+        // Behind a comma it may be a column of something that is called as the database is.
+        let table = scan::unquote(tokens.get(at + 2)?.text(sql));
+        let known = super::own_table(&table).is_some() || catalog.relation_in(Some(&name), &table).is_some();
+        catalog.schema_of(&name).filter(|s| *s != schema && known).map(|s| catalog.database_of(s).to_owned())
+    };
+    (1..tokens.len()).filter(|&at| tokens[at].is_op(sql, ".") && reads(at - 1)).find_map(|at| other(at - 1))
 }
 
 /// Takes the backend's views off what a change touches, and makes them again of what is there afterwards.

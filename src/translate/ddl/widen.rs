@@ -8,7 +8,7 @@ use super::create::making;
 use super::index::index_text;
 use super::types::backend_type;
 use super::{in_quotes, qualified, register};
-use crate::catalog::{Catalog, Column, IndexPart, Relation};
+use crate::catalog::{Catalog, Column, IndexPart, Relation, is_called, is_named, short_name};
 use crate::error::ClientError;
 use crate::translate::bind::{Binder, Bound, quote_ident};
 use crate::translate::lower::{Lower, Misfit, literal_text};
@@ -74,6 +74,7 @@ pub fn may_widen(catalog: &Catalog, misfit: &Misfit) -> bool {
         |r: &Relation| !r.enforced.is_empty() && r.sql.as_deref().is_some_and(|sql| names(sql, &column.name) || names(sql, &relation.name));
     let keyed = refers(relation, true) || catalog.relations.iter().any(|r| refers(r, false) || by_trigger(r));
     relation.is_sqlite()
+        && relation.module.is_none()
         && faithful
         && !relation.strict
         && !column.dynamic
@@ -89,13 +90,13 @@ fn names(sql: &str, name: &str) -> bool {
 }
 
 fn find<'c>(catalog: &'c Catalog, misfit: &Misfit) -> Option<(&'c Relation, &'c Column)> {
-    let relation = catalog.relations.iter().find(|r| r.schema == misfit.schema && r.name == misfit.table)?;
-    relation.columns.iter().find(|c| c.name == misfit.column).map(|c| (relation, c))
+    let relation = catalog.relations.iter().find(|r| r.schema == misfit.schema && is_called(&r.name, &misfit.table))?;
+    relation.columns.iter().find(|c| is_called(&c.name, &misfit.column)).map(|c| (relation, c))
 }
 
 fn set_dynamic(catalog: &mut Catalog, misfit: &Misfit) {
-    let relation = catalog.relations.iter_mut().find(|r| r.schema == misfit.schema && r.name == misfit.table);
-    if let Some(column) = relation.and_then(|r| r.columns.iter_mut().find(|c| c.name == misfit.column)) {
+    let relation = catalog.relations.iter_mut().find(|r| r.schema == misfit.schema && is_called(&r.name, &misfit.table));
+    if let Some(column) = relation.and_then(|r| r.columns.iter_mut().find(|c| is_called(&c.name, &misfit.column))) {
         make_dynamic(column);
     }
 }
@@ -114,7 +115,7 @@ pub fn widen(catalog: &Catalog, misfits: &[Misfit], options: &Options, refusal: 
     let columns: Vec<&Column> = misfits.iter().filter_map(|m| find(catalog, m)).map(|(_, c)| c).collect();
     let printed = qualified(&table.schema, &table.name);
     let class = format!("{}::regclass", literal_text(&printed));
-    let touched = |text: &str| scan::tokens(text).iter().any(|t| columns.iter().any(|c| scan::unquote(t.text(text)).eq_ignore_ascii_case(&c.name)));
+    let touched = |text: &str| scan::tokens(text).iter().any(|t| columns.iter().any(|c| is_named(&c.name, &scan::unquote(t.text(text)))));
 
     let (mut before, mut after) = (Vec::new(), Vec::new());
     // What SQLite's text of the table makes of it now.
@@ -139,10 +140,15 @@ pub fn widen(catalog: &Catalog, misfits: &[Misfit], options: &Options, refusal: 
             && index.unique
             && !index.constraint
             && index.parts.iter().any(|p| matches!(p, IndexPart::Expression(e) if touched(e)));
+        let name = qualified(&table.schema, &index.name);
         if of_text.is_none() && !folded {
+            // PostgreSQL makes it anew, as another object.
+            if let Some(sql) = index.sql.as_deref().filter(|sql| touched(sql)) {
+                before.push(format!("DELETE FROM litewire.objects WHERE relid = {}::regclass", literal_text(&name)));
+                after.extend(register(&table.schema, "index", &index.name, &table.name, sql));
+            }
             continue;
         }
-        let name = qualified(&table.schema, &index.name);
         before.push(format!("DELETE FROM litewire.objects WHERE relid = {}::regclass", literal_text(&name)));
         before.push(format!("DROP INDEX {name}"));
         if let Some(sql) = of_text {
@@ -174,7 +180,7 @@ pub fn widen(catalog: &Catalog, misfits: &[Misfit], options: &Options, refusal: 
     steps.extend(trigger::steps(catalog, &widened, options));
     let limit = options.widen.unwrap_or_default();
     let raise = format!("RAISE EXCEPTION USING ERRCODE = '{}', MESSAGE = {}", refusal.state.as_str(), literal_text(&refusal.message));
-    let names = columns.iter().map(|c| literal_text(&c.name)).collect::<Vec<_>>().join(", ");
+    let names = columns.iter().map(|c| literal_text(&short_name(&c.name))).collect::<Vec<_>>().join(", ");
     let body = format!(
         "DECLARE
   waited constant text := current_setting('lock_timeout');

@@ -2,8 +2,10 @@
 
 mod aggregate;
 mod datetime;
+pub mod fts;
 mod json;
 mod math;
+pub mod rtree;
 pub mod table;
 mod text;
 mod window;

@@ -114,6 +114,7 @@ impl Lower<'_> {
                 self.call("v_text", &[&text])
             }
             (Class::Null, _) => Ok(fill(&format!("({{}})::{}", self.type_name(to)), &[inner])),
+            (_, Class::Null) => Ok(Frag::text("NULL::text")),
             (_, Class::Native(_)) => Ok(fill(&format!("({{}})::{}", self.type_name(to)), &[inner])),
             (from, to) => Err(ClientError::refused(format!("a conversion from {from:?} to {to:?} here"))),
         }

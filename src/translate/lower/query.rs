@@ -242,6 +242,9 @@ impl Lower<'_> {
             if !select.group.is_empty() {
                 let keys = this.ungrouped(|this| select.group.iter().map(|k| this.group_key(k)).collect::<Result<Vec<_>, _>>())?;
                 out.append(&fill(" GROUP BY {}", &[&Frag::join(&keys, ", ")]));
+            } else if select.aggregate && select.items.iter().any(is_null_aggregate) {
+                // NULL is written for it, and no aggregate is left that would make one row of all.
+                out.push(" GROUP BY ()");
             }
             if let Some(having) = &select.having {
                 let having = this.truth(having, true)?;
@@ -412,4 +415,9 @@ impl OutKind {
                 | (OutKind::Blob, Class::Blob)
         )
     }
+}
+
+/// Is an aggregate within what is always NULL?
+fn is_null_aggregate(item: &Expr) -> bool {
+    item.any(&mut |e| e.ty.class == Class::Null && e.any(&mut |inner| inner.is_aggregate()))
 }

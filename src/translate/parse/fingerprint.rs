@@ -7,7 +7,6 @@
 use super::scan::{self, Kind, Token};
 use crate::translate::ParamClass;
 use crate::value::Value;
-use std::fmt::Write;
 
 /// A text without some of its literals.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,8 +76,8 @@ pub fn lift(sql: &str) -> Option<Lifted> {
                     out.literals.push(value);
                     out.classes.push(class);
                     out.sql.push_str(&sql[last..tokens[first].at.start]);
-                    // Writing to a String cannot fail.
-                    let _ = write!(out.sql, "?{}", out.literals.len());
+                    out.sql.push('?');
+                    out.sql.push_str(itoa::Buffer::new().format(out.literals.len()));
                     last = token.at.end;
                 }
             }

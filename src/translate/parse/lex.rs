@@ -294,6 +294,19 @@ impl<'a> Lexer<'a> {
             }
             // What a constraint says about conflicts is read by `conflict`.
             K::ON if self.is(at + 1, "CONFLICT") && self.verb == Verb::CreateTable && self.frames.len() == 2 => return Ok(at + 3),
+            // SQLite reads it, and leaves it at that (foreignkeys.html §6).
+            K::MATCH
+                if self.verb == Verb::CreateTable
+                    && self.frames.len() == 2
+                    && self.name(at + 1)
+                    && !self.previous(at, &["DEFERRABLE", "DEFERRED", "IMMEDIATE"]) =>
+            {
+                return Ok(at + 2);
+            }
+            // So it does with a timing that is no foreign key's.
+            K::NOT | K::DEFERRABLE if self.verb == Verb::CreateTable && self.frames.len() == 2 && self.idle_timing(at).is_some() => {
+                return Ok(self.idle_timing(at).unwrap_or(at + 1));
+            }
             // Behind a DEFAULT it begins a constraint; the parser would take `DEFAULT (x) NOT NULL` for an expression.
             K::NOT if self.verb == Verb::CreateTable && self.frames.len() == 2 && self.is(at + 1, "NULL") => {
                 self.push(at, Token::Word(Word { value: CONSTRAINT_NOT.to_owned(), quote_style: None, keyword }));
@@ -306,6 +319,27 @@ impl<'a> Lexer<'a> {
         }
         self.push(at, Token::Word(Word { value: text.to_owned(), quote_style: None, keyword }));
         Ok(at + 1)
+    }
+
+    /// Where `[NOT] DEFERRABLE [INITIALLY …]` ends that stands behind no REFERENCES of its column; None where it is no such thing.
+    fn idle_timing(&self, at: usize) -> Option<usize> {
+        let word = at + usize::from(self.is(at, "NOT"));
+        if !self.is(word, "DEFERRABLE") {
+            return None;
+        }
+        let mut depth = 0;
+        for before in (0..at).rev() {
+            if self.op(before, ")") {
+                depth += 1;
+            } else if depth > 0 {
+                depth -= i32::from(self.op(before, "("));
+            } else if self.is(before, "REFERENCES") {
+                return None;
+            } else if self.op(before, "(") || self.op(before, ",") {
+                break;
+            }
+        }
+        Some(word + if self.is(word + 1, "INITIALLY") { 3 } else { 1 })
     }
 
     fn plain(&mut self, at: usize, text: &str) -> usize {

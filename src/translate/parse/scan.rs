@@ -57,12 +57,27 @@ impl Token {
     }
 }
 
-fn word_start(b: u8) -> bool {
+const fn word_start(b: u8) -> bool {
     b.is_ascii_alphabetic() || b == b'_' || b >= 0x80
 }
 
+/// Which bytes may stand within a word: most of a text is words, and each statement is scanned.
+const WORD: [bool; 256] = {
+    let (mut table, mut b) = ([false; 256], 0);
+    while b < 256 {
+        table[b] = word_start(b as u8) || (b as u8).is_ascii_digit() || b as u8 == b'$';
+        b += 1;
+    }
+    table
+};
+
 fn word_part(b: u8) -> bool {
-    word_start(b) || b.is_ascii_digit() || b == b'$'
+    WORD[usize::from(b)]
+}
+
+/// The end of a run of bytes from a place on.
+fn run(b: &[u8], from: usize, within: impl Fn(u8) -> bool) -> usize {
+    b[from..].iter().position(|&c| !within(c)).map_or(b.len(), |n| from + n)
 }
 
 /// Tokens of a text, without white space and comments.
@@ -81,14 +96,13 @@ pub fn next(b: &[u8], at: &mut usize) -> Option<Token> {
         let start = *at;
         let c = *b.get(start)?;
         let peek = |n: usize| b.get(start + n).copied().unwrap_or(0);
-        let run = |from: usize, f: &dyn Fn(u8) -> bool| b[from..].iter().position(|&c| !f(c)).map_or(b.len(), |n| from + n);
         let (kind, end) = match c {
             b' ' | b'\t' | b'\n' | b'\r' | 0x0c => {
                 *at = start + 1;
                 continue;
             }
             b'-' if peek(1) == b'-' => {
-                *at = run(start, &|c| c != b'\n');
+                *at = memchr::memchr(b'\n', &b[start..]).map_or(b.len(), |n| start + n);
                 continue;
             }
             b'/' if peek(1) == b'*' => {
@@ -101,10 +115,10 @@ pub fn next(b: &[u8], at: &mut usize) -> Option<Token> {
             b'x' | b'X' if peek(1) == b'\'' => blob(b, start),
             b'0'..=b'9' => number(b, start),
             b'.' if peek(1).is_ascii_digit() => number(b, start),
-            b'?' => (Kind::Placeholder, run(start + 1, &|c| c.is_ascii_digit())),
-            b'$' if peek(1).is_ascii_digit() => (Kind::Placeholder, run(start + 1, &|c| c.is_ascii_digit())),
+            b'?' => (Kind::Placeholder, run(b, start + 1, |c| c.is_ascii_digit())),
+            b'$' if peek(1).is_ascii_digit() => (Kind::Placeholder, run(b, start + 1, |c| c.is_ascii_digit())),
             b'$' | b'@' | b'#' | b':' if word_part(peek(1)) => (Kind::Placeholder, variable(b, start)),
-            c if word_start(c) => (Kind::Word, run(start, &word_part)),
+            c if word_start(c) => (Kind::Word, run(b, start + 1, word_part)),
             _ => (Kind::Operator, start + operator(&b[start..])),
         };
         *at = end;
@@ -253,7 +267,10 @@ pub fn result_items(sql: &str, returning: bool) -> Vec<String> {
     const ENDS: [&str; 11] = ["FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "RETURNING"];
     let tokens = tokens(sql);
     let (mut depth, mut items, mut started) = (0i32, Vec::new(), false);
-    let mut item: Option<Range<usize>> = None;
+    // An item goes up to the token behind it, comments and all (`sqlite3ExprListSetSpan`).
+    let text_of = |start: usize, end: usize| sql[start..end].trim_ascii_end().to_owned();
+    let mut item: Option<usize> = None;
+    let mut end = sql.len();
     for (at, token) in tokens.iter().enumerate() {
         let text = token.text(sql);
         // IS DISTINCT FROM is no FROM.
@@ -262,8 +279,13 @@ pub fn result_items(sql: &str, returning: bool) -> Vec<String> {
             match text {
                 "(" => depth += 1,
                 ")" => depth -= 1,
+                // Prepared statements come with theirs.
+                ";" => {
+                    end = token.at.start;
+                    break;
+                }
                 "," if depth == 0 && started => {
-                    items.extend(item.take().map(|r| sql[r].to_owned()));
+                    items.extend(item.take().map(|start| text_of(start, token.at.start)));
                     continue;
                 }
                 _ => {}
@@ -275,14 +297,15 @@ pub fn result_items(sql: &str, returning: bool) -> Vec<String> {
             continue;
         }
         if depth < 0 || (depth == 0 && !operator && token.kind == Kind::Word && ENDS.iter().any(|w| text.eq_ignore_ascii_case(w))) {
+            end = token.at.start;
             break;
         }
         if item.is_none() && items.is_empty() && (token.is(sql, "DISTINCT") || token.is(sql, "ALL")) {
             continue;
         }
-        item = Some(item.map_or(token.at.start, |r| r.start)..token.at.end);
+        item = item.or(Some(token.at.start));
     }
-    items.extend(item.map(|r| sql[r].to_owned()));
+    items.extend(item.map(|start| text_of(start, end)));
     items
 }
 
@@ -316,6 +339,8 @@ mod tests {
         assert_eq!(result_items("SELECT a IS NOT DISTINCT FROM 1, 2 FROM t", false), ["a IS NOT DISTINCT FROM 1", "2"]);
         assert_eq!(result_items("WITH a AS (SELECT 9) SELECT 1 , f(2,3)", false), ["1", "f(2,3)"]);
         assert_eq!(result_items("INSERT INTO t SELECT 1 RETURNING id, a||b", true), ["id", "a||b"]);
+        assert_eq!(result_items("SELECT 1+1, f(2) ; ", false), ["1+1", "f(2)"]);
+        assert_eq!(result_items("SELECT /*b*/ 1+1 /* c */ , 2 -- d\n FROM t", false), ["1+1 /* c */", "2 -- d"]);
     }
 
     #[test]

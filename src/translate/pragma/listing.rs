@@ -3,7 +3,7 @@
 use super::{flag, text};
 use crate::catalog::{Catalog, Index, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
-use crate::translate::bind::{columns_of_view, quote_ident};
+use crate::translate::bind::{columns_of_view, quote_name};
 use crate::translate::ddl;
 use crate::translate::functions::{self, FunctionKind};
 use crate::translate::introspect::{self, SCHEMA, declared_type, indexes, is_automatic};
@@ -131,7 +131,7 @@ impl<'a> Asked<'a> {
     /// The index of the argument's name, or the key of a table WITHOUT ROWID.
     fn index(&self) -> Option<(&'a Relation, &'a Index)> {
         let name = self.argument?;
-        let those = |r: &&Relation| self.database.is_none_or(|d| r.is_in(d));
+        let those = |r: &&Relation| self.database.is_none_or(|d| self.catalog.is_in(r, d));
         let named = self
             .catalog
             .relations
@@ -192,6 +192,10 @@ fn table_xinfo(asked: Asked) -> Result<Rows, ClientError> {
             None => column.default.as_ref().filter(|_| column.sequence.is_none() && !column.generated).map(|d| default_text(d)),
         };
         let hidden = said.map_or(if column.generated { 3 } else { 0 }, |s| s.hidden);
+        // A virtual table has neither keys nor constraints.
+        let is_virtual = table.module.is_some();
+        let (pk, not_null) = if is_virtual { (0, false) } else { (pk, not_null) };
+        let hidden = if is_virtual { i64::from(column.argument) } else { hidden };
         vec![
             Value::Integer(cid as i64),
             text(&column.name),
@@ -285,23 +289,25 @@ fn table_list(asked: Asked) -> Result<Rows, ClientError> {
     let mut rows = Vec::new();
     for table in catalog.relations.iter().rev() {
         let (kind, count) = if table.kind == RelationKind::Table {
-            ("table", table.columns.iter().filter(|c| !c.hidden).count())
+            let kind = if table.module.is_some() { "virtual" } else { "table" };
+            (kind, table.columns.iter().filter(|c| !c.hidden).count())
         } else {
             let count = columns_of_view(table, catalog, asked.options).map_or_else(|_| table.columns.len(), |columns| columns.len());
             ("view", if table.view_text().is_some() { count } else { table.columns.len() })
         };
-        rows.push(row(table.database(), &table.name, kind, count as i64, table.without_rowid, table.strict));
+        rows.push(row(catalog.database(table), &table.name, kind, count as i64, table.without_rowid, table.strict));
     }
-    for database in ["main", "temp"] {
-        if catalog.relations.iter().any(|r| r.is_in(database) && introspect::is_autoincrement(r)) {
+    for database in catalog.databases() {
+        if catalog.relations.iter().any(|r| catalog.is_in(r, database) && introspect::is_autoincrement(r)) {
             rows.push(row(database, "sqlite_sequence", "table", 2, false, false));
         }
-        rows.push(row(database, if database == "main" { "sqlite_schema" } else { "sqlite_temp_schema" }, "table", 5, false, false));
+        rows.push(row(database, if database == "temp" { "sqlite_temp_schema" } else { "sqlite_schema" }, "table", 5, false, false));
     }
     let is = |value: &Value, wanted: &str| matches!(value, Value::Text(t) if t.eq_ignore_ascii_case(wanted));
     rows.retain(|row| asked.database.is_none_or(|d| is(&row[0], d)) && asked.argument.is_none_or(|n| is(&row[1], n)));
-    // The temporary ones last, as the second database.
-    rows.sort_by_key(|row| is(&row[0], "temp"));
+    // By the numbers that SQLite gives to its databases.
+    let number = |of: &Value| ["main", "temp"].into_iter().chain(catalog.attached.iter().map(|a| a.name.as_str())).position(|d| is(of, d));
+    rows.sort_by_key(|row| number(&row[0]));
     Ok(rows)
 }
 
@@ -393,7 +399,7 @@ fn foreign_key_list(asked: Asked) -> Result<Rows, ClientError> {
 /// The query that finds the rows whose foreign keys lead nowhere (pragma.html#pragma_foreign_key_check), in SQLite's SQL.
 pub fn foreign_key_check(asked: Asked) -> Result<Option<String>, ClientError> {
     let mut arms = Vec::new();
-    let those = |r: &&Relation| r.kind == RelationKind::Table && asked.database.is_none_or(|d| r.is_in(d));
+    let those = |r: &&Relation| r.kind == RelationKind::Table && asked.database.is_none_or(|d| asked.catalog.is_in(r, d));
     let tables: Vec<&Relation> = match asked.argument {
         Some(name) => {
             let missing = || ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {name}"));
@@ -405,9 +411,9 @@ pub fn foreign_key_check(asked: Asked) -> Result<Option<String>, ClientError> {
     for table in tables {
         let keys = ddl::recorded_foreign_keys(table, asked.catalog).unwrap_or_else(|| table.foreign_keys.clone());
         for (id, key) in keys.iter().rev().enumerate() {
-            let given: Vec<String> = key.columns.iter().map(|c| format!("c.{} IS NOT NULL", quote_ident(c))).collect();
+            let given: Vec<String> = key.columns.iter().map(|c| format!("c.{} IS NOT NULL", quote_name(c))).collect();
             let mut condition = given.join(" AND ");
-            if let Some(parent) = asked.catalog.relation_in(Some(table.database()), &key.target) {
+            if let Some(parent) = asked.catalog.relation_in(Some(asked.catalog.database(table)), &key.target) {
                 let of_key = || parent.primary_key().iter().map(|k| parent.columns[*k].name.clone()).collect();
                 let target: Vec<String> = if key.target_columns.is_empty() { of_key() } else { key.target_columns.clone() };
                 let mismatch =
@@ -415,9 +421,9 @@ pub fn foreign_key_check(asked: Asked) -> Result<Option<String>, ClientError> {
                 if target.len() != key.columns.len() || target.iter().any(|c| parent.column(c).is_none()) {
                     return Err(mismatch());
                 }
-                let pairs = target.iter().zip(&key.columns).map(|(p, c)| format!("p.{} = c.{}", quote_ident(p), quote_ident(c)));
+                let pairs = target.iter().zip(&key.columns).map(|(p, c)| format!("p.{} = c.{}", quote_name(p), quote_name(c)));
                 let pairs: Vec<String> = pairs.collect();
-                let parent = format!("{}.{}", parent.database(), quote_ident(&parent.name));
+                let parent = format!("{}.{}", quote_name(asked.catalog.database(parent)), quote_name(&parent.name));
                 condition = format!("{condition} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {})", pairs.join(" AND "));
             }
             let rowid = if table.without_rowid || table.rowid().is_none() { "CAST(NULL AS INTEGER)" } else { "c.rowid" };
@@ -425,8 +431,8 @@ pub fn foreign_key_check(asked: Asked) -> Result<Option<String>, ClientError> {
                 "SELECT {} AS \"table\", {rowid} AS rowid, {} AS parent, {id} AS fkid FROM {}.{} AS c WHERE {condition}",
                 quoted(&table.name),
                 quoted(&key.target),
-                table.database(),
-                quote_ident(&table.name)
+                quote_name(asked.catalog.database(table)),
+                quote_name(&table.name)
             ));
         }
     }
@@ -437,9 +443,10 @@ pub fn foreign_key_check(asked: Asked) -> Result<Option<String>, ClientError> {
 pub const CHECKED: [(&str, Class); 4] = [("table", T), ("rowid", I), ("parent", T), ("fkid", I)];
 
 fn database_list(asked: Asked) -> Result<Rows, ClientError> {
-    let row = |seq, name| vec![Value::Integer(seq), text(name), text("")];
-    let temporary = asked.catalog.temporary().next().map(|_| row(1, "temp"));
-    Ok([row(0, "main")].into_iter().chain(temporary).collect())
+    let row = |seq, name, file| vec![Value::Integer(seq), text(name), text(file)];
+    let temporary = asked.catalog.temporary().next().map(|_| row(1, "temp", ""));
+    let attached = (2..).zip(&asked.catalog.attached).map(|(seq, a)| row(seq, &a.name, &a.file));
+    Ok([row(0, "main", "")].into_iter().chain(temporary).chain(attached).collect())
 }
 
 fn collation_list(_: Asked) -> Result<Rows, ClientError> {

@@ -4,9 +4,10 @@
 pub mod listing;
 mod setting;
 
+use super::lower::literal_text;
 use super::parse::scan::{self, Kind, Token};
 use super::tree::Class;
-use super::{Action, Answer, Columns, Options, OutColumn, OutKind, Setting, Statement, Template};
+use super::{Action, Answer, Columns, Hatch, Options, OutColumn, OutKind, Setting, Statement, Template};
 use crate::catalog::{Catalog, Collation};
 use crate::error::{ClientError, SqlState};
 use crate::value::Value;
@@ -67,7 +68,7 @@ pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog, options: &Options)
     let mut database = None;
     if rest.first().is_some_and(|t| t.is_op(sql, ".")) {
         let qualifier = scan::unquote(name.text(sql));
-        if !["main", "temp"].iter().any(|d| d.eq_ignore_ascii_case(&qualifier)) {
+        if catalog.schema_of(&qualifier).is_none() {
             return Err(ClientError::new(SqlState::INVALID_SCHEMA_NAME, format!("unknown database {qualifier}")).at(name.at.start));
         }
         database = Some(qualifier);
@@ -89,8 +90,8 @@ pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog, options: &Options)
     };
     Ok(match word.as_str() {
         "user_version" | "application_id" => match &argument {
-            Some(value) => keep_number(&word, value),
-            None => one(stored_number(&word, catalog)),
+            Some(value) => keep_number(&number_key(&word, asked), value),
+            None => one(stored_number(&number_key(&word, asked), catalog)),
         },
         "encoding" | "schema_version" if argument.is_some() => silent(),
         "encoding" | "schema_version" | "data_version" | "freelist_count" => one(value(&word, catalog).unwrap_or(Value::Null)),
@@ -104,7 +105,10 @@ pub fn pragma(sql: &str, tokens: &[Token], catalog: &Catalog, options: &Options)
             None => rows(&listing::CHECKED, Vec::new()),
         },
         "optimize" | "temp_store_directory" => rows(&[(&word, Class::Text)], Vec::new()),
-        "module_list" => return Err(ClientError::refused("PRAGMA module_list").at(name.at.start)),
+        "module_list" => {
+            options.hatches.pass(Hatch::Pragma, || ClientError::refused("PRAGMA module_list").at(name.at.start))?;
+            rows(&[("name", Class::Text)], Vec::new())
+        }
         // SQLite takes a PRAGMA it does not know for none at all.
         _ => silent(),
     })
@@ -124,7 +128,10 @@ pub fn value(name: &str, catalog: &Catalog) -> Option<Value> {
 }
 
 fn keep(setting: &'static setting::Setting, argument: Option<&str>, catalog: &Catalog, options: &Options) -> Result<Action, ClientError> {
-    let value = argument.map(|a| setting.value(a)).transpose()?.flatten();
+    let value = match argument.map(|a| setting.value(a)).transpose() {
+        Ok(value) => value.flatten(),
+        Err(refusal) => options.hatches.pass(Hatch::Pragma, || refusal).map(|()| None)?,
+    };
     if setting.name == "foreign_keys"
         && options.foreign_keys_by_pragma
         && value.as_deref() == Some("1")
@@ -177,11 +184,12 @@ fn rows(columns: &[(&str, Class)], rows: Vec<Vec<Value>>) -> Action {
 }
 
 /// user_version and application_id are kept in the database, within the transaction.
-fn keep_number(name: &str, value: &str) -> Action {
+fn keep_number(key: &str, value: &str) -> Action {
     let n = i32::try_from(setting::number(&value.to_ascii_lowercase())).unwrap_or(0);
     Action::Execute(Box::new(Statement {
         template: Template::fixed(format!(
-            "INSERT INTO litewire.meta (key, value) VALUES ('{name}', '{n}') ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            "INSERT INTO litewire.meta (key, value) VALUES ({}, '{n}') ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            literal_text(key)
         )),
         tag: Some("PRAGMA"),
         guard: true,
@@ -190,8 +198,14 @@ fn keep_number(name: &str, value: &str) -> Action {
     }))
 }
 
-fn stored_number(name: &str, catalog: &Catalog) -> Value {
-    Value::Integer(catalog.meta.get(name).and_then(|v| v.parse().ok()).unwrap_or(0))
+/// What a number is kept under: that of a database which is attached goes by its schema, too.
+fn number_key(name: &str, asked: Asked) -> String {
+    let attached = asked.database.and_then(|d| asked.catalog.attached.iter().find(|a| a.name.eq_ignore_ascii_case(d)));
+    attached.map_or_else(|| name.to_owned(), |a| format!("{name} {}", a.schema))
+}
+
+fn stored_number(key: &str, catalog: &Catalog) -> Value {
+    Value::Integer(catalog.meta.get(key).and_then(|v| v.parse().ok()).unwrap_or(0))
 }
 
 /// The database's size, in pages of SQLite's size.

@@ -31,7 +31,17 @@ pub(super) fn definition(made: &Trigger, relation: &Relation, catalog: &Catalog,
 pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, options: &Options, misfit: &mut Option<Misfit>) -> Bound<String> {
     let parsed = trigger::parse(&made.sql)?;
     let options = Options { native_results: false, ..options.clone() };
-    let mut making = Making { parsed: &parsed, sql: &made.sql, relation, catalog, options: &options, counts: false, misfit, mentions: None };
+    let mut making = Making {
+        parsed: &parsed,
+        sql: &made.sql,
+        relation,
+        catalog,
+        options: &options,
+        temporary: made.temporary,
+        counts: false,
+        misfit,
+        mentions: None,
+    };
     let mut steps = making.steps()?;
     if making.counts {
         // Now every step keeps the counters.
@@ -42,7 +52,14 @@ pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, optio
     let row = if parsed.event == Event::Delete { "OLD" } else { "NEW" };
     let done = if parsed.time == Time::After { "RETURN NULL" } else { &format!("RETURN {row}") };
     let leave = if writes { "PERFORM set_config('litewire.firing', \"_lw_firing\", true);\n" } else { "" };
-    let mark = format!(":{}{}:", if relation.is_temporary() { "t" } else { "" }, made.number);
+    // Numbers are counted by database.
+    let place: String = match catalog.database(relation) {
+        _ if made.temporary => "o".to_owned(),
+        "main" => String::new(),
+        "temp" => "t".to_owned(),
+        _ => relation.schema.chars().filter(char::is_ascii_alphanumeric).chain(['.']).collect(),
+    };
+    let mark = format!(":{place}{}:", made.number);
     let recursive = "current_setting('litewire.recursive_triggers', true) IS DISTINCT FROM 'on'";
 
     let mut text = String::from("DECLARE\n");
@@ -58,6 +75,9 @@ pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, optio
         text.push_str(&format!("{ROWID_VARIABLE} int8 := {start};\n{CHANGES_VARIABLE} int8;\n\"_lw_count\" int8;\n\"_lw_n\" int8;\n"));
     }
     text.push_str("BEGIN\n");
+    if parsed.time == Time::Before && relation.triggers.iter().any(|t| super::changes_own(t, relation, parsed.event)) {
+        text.push_str(&format!("IF current_setting('litewire.pass', true) = 'second' AND pg_trigger_depth() = 1 THEN {done}; END IF;\n"));
+    }
     if parsed.event == Event::Delete {
         text.push_str(&format!("IF current_setting('litewire.quiet', true) = 'on' AND {recursive} THEN {done}; END IF;\n"));
     }
@@ -92,6 +112,8 @@ struct Making<'m> {
     relation: &'m Relation,
     catalog: &'m Catalog,
     options: &'m Options,
+    /// Does it see every database?
+    temporary: bool,
     /// Does a step read a counter of the connection?
     counts: bool,
     /// A column that a step's value does not fit.
@@ -102,6 +124,7 @@ struct Making<'m> {
 
 /// What a trigger's text mentions.
 pub fn mentions(sql: &str, relation: &Relation, catalog: &Catalog, options: &Options) -> Bound<Vec<Mention>> {
+    let temporary = relation.triggers.iter().any(|t| t.temporary && t.sql == sql);
     let parsed = trigger::parse(sql)?;
     let mut found = Vec::new();
     if let Some(own) = catalog.index_of(relation) {
@@ -110,7 +133,7 @@ pub fn mentions(sql: &str, relation: &Relation, catalog: &Catalog, options: &Opt
             found.extend(relation.column(name).map(|(column, _)| Mention { at: *at, what: Mentioned::Column((own, column)) }));
         }
     }
-    let mut making = Making { parsed: &parsed, sql, relation, catalog, options, counts: false, misfit: &mut None, mentions: Some(found) };
+    let mut making = Making { parsed: &parsed, sql, relation, catalog, options, temporary, counts: false, misfit: &mut None, mentions: Some(found) };
     parsed.when.clone().map(|place| making.when(place)).transpose()?;
     making.steps()?;
     Ok(making.mentions.unwrap_or_default())
@@ -204,7 +227,7 @@ impl<'m> Making<'m> {
         };
         binder.rows = Some(Scope { sources: rows_of(self.parsed.event).iter().map(source).collect(), ..Scope::default() });
         binder.unnumbered = (self.parsed.time, self.parsed.event) == (Time::Before, Event::Insert) && super::sequence(self.relation).is_some();
-        binder.in_main = !self.relation.is_temporary();
+        binder.own = (!self.temporary && !self.relation.is_temporary()).then(|| self.catalog.database(self.relation));
         binder.mentions = self.mentions.as_ref().map(|_| RefCell::default());
         let mut lower = Lower::new(self.catalog, self.options);
         lower.stored = true;
@@ -264,7 +287,7 @@ fn only_item(statement: &Statement) -> Option<&ast::Expr> {
 }
 
 /// Does a step only read?
-fn is_query(step: &str) -> bool {
+pub(super) fn is_query(step: &str) -> bool {
     let mut at = 0;
     scan::next(step.as_bytes(), &mut at).is_some_and(|t| ["SELECT", "VALUES", "WITH"].iter().any(|w| t.is(step, w)) || t.is_op(step, "("))
 }

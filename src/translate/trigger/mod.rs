@@ -9,7 +9,7 @@ use super::lower::{Misfit, literal_text};
 use super::parse::scan;
 use super::parse::trigger::{self, Event, Time};
 use super::{Options, ddl};
-use crate::catalog::{Catalog, Column, Relation, RelationKind, Trigger};
+use crate::catalog::{Catalog, Column, Relation, RelationKind, TEMPORARY, Trigger};
 use crate::error::{ClientError, SqlState};
 use function::{checked, definition};
 
@@ -30,13 +30,31 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
     let is_temp = |schema: &Option<String>| schema.as_deref().is_some_and(|s| s.eq_ignore_ascii_case("temp"));
     let temporary = parsed.temporary || is_temp(&parsed.schema);
     let database = parsed.table_schema.as_deref().or(parsed.schema.as_deref().filter(|_| !temporary));
+    if let Some(unknown) = parsed.schema.as_deref().filter(|d| catalog.schema_of(d).is_none()) {
+        return Err(at_name(SqlState::INVALID_SCHEMA_NAME, format!("unknown database {unknown}")));
+    }
     let Some(relation) = catalog.relation_in(database, &parsed.table) else {
         return Err(at_table(SqlState::UNDEFINED_TABLE, format!("no such table: {}.{}", database.unwrap_or("main"), parsed.table)));
     };
-    if temporary && !relation.is_temporary() {
-        return Err(ClientError::refused("a temporary trigger on a table that is not temporary").at(parsed.name_at.start));
+    let session = temporary && !relation.is_temporary();
+    if session && relation.kind != RelationKind::Table {
+        // PostgreSQL's INSTEAD OF triggers have no condition, and would fire for everybody.
+        return Err(ClientError::refused("a temporary trigger on a view").at(parsed.name_at.start));
     }
-    let own = if relation.is_temporary() { "temp" } else { "main" };
+    if session && (parsed.time, parsed.event) == (Time::Before, Event::Insert) && sequence(relation).is_some() {
+        return Err(ClientError::refused("a temporary BEFORE INSERT trigger on a table that is not temporary").at(parsed.name_at.start));
+    }
+    let own = if session { "temp" } else { catalog.database(relation) };
+    let said = parsed.schema.as_deref().or((!relation.is_temporary()).then_some("main"));
+    if !temporary && said.is_some_and(|said| !said.eq_ignore_ascii_case(own)) {
+        if database.is_none() {
+            return Err(at_table(SqlState::UNDEFINED_TABLE, format!("no such table: main.{}", parsed.table)));
+        }
+        return Err(at_table(SqlState::DATATYPE_MISMATCH, format!("trigger {} cannot reference objects in database {own}", parsed.name)));
+    }
+    if !temporary && let Some(other) = ddl::reads_other(sql, &relation.schema, catalog) {
+        return Err(at_name(SqlState::DATATYPE_MISMATCH, format!("trigger {} cannot reference objects in database {other}", parsed.name)));
+    }
     if catalog.trigger_in(Some(own), &parsed.name).is_some() {
         if parsed.if_not_exists {
             return Ok(None);
@@ -45,6 +63,9 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
     }
     if parsed.name.to_ascii_lowercase().starts_with("sqlite_") {
         return Err(at_name(SqlState::INVALID_PARAMETER_VALUE, format!("object name reserved for internal use: {}", parsed.name)));
+    }
+    if relation.module.is_some() {
+        return Err(at_table(SqlState::WRONG_OBJECT, "cannot create triggers on virtual tables".to_owned()));
     }
     match (relation.kind, parsed.time) {
         (RelationKind::Table, Time::InsteadOf) => {
@@ -67,7 +88,7 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
         return Err(ClientError::refused("RAISE(IGNORE) in an AFTER trigger that others follow").at(parsed.name_at.start));
     }
     let last = catalog.relations.iter().flat_map(|r| &r.triggers).map(|t| t.number).max().unwrap_or(0);
-    let made = Trigger { name: parsed.name.clone(), oid: 0, number: last + 1, sql: parsed.schema_text(sql) };
+    let made = Trigger { name: parsed.name.clone(), oid: 0, number: last + 1, sql: parsed.schema_text(sql), temporary: session };
     let mut after = catalog.clone();
     after.version = 0;
     if let Some(at) = catalog.index_of(relation) {
@@ -129,9 +150,9 @@ pub fn steps(before: &Catalog, after: &Catalog, options: &Options) -> Vec<String
             continue;
         }
         if after.relations.iter().any(|r| r.schema == relation.schema && r.name == relation.name) {
-            steps.push(format!("DROP TRIGGER {} ON {}", quote_ident(&trigger.backend_name()), quote_relation(relation)));
+            steps.push(detachment(trigger, relation));
         }
-        if !relation.is_temporary() {
+        if !relation.is_temporary() && !trigger.temporary {
             steps.push(format!("DELETE FROM litewire.objects WHERE relid = {}", procedure(relation, trigger)));
         }
         steps.push(format!("DROP FUNCTION {}", function_name(relation, trigger)));
@@ -166,7 +187,7 @@ pub fn steps(before: &Catalog, after: &Catalog, options: &Options) -> Vec<String
 pub fn watching(relation: &Relation, columns: &[&str]) -> (Vec<String>, Vec<String>) {
     let watches = |t: &&Trigger| trigger::parse(&t.sql).is_ok_and(|p| p.columns.is_some() && p.watches(columns));
     let watching: Vec<&Trigger> = relation.triggers.iter().filter(watches).collect();
-    let gone = |t: &&Trigger| format!("DROP TRIGGER {} ON {}", quote_ident(&t.backend_name()), quote_relation(relation));
+    let gone = |t: &&Trigger| detachment(t, relation);
     (watching.iter().map(gone).collect(), watching.iter().filter_map(|t| attachment(t, relation)).collect())
 }
 
@@ -176,10 +197,55 @@ pub fn sequence(relation: &Relation) -> Option<(&Column, &str)> {
     Some((column, column.sequence.as_deref()?))
 }
 
+/// Does a BEFORE trigger change its own table?
+fn changes_own(trigger: &Trigger, relation: &Relation, event: Event) -> bool {
+    let names = |text: &str| scan::tokens(text).iter().any(|t| scan::unquote(t.text(text)).eq_ignore_ascii_case(&relation.name));
+    let sql = trigger.sql.as_str();
+    let changes = |p: &trigger::Trigger| p.steps.iter().map(|s| &sql[s.clone()]).any(|s| !function::is_query(s) && names(s));
+    !trigger.temporary && trigger::parse(sql).is_ok_and(|p| (p.time, p.event) == (Time::Before, event) && changes(&p))
+}
+
+/// Does such a trigger fire when these columns are set?
+pub fn changes_itself(relation: &Relation, event: Event, columns: &[&str]) -> bool {
+    let fires = |t: &Trigger| event != Event::Update || trigger::parse(&t.sql).is_ok_and(|p| p.watches(columns));
+    relation.kind == RelationKind::Table && relation.triggers.iter().any(|t| fires(t) && changes_own(t, relation, event))
+}
+
+/// The trigger that ends the first pass of a statement, and restores the row in the second (`litewire.each_in_passes`).
+fn passing(catalog: &Catalog) -> Vec<(&Relation, &Trigger, Event, String)> {
+    let of = |relation: &Relation, event: Event| {
+        let (row, kept, restored) = match event {
+            Event::Update => {
+                let restore = |c: &Column| {
+                    let name = quote_ident(&c.name);
+                    let bars = literal_text(&format!("|{}|", c.name));
+                    format!("IF position({bars} IN current_setting('litewire.sets')) > 0 THEN NEW.{name} := \"_lw_kept\".{name}; END IF;\n")
+                };
+                let restored: String = relation.columns.iter().filter(|c| !c.generated).map(restore).collect();
+                let table = quote_relation(relation);
+                ("NEW", "NEW::text", format!("\"_lw_kept\" := current_setting('litewire.kept')::{table};\n{restored}"))
+            }
+            _ => ("OLD", "'-'", String::new()),
+        };
+        format!(
+            "\nDECLARE\n\"_lw_kept\" {}%ROWTYPE;\nBEGIN\nIF pg_trigger_depth() > 1 THEN RETURN {row}; END IF;
+IF current_setting('litewire.pass', true) = 'first' THEN PERFORM set_config('litewire.kept', {kept}, true); RETURN NULL; END IF;
+IF current_setting('litewire.pass', true) = 'second' THEN\nPERFORM set_config('litewire.pass', '', true);\n{restored}END IF;\nRETURN {row};\nEND",
+            quote_relation(relation)
+        )
+    };
+    let those = |event: Event| {
+        let oldest = move |r: &'_ Relation| r.triggers.iter().rposition(|t| changes_own(t, r, event)).filter(|_| r.kind == RelationKind::Table);
+        catalog.relations.iter().filter_map(move |r| Some((r, &r.triggers[oldest(r)?], event)))
+    };
+    let all = those(Event::Update).chain(those(Event::Delete));
+    all.map(|(relation, trigger, event)| (relation, trigger, event, of(relation, event))).collect()
+}
+
 /// The trigger that numbers a row once its BEFORE INSERT triggers have run, as SQLite does. It goes with the oldest of them, and
 /// its name has it fire last.
-fn numbering(catalog: &Catalog) -> Vec<(&Relation, &Trigger, String)> {
-    let before = |t: &&Trigger| trigger::parse(&t.sql).is_ok_and(|p| (p.time, p.event) == (Time::Before, Event::Insert));
+fn numbering(catalog: &Catalog) -> Vec<(&Relation, &Trigger, Event, String)> {
+    let before = |t: &&Trigger| !t.temporary && trigger::parse(&t.sql).is_ok_and(|p| (p.time, p.event) == (Time::Before, Event::Insert));
     let of = |relation: &'_ Relation| -> Option<String> {
         let (column, sequence) = sequence(relation)?;
         let name = quote_ident(&column.name);
@@ -187,37 +253,36 @@ fn numbering(catalog: &Catalog) -> Vec<(&Relation, &Trigger, String)> {
     };
     let oldest = |r: &'_ Relation| r.triggers.iter().rposition(|t| before(&t));
     let those = catalog.relations.iter().filter_map(|r| Some((r, oldest(r)?, of(r)?)));
-    those.map(|(r, at, body)| (r, &r.triggers[at], body)).collect()
+    those.map(|(r, at, body)| (r, &r.triggers[at], Event::Insert, body)).chain(passing(catalog)).collect()
 }
 
-/// The steps that make the numbering triggers those of another catalog.
+/// The steps that make the triggers which fire last those of another catalog.
 fn numbering_steps(before: &Catalog, after: &Catalog) -> Vec<String> {
     let mut steps = Vec::new();
     let name = |t: &Trigger| quote_ident(&t.backend_name().replacen('_', "~", 1));
     let function =
         |r: &Relation, t: &Trigger| format!("{}{}()", if r.schema.is_empty() { String::new() } else { quote_ident(&r.schema) + "." }, name(t));
     let (old, new) = (numbering(before), numbering(after));
-    let same = |(a, t, _): &(&Relation, &Trigger, String), (b, u, _): &(&Relation, &Trigger, String)| {
-        a.is_temporary() == b.is_temporary() && t.number == u.number
-    };
+    type Last<'c> = (&'c Relation, &'c Trigger, Event, String);
+    let same = |(a, t, ..): &Last, (b, u, ..): &Last| a.schema == b.schema && t.number == u.number;
     for gone in old.iter().filter(|o| !new.iter().any(|n| same(o, n))) {
-        let (relation, trigger, _) = gone;
+        let (relation, trigger, ..) = gone;
         if after.relations.iter().any(|r| r.schema == relation.schema && r.name == relation.name) {
             steps.push(format!("DROP TRIGGER {} ON {}", name(trigger), quote_relation(relation)));
         }
         steps.push(format!("DROP FUNCTION {}", function(relation, trigger)));
     }
     for made in &new {
-        let (relation, trigger, body) = made;
+        let (relation, trigger, event, body) = made;
         let there = old.iter().find(|o| same(o, made));
-        if there.is_some_and(|(_, _, old)| old == body) {
+        if there.is_some_and(|(.., old)| old == body) {
             continue;
         }
         let called = function(relation, trigger);
         steps.push(format!("CREATE OR REPLACE FUNCTION {called} RETURNS trigger LANGUAGE plpgsql AS {}", ddl::in_quotes(body)));
         if there.is_none() {
             let table = quote_relation(relation);
-            steps.push(format!("CREATE TRIGGER {} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {called}", name(trigger)));
+            steps.push(format!("CREATE TRIGGER {} BEFORE {} ON {table} FOR EACH ROW EXECUTE FUNCTION {called}", name(trigger), event.text()));
         }
     }
     steps
@@ -240,11 +305,14 @@ fn all(catalog: &Catalog) -> impl Iterator<Item = (&Relation, &Trigger)> {
 
 /// A trigger in another catalog.
 fn find<'c>(catalog: &'c Catalog, relation: &Relation, trigger: &Trigger) -> Option<(&'c Relation, &'c Trigger)> {
-    all(catalog).find(|(r, t)| r.is_temporary() == relation.is_temporary() && t.number == trigger.number)
+    all(catalog).find(|(r, t)| r.schema == relation.schema && t.number == trigger.number && t.temporary == trigger.temporary)
 }
 
 fn function_name(relation: &Relation, trigger: &Trigger) -> String {
     let name = quote_ident(&trigger.backend_name());
+    if trigger.temporary {
+        return format!("{TEMPORARY}.{name}()");
+    }
     if relation.schema.is_empty() { format!("{name}()") } else { format!("{}.{name}()", quote_ident(&relation.schema)) }
 }
 
@@ -265,19 +333,50 @@ fn attachment(trigger: &Trigger, relation: &Relation) -> Option<String> {
             list = format!(" OF {}", known.join(", "));
         }
     }
-    Some(format!(
-        "CREATE TRIGGER {} {} {}{list} ON {} FOR EACH ROW{never} EXECUTE FUNCTION {}",
-        quote_ident(&trigger.backend_name()),
-        parsed.time.text(),
-        parsed.event.text(),
-        quote_relation(relation),
-        function_name(relation, trigger)
-    ))
+    let made = |name: &str, when: &str| {
+        format!(
+            "CREATE TRIGGER {name} {} {}{list} ON {} FOR EACH ROW{when} EXECUTE FUNCTION {}",
+            parsed.time.text(),
+            parsed.event.text(),
+            quote_relation(relation),
+            function_name(relation, trigger)
+        )
+    };
+    Some(match trigger.temporary {
+        false => made(&quote_ident(&trigger.backend_name()), never),
+        // It hangs on the session's backend: it fires nowhere else, and goes with the function, which is temporary.
+        true => {
+            let when = if never.is_empty() { format!(" WHEN (pg_catalog.pg_backend_pid() = {BACKEND})") } else { never.to_owned() };
+            for_backend(&made(&name_there(trigger), &when))
+        }
+    })
+}
+
+/// What takes a trigger off its table.
+fn detachment(trigger: &Trigger, relation: &Relation) -> String {
+    let table = quote_relation(relation);
+    if trigger.temporary {
+        return for_backend(&format!("DROP TRIGGER {} ON {table}", name_there(trigger)));
+    }
+    format!("DROP TRIGGER {} ON {table}", quote_ident(&trigger.backend_name()))
+}
+
+/// Stands for the backend's process number.
+const BACKEND: &str = "{backend}";
+
+/// The name of a session's own trigger, which no other session's has.
+fn name_there(trigger: &Trigger) -> String {
+    quote_ident(&format!("{}_{BACKEND}", trigger.backend_name()))
+}
+
+/// Runs a statement with the backend's process number in it.
+fn for_backend(statement: &str) -> String {
+    format!("EXECUTE replace({}, '{BACKEND}', pg_catalog.pg_backend_pid()::text)", literal_text(statement))
 }
 
 /// The statement that keeps SQLite's text; that of a temporary trigger is kept by the session.
 fn registration(trigger: &Trigger, relation: &Relation) -> Option<String> {
-    (!relation.is_temporary()).then(|| format!(
+    (!relation.is_temporary() && !trigger.temporary).then(|| format!(
         "INSERT INTO litewire.objects (relid, kind, name, tbl_name, sql) VALUES ({}, 'trigger', {}, {}, {}) ON CONFLICT (relid) DO UPDATE SET kind = excluded.kind, name = excluded.name, tbl_name = excluded.tbl_name, sql = excluded.sql",
         procedure(relation, trigger),
         literal_text(&trigger.name),

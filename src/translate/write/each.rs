@@ -48,10 +48,15 @@ impl Write<'_, '_> {
         self.fires(event, columns) || self.is_referred_to() && acts()
     }
 
+    /// Does a BEFORE trigger that fires change the table itself? (Where a trigger's program runs, PostgreSQL's rule stands.)
+    pub(super) fn changes_itself(&self, event: Event, columns: &[&str]) -> bool {
+        self.lower.program.is_none() && crate::translate::trigger::changes_itself(self.table, event, columns)
+    }
+
     /// A view is changed by its INSTEAD OF triggers alone (lang_createtrigger.html §3).
     pub(super) fn writable(&self, event: Event, columns: &[&str]) -> Bound<()> {
         if self.table.kind == RelationKind::Table {
-            return Ok(());
+            return self.virtual_writable(event, columns);
         }
         let every = self.table.triggers.iter().filter_map(|t| trigger::parse(&t.sql).ok()).filter(|t| t.event == event);
         let (fired, idle): (Vec<Trigger>, Vec<Trigger>) = every.partition(|t| event != Event::Update || t.watches(columns));
@@ -113,6 +118,7 @@ impl Write<'_, '_> {
         &mut self,
         rows: Rows,
         mut statement: Frag,
+        sets: &[usize],
         returning: Option<&[SelectItem]>,
         tag: &'static str,
         out: &mut Statement,
@@ -139,9 +145,19 @@ impl Write<'_, '_> {
             _ => Vec::new(),
         };
         let cells: Vec<String> = types.iter().enumerate().map(|(i, ty)| format!("(\"_e\".\"v\"[{}])::{ty}", i + 1)).collect();
-        let each = self.lower.helper("each")?;
+        let event = if tag.starts_with("UPDATE") { Event::Update } else { Event::Delete };
+        let sets: Vec<&str> = sets.iter().map(|c| self.table.columns[*c].name.as_str()).collect();
+        let passes = self.changes_itself(event, &sets);
+        let each = self.lower.helper(if passes { "each_in_passes" } else { "each" })?;
         let mut text = wrapped(&format!("SELECT {} FROM (", cells.join(", ")), &rows.query, &format!(") AS \"_r\", {each}({statement}, ARRAY["));
-        text.append(&wrapped("", &Frag::join(&args, ", "), "]::text[]) AS \"_e\"(\"v\")"));
+        text.append(&wrapped(
+            "",
+            &Frag::join(&args, ", "),
+            &format!(
+                "]::text[]{}) AS \"_e\"(\"v\")",
+                if passes { format!(", {}", literal_text(&format!("|{}|", sets.join("||")))) } else { String::new() }
+            ),
+        ));
         out.tag = Some(tag);
         Ok(text)
     }

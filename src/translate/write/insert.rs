@@ -4,7 +4,7 @@ use super::keys::{Key, Part, keys, targeted};
 use super::rows::Row;
 use super::store::{store, stored};
 use super::{Write, quote_ident};
-use crate::catalog::{Column, RelationKind};
+use crate::catalog::{Column, RelationKind, is_named};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Source, split_name};
 use crate::translate::lower::{Frag, Lower, fill, literal_text, wrapped};
@@ -74,7 +74,9 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     let columns: Vec<usize> = if insert.source.is_none() {
         Vec::new()
     } else if listed.is_empty() {
-        (0..write.table.columns.len()).filter(|i| !write.table.columns[*i].hidden && !write.table.columns[*i].generated).collect()
+        (0..write.table.columns.len())
+            .filter(|i| !write.table.columns[*i].hidden && !write.table.columns[*i].argument && !write.table.columns[*i].generated)
+            .collect()
     } else {
         listed.iter().map(|c| write.column(c)).collect::<Bound<_>>()?
     };
@@ -85,8 +87,13 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     }
     let rows = write.rows(insert.source.as_deref(), kept.len(), !listed.is_empty(), ident.span)?.keeping(&kept);
     let declared = write.table.sql.as_deref().map_or_else(Declared::default, parse::declared);
+    if write.table.module.is_some() && !upserts.is_empty() {
+        let message = format!("UPSERT not implemented for virtual table \"{}\"", write.table.name);
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(write.binder.at(ident.span)));
+    }
     let keys = keys(write.table, &declared, write.lower)?;
     let returning = insert.returning.as_deref();
+    write.no_unknown_rowid(returning, write.table.rowid().is_some_and(|(r, _)| columns.contains(&r)))?;
     Insert { write, columns, kept, or, declared, keys, returning }.finish(rows, &upserts)
 }
 
@@ -194,6 +201,10 @@ impl Insert<'_, '_, '_> {
             }
         };
         out.template = text.into_template();
+        if self.write.table.fts5().is_some() && !many && self.columns.iter().any(|c| self.write.table.columns[*c].argument) {
+            // A command inserts no row, and counts as one.
+            out.tag = Some("INSERT 0 1");
+        }
         if is_view {
             out.tag = Some("INSERT 0 0");
         }
@@ -348,7 +359,7 @@ impl Insert<'_, '_, '_> {
 
     /// Are all CHECKs about given columns, so that OR IGNORE sees them before the INSERT does?
     fn ignores_natively(&self) -> bool {
-        let named = |check: &str, c: &Column| scan::tokens(check).iter().any(|t| scan::unquote(t.text(check)).eq_ignore_ascii_case(&c.name));
+        let named = |check: &str, c: &Column| scan::tokens(check).iter().any(|t| is_named(&c.name, &scan::unquote(t.text(check))));
         let given = |check: &str| self.write.table.columns.iter().enumerate().all(|(i, c)| self.columns.contains(&i) || !named(check, c));
         self.write.table.checks.iter().all(|(_, c)| given(c))
     }

@@ -4,6 +4,7 @@ mod each;
 mod insert;
 mod keys;
 mod modify;
+mod module;
 mod rows;
 mod sequence;
 mod store;
@@ -56,12 +57,18 @@ impl<'a, 'b> Write<'a, 'b> {
         let source = match binder.catalog.index_of(table) {
             Some(at) => {
                 binder.mention(split_name(name)?.1.span, Mentioned::Relation(at));
-                Source { aliased: alias.is_some(), ..Source::of_origin(table, at, called) }
+                Source { aliased: alias.is_some(), database: Some(binder.catalog.database(table).to_owned()), ..Source::of_origin(table, at, called) }
             }
             None => Source::of_relation(table, called),
         };
         binder.scopes.push(super::bind::Scope { sources: vec![source], ..Default::default() });
         Ok(Write { binder, lower, table })
+    }
+
+    /// What INDEXED BY names must be there.
+    fn indexed_by(&self, table: &ast::TableFactor) -> Bound<()> {
+        let ast::TableFactor::Table { index_directives, .. } = table else { return Ok(()) };
+        self.binder.indexed_by(self.table, index_directives)
     }
 
     /// The alias under which the table is printed.

@@ -33,6 +33,8 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     let or = resolution(update.or);
     let (name, alias) = simple_table(&update.table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
+    write.no_virtual_returning("UPDATE", update.returning.as_deref())?;
+    write.indexed_by(&update.table.relation)?;
     let from = match &update.from {
         None => None,
         Some(UpdateTableFromKind::AfterSet(tables) | UpdateTableFromKind::BeforeSet(tables)) => write.binder.from(tables)?,
@@ -46,7 +48,8 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     write.writable(Event::Update, &names)?;
     let restriction = write.restriction(update.selection.as_ref(), &update.order_by, update.limit.as_ref())?;
     let fires = write.fires(Event::Update, &names);
-    let by_triggers = write.interferes(Event::Update, &names) && !restriction.single && write.table.kind == RelationKind::Table;
+    let several = write.interferes(Event::Update, &names) && !restriction.single && write.table.kind == RelationKind::Table;
+    let by_triggers = several || or.is_none() && write.changes_itself(Event::Update, &names);
     if or.is_some() {
         write.not_overridden(Event::Update, &names)?;
     }
@@ -94,7 +97,7 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
         let (rows, found) = write.keyed(&restriction)?;
         let mut text = wrapped(&format!("UPDATE {} SET ", write.target()), &write.set_list(&sets), " WHERE ");
         text.append(&found);
-        write.each(rows, text, returning, "UPDATE {}", &mut out)?
+        write.each(rows, text, &changed, returning, "UPDATE {}", &mut out)?
     } else if several || resolves {
         let mut row = Row::default();
         write.resolve(&mut row, &not_null, &met, or == Some(Resolution::Ignore));
@@ -135,18 +138,20 @@ pub(super) fn delete<'a>(delete: &ast::Delete, binder: &mut Binder<'a>, lower: &
     }
     let (name, alias) = simple_table(table)?;
     let mut write = Write::new(name, alias, binder, lower)?;
+    write.no_virtual_returning("DELETE", delete.returning.as_deref())?;
+    write.indexed_by(&table.relation)?;
     write.foreign_keys(None)?;
     let mut text = Frag::text(format!("DELETE FROM {}", write.target()));
     write.writable(Event::Delete, &[])?;
     let restriction = write.restriction(delete.selection.as_ref(), &delete.order_by, delete.limit.as_ref())?;
     let is_view = write.table.kind != RelationKind::Table;
     let mut out = Statement { counts: true, guard: true, ..Statement::default() };
-    if !is_view && !restriction.single && write.interferes(Event::Delete, &[]) {
+    if !is_view && (!restriction.single && write.interferes(Event::Delete, &[]) || write.changes_itself(Event::Delete, &[])) {
         write.no_fail(Event::Delete)?;
         let (rows, found) = write.keyed(&restriction)?;
         text.push(" WHERE ");
         text.append(&found);
-        text = write.each(rows, text, delete.returning.as_deref(), "DELETE {}", &mut out)?;
+        text = write.each(rows, text, &[], delete.returning.as_deref(), "DELETE {}", &mut out)?;
     } else {
         text.append(&write.restricted(&restriction)?);
         write.returning(delete.returning.as_deref(), Vec::new(), &mut out, &mut text)?;
@@ -185,6 +190,8 @@ impl<'a> Write<'a, '_> {
             None => None,
             Some(filter) => {
                 let filter = self.binder.expr(filter)?;
+                self.virtual_filter(&filter)?;
+                let filter = self.binder.bounded(filter);
                 single = self.is_single(&filter);
                 Some(self.lower.truth(&filter, true)?)
             }
