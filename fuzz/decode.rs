@@ -15,7 +15,7 @@ pub fn frontend(mut bytes: &[u8]) -> usize {
             b'Q' => frontend::query(body).map(drop),
             b'P' => frontend::parse(body).map(drop),
             b'B' => frontend::bind(body).map(drop),
-            b'D' | b'C' => frontend::target(body).map(drop),
+            b'D' | b'C' => frontend::target(body, "CLOSE").map(drop),
             b'E' => frontend::execute(body).map(drop),
             _ => Ok(()),
         };

@@ -206,7 +206,7 @@ impl Console {
                 encode::empty(&mut self.out, b'2');
             }
             b'D' => {
-                let (kind, name) = frontend::target(body).map_err(|error| violation(&error))?;
+                let (kind, name) = frontend::target(body, "DESCRIBE").map_err(|error| violation(&error))?;
                 let (command, formats) = if kind == b'S' {
                     encode::parameter_description(&mut self.out, &[]);
                     let statement = self.statements.get(name).ok_or_else(|| no_statement(name))?;
@@ -225,7 +225,7 @@ impl Console {
                 self.fetch(name, limit).await?;
             }
             b'C' => {
-                let (kind, name) = frontend::target(body).map_err(|error| violation(&error))?;
+                let (kind, name) = frontend::target(body, "CLOSE").map_err(|error| violation(&error))?;
                 if kind == b'S' {
                     self.statements.remove(name);
                 } else {

@@ -1,10 +1,12 @@
 use super::{ConnectError, Stream, Target};
 use crate::pool::Prepared;
+use crate::wire::encode;
 use bytes::{Buf, BytesMut};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::io::poll_read_buf;
 
 /// A raw, authenticated connection to PostgreSQL; frames are relayed as bytes.
@@ -71,7 +73,30 @@ impl Link {
         }
     }
 
+    /// DISCARD ALL, and what is known of the session with it. The error says why the link cannot be used any more.
+    pub(crate) async fn discard(&mut self) -> Result<(), String> {
+        let mut message = BytesMut::new();
+        encode::query(&mut message, "DISCARD ALL");
+        self.io.write_all(&message).await.map_err(|e| e.to_string())?;
+        self.busy = true;
+        while self.busy {
+            if self.io.read_buf(&mut self.rbuf).await.map_err(|e| e.to_string())? == 0 {
+                return Err("the server closed the connection".to_owned());
+            }
+            self.absorb_partly()?;
+        }
+        self.prepared.clear();
+        self.applied.clear();
+        Ok(())
+    }
+
     fn absorb(&mut self) -> Result<(), String> {
+        self.absorb_partly()?;
+        if self.rbuf.is_empty() { Ok(()) } else { Err("part of a message while idle".to_owned()) }
+    }
+
+    /// Deals with the messages that are there whole.
+    fn absorb_partly(&mut self) -> Result<(), String> {
         while self.rbuf.len() >= 5 {
             let tag = self.rbuf[0];
             let length = (&self.rbuf[1..5]).get_u32() as usize + 1;
@@ -87,11 +112,16 @@ impl Link {
                     }
                 }
                 b'N' | b'A' => {}
+                b'C' if self.busy => {}
+                b'Z' if self.busy => {
+                    self.status = frame.get(5).copied().unwrap_or(0);
+                    self.busy = false;
+                }
                 b'E' => return Err(error_message(&frame[5..])),
                 other => return Err(format!("an unexpected message '{}' while idle", char::from(other))),
             }
         }
-        if self.rbuf.is_empty() { Ok(()) } else { Err("part of a message while idle".to_owned()) }
+        Ok(())
     }
 }
 

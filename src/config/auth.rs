@@ -1,5 +1,5 @@
-use super::units;
 use super::verifier::Verifier;
+use super::{PoolMode, units};
 use serde::Deserialize;
 use std::fmt;
 use std::time::Duration;
@@ -83,6 +83,10 @@ pub struct User {
     pub backend_password: Option<Secret>,
     /// Connections of this user at a time.
     pub max_clients: Option<usize>,
+    /// `[pool] mode`, when it is another here.
+    pub pool_mode: Option<PoolMode>,
+    /// `[pool] size`, when it is another here.
+    pub pool_size: Option<u32>,
 }
 
 impl User {

@@ -1,4 +1,4 @@
-use super::{BackendTls, Roots, Secret, SessionAttrs, SslMode};
+use super::{BackendTls, PoolMode, Roots, Secret, SessionAttrs, SslMode};
 use serde::Deserialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -28,6 +28,10 @@ pub struct Database {
     pub query_user: Option<String>,
     /// Stands over `[auth] query_password` for this database.
     pub query_password: Option<Secret>,
+    /// `[pool] mode`, when it is another here.
+    pub pool_mode: Option<PoolMode>,
+    /// `[pool] size`, when it is another here.
+    pub pool_size: Option<u32>,
 }
 
 /// A backend's address, parsed. Its password shows in neither Debug nor Display.

@@ -26,7 +26,7 @@ pub use dialect::{Dialect, DialectKind, DialectRule, ForeignKeys, Misfit, Result
 pub use embedded::Embedded;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
-pub use pool::Pool;
+pub use pool::{Pool, PoolMode};
 pub use server::{Server, TlsPolicy, TlsVersion};
 pub use session_attrs::SessionAttrs;
 pub use transactions::{Immediate, Isolation, Transactions};
@@ -205,6 +205,12 @@ impl Config {
         for (key, value, least) in [
             ("[server] max_clients", self.server.max_clients as u64, 1),
             ("[pool] size", u64::from(self.pool.size), 1),
+            ("[pool] max_prepared", u64::from(self.pool.max_prepared), 1),
+            (
+                "pool_size",
+                self.users.iter().filter_map(|u| u.pool_size).chain(self.databases.iter().filter_map(|d| d.pool_size)).min().unwrap_or(1).into(),
+                1,
+            ),
             ("[limits] max_query_size", self.limits.max_query_size.get() as u64, 1024),
             ("[limits] max_message_size", self.limits.max_message_size.get() as u64, 16 * 1024),
         ] {
@@ -285,6 +291,18 @@ impl Config {
         }
         let rule = self.access.iter().find(|rule| rule.fits(client))?;
         Some(Demand { method: rule.method, client_cert: rule.client_cert })
+    }
+
+    /// The settings of the pool that serves a client: the user's entry stands over the database's, and both over `[pool]`.
+    pub fn pool(&self, user: &str, database: &str) -> Pool {
+        let mut pool = self.pool.clone();
+        if let Some(database) = self.database(database) {
+            pool = pool.with(database.pool_mode, database.pool_size);
+        }
+        match self.user(user) {
+            Some(user) => pool.with(user.pool_mode, user.pool_size),
+            None => pool,
+        }
     }
 
     /// The entry of a client's user.

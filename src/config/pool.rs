@@ -6,8 +6,14 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pool {
+    /// When a client's connection to the backend is given back.
+    pub mode: PoolMode,
     /// Connections in a pool at most.
     pub size: u32,
+    /// Idle connections that a pool keeps ready, within `size`.
+    pub min_size: u32,
+    /// Statements that one connection keeps prepared at most; the least recently used go first.
+    pub max_prepared: u32,
     /// An idle connection is closed after this time.
     #[serde(deserialize_with = "units::duration")]
     pub idle_timeout: Duration,
@@ -21,6 +27,37 @@ pub struct Pool {
 
 impl Default for Pool {
     fn default() -> Self {
-        Pool { size: 20, idle_timeout: Duration::from_secs(30), checkout_timeout: Duration::from_secs(2), max_lifetime: Duration::from_secs(3600) }
+        Pool {
+            mode: PoolMode::default(),
+            size: 20,
+            min_size: 0,
+            max_prepared: 256,
+            idle_timeout: Duration::from_secs(30),
+            checkout_timeout: Duration::from_secs(2),
+            max_lifetime: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// `[pool] mode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PoolMode {
+    /// At the end of each transaction.
+    #[default]
+    Transaction,
+    /// When the client leaves; the connection is reset (DISCARD ALL).
+    Session,
+    /// At the end of each statement; a transaction ends the client's connection.
+    Statement,
+}
+
+impl Pool {
+    /// The same with what a `[[database]]` or a `[[user]]` says over it.
+    #[must_use]
+    pub fn with(mut self, mode: Option<PoolMode>, size: Option<u32>) -> Self {
+        self.mode = mode.unwrap_or(self.mode);
+        self.size = size.unwrap_or(self.size);
+        self
     }
 }

@@ -44,6 +44,8 @@ fn the_documented_file_names_every_key_and_its_examples_parse() {
     );
     let user = config.users.first().expect("a user is shown");
     assert!(user.verifier.is_some() && user.backend_user.is_some() && user.backend_password.is_some());
+    assert!(user.pool_mode.is_some() && user.pool_size.is_some());
+    assert!(config.databases.iter().any(|d| d.pool_mode.is_some() && d.pool_size.is_some()));
     assert!(!config.databases.is_empty() && !config.dialect.rules.is_empty());
 }
 
@@ -137,6 +139,17 @@ fn passwords_do_not_show() {
     let shown = format!("{config:?} {}", config.backend.url.as_ref().expect("set"));
     assert!(!shown.contains("hunter") && shown.ends_with("h:5433/app"), "{shown}");
     assert!(!error("[backend]\nurl = \"nonsense\"").is_empty());
+}
+
+#[test]
+fn an_entry_says_how_it_is_pooled() {
+    let text = "[[database]]\nname = \"a\"\nurl = \"postgres://h\"\npool_mode = \"session\"\npool_size = 5\n[[user]]\nname = \"ann\"\npool_size = 7";
+    let config = Config::parse(text, "t").expect("valid");
+    let pool = |user, database| (config.pool(user, database).mode, config.pool(user, database).size);
+    assert_eq!(pool("ann", "a"), (PoolMode::Session, 7));
+    assert_eq!(pool("bob", "a"), (PoolMode::Session, 5));
+    assert_eq!(pool("bob", "b"), (PoolMode::Transaction, 20));
+    assert!(error("[[user]]\nname = \"ann\"\npool_size = 0").contains("at least 1"));
 }
 
 #[test]

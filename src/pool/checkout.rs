@@ -2,7 +2,11 @@ use super::manager::Manager;
 use crate::backend::Link;
 use bb8::PooledConnection;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
+
+/// A backend that takes longer for its reset is closed.
+const RESET_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A link, held until this is dropped. One that is not clean then is closed instead of returned.
 pub struct Checkout {
@@ -15,6 +19,19 @@ impl Checkout {
     pub(super) fn new(link: PooledConnection<'static, Manager>, turn: OwnedSemaphorePermit) -> Self {
         link.take(true);
         Checkout { link, _turn: turn }
+    }
+
+    /// Gives the link back without anything that its client has left there.
+    pub fn reset(mut self) {
+        if !self.is_clean() {
+            return;
+        }
+        tokio::spawn(async move {
+            let discarded = tokio::time::timeout(RESET_TIMEOUT, self.discard()).await;
+            if !matches!(discarded, Ok(Ok(()))) {
+                self.broken = true;
+            }
+        });
     }
 }
 

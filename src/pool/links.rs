@@ -55,7 +55,7 @@ impl Links {
 impl Set {
     fn new(target: Target, settings: &config::Pool, failures: &Arc<Failures>, servers: &Arc<Servers>) -> Self {
         let retired = Arc::default();
-        let manager = Manager::new(target, servers.clone(), Arc::clone(&retired));
+        let manager = Manager::new(target, settings.max_prepared, servers.clone(), Arc::clone(&retired));
         Set { links: manager::pool(manager, settings, failures.clone()), retired }
     }
 }

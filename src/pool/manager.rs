@@ -1,3 +1,4 @@
+use super::Prepared;
 use crate::backend::{ConnectError, Link, Stream, Target};
 use crate::config;
 use crate::observe::{Seat, Servers};
@@ -17,6 +18,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(1);
 /// Makes links for bb8, and judges those that come back.
 pub(super) struct Manager {
     target: Target,
+    max_prepared: u32,
     servers: Arc<Servers>,
     /// Other links stand in the place of these.
     retired: Arc<AtomicBool>,
@@ -78,8 +80,8 @@ impl DerefMut for Seated {
 }
 
 impl Manager {
-    pub(super) fn new(target: Target, servers: Arc<Servers>, retired: Arc<AtomicBool>) -> Self {
-        Manager { target, servers, retired, outage: Mutex::default() }
+    pub(super) fn new(target: Target, max_prepared: u32, servers: Arc<Servers>, retired: Arc<AtomicBool>) -> Self {
+        Manager { target, max_prepared, servers, retired, outage: Mutex::default() }
     }
 }
 
@@ -93,7 +95,8 @@ impl bb8::ManageConnection for Manager {
         }
         let linked = self.target.link().await.map_err(Arc::new);
         self.outage.lock().unwrap_or_else(PoisonError::into_inner).note(linked.as_ref().err());
-        let link = Box::new(linked?);
+        let mut link = Box::new(linked?);
+        link.prepared = Prepared::new(self.max_prepared as usize);
         let (address, port) = link.cancel.target.first_place();
         let tls = matches!(link.io, Stream::Tls(_));
         tracing::debug!(target: "litewire::servers", pid = link.pid, address, port, tls, "a backend was connected");
@@ -115,6 +118,7 @@ impl bb8::ManageConnection for Manager {
 pub(super) fn pool(manager: Manager, settings: &config::Pool, failures: Arc<Failures>) -> bb8::Pool<Manager> {
     bb8::Pool::builder()
         .max_size(settings.size)
+        .min_idle((settings.min_size > 0).then_some(settings.min_size.min(settings.size)))
         .idle_timeout(settings.idle_timeout)
         .max_lifetime(settings.max_lifetime)
         .connection_timeout(CONNECTION_TIMEOUT)

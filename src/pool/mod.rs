@@ -27,7 +27,7 @@ use links::Links;
 use manager::{Failures, Manager};
 use operate::Gate;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -54,6 +54,7 @@ pub struct Pool {
     parameters: OnceLock<BTreeMap<String, String>>,
     /// Was a link checked out since the last poll?
     used: AtomicBool,
+    generation: AtomicU64,
 }
 
 impl Pool {
@@ -71,6 +72,7 @@ impl Pool {
             keeper: Arc::new(Keeper::new(Control::new(target.clone()))),
             parameters: OnceLock::new(),
             used: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
             target: RwLock::new(target),
         });
         tokio::spawn(watch(Arc::downgrade(&pool), pool.keeper.clone()));
@@ -150,6 +152,16 @@ impl Pool {
         ClientError::new(SqlState::TOO_MANY_CONNECTIONS, format!("no backend connection became free within {limit:?}"))
             .detail(format!("All {size} connections of the pool are in transactions or queries."))
             .hint("Keep transactions short, or raise [pool] size or checkout_timeout.")
+    }
+
+    /// Plans of PostgreSQL's that were made before the last [`Pool::outdated`] are not used for statements prepared since.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// A backend has found that a prepared statement's columns have changed.
+    pub fn outdated(&self) {
+        self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Where the pool's database lives.

@@ -77,7 +77,7 @@ impl Pools {
             return Ok(entry.pool.clone());
         }
         let config = self.config();
-        let pool = Pool::new(secured(target)?, &config.pool, config.limits.plan_cache.get());
+        let pool = Pool::new(secured(target)?, &config.pool(user, &key.0), config.limits.plan_cache.get());
         pools.insert(key.clone(), Entry { pool: pool.clone(), user: user.to_owned() });
         Ok(pool)
     }
@@ -130,7 +130,6 @@ impl Pools {
     /// configured is forgotten.
     pub fn reload(&self, config: &Arc<Config>) {
         let before = std::mem::replace(&mut *self.config.write().unwrap_or_else(PoisonError::into_inner), config.clone());
-        let same = before.pool == config.pool;
         self.lock().retain(|(database, role), entry| {
             // The user that it was made for may be gone, and others be served by the same role.
             let users = std::iter::once(&entry.user).chain(config.users.iter().map(|user| &user.name));
@@ -138,11 +137,12 @@ impl Pools {
             let Some((user, target)) = served.into_iter().find(|(_, target)| target.get().get_user() == Some(role)) else { return false };
             entry.user = user.clone();
             entry.pool.plans().set_limit(config.limits.plan_cache.get());
-            if same && target == *entry.pool.target().url() {
+            let settings = config.pool(&entry.user, database);
+            if before.pool(&entry.user, database) == settings && target == *entry.pool.target().url() {
                 return true;
             }
             match secured(target) {
-                Ok(target) => entry.pool.reconfigure(target, &config.pool),
+                Ok(target) => entry.pool.reconfigure(target, &settings),
                 Err(error) => tracing::error!(database, role, %error, "the pool goes on with its former settings"),
             }
             true

@@ -1,22 +1,27 @@
 use lru::LruCache;
 
-/// Statements that one backend keeps prepared at most: each takes some ten KiB of the backend's memory.
-const CAPACITY: usize = 256;
-
 /// Which shared statements, by id, are prepared on one backend; the least recently used go first.
 #[derive(Debug)]
 pub struct Prepared {
     ids: LruCache<u64, ()>,
+    /// Each takes some ten KiB of the backend's memory.
+    capacity: usize,
 }
 
 impl Default for Prepared {
+    /// One that keeps a single statement, until its pool says how many.
     fn default() -> Self {
-        // Unbounded inside, so that memory grows with use.
-        Prepared { ids: LruCache::unbounded() }
+        Prepared::new(1)
     }
 }
 
 impl Prepared {
+    /// None yet, and never more than `capacity`.
+    pub fn new(capacity: usize) -> Self {
+        // Unbounded inside, so that memory grows with use.
+        Prepared { ids: LruCache::unbounded(), capacity }
+    }
+
     /// Is it prepared? Counts as a use.
     pub fn contains(&mut self, id: u64) -> bool {
         self.ids.get(&id).is_some()
@@ -25,7 +30,7 @@ impl Prepared {
     /// Notes it as prepared. The id that had to go for it, if any, must be closed on the backend.
     pub fn insert(&mut self, id: u64) -> Option<u64> {
         self.ids.put(id, ());
-        if self.ids.len() > CAPACITY { self.ids.pop_lru().map(|(evicted, ())| evicted) } else { None }
+        if self.ids.len() > self.capacity { self.ids.pop_lru().map(|(evicted, ())| evicted) } else { None }
     }
 
     /// Notes that it is not prepared (any more).
@@ -45,8 +50,8 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_goes_first() {
-        let mut prepared = Prepared::default();
-        let capacity = CAPACITY as u64;
+        let capacity = 4;
+        let mut prepared = Prepared::new(4);
         for id in 0..capacity {
             assert_eq!(prepared.insert(id), None);
         }

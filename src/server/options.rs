@@ -22,6 +22,7 @@ pub(super) fn session_options(config: &Config, startup: &mut Startup) -> Result<
         };
     }
     Ok(SessionOptions {
+        pool_mode: config.pool(&startup.user, &startup.database).mode,
         dialect,
         results,
         untyped_params: config.dialect.untyped_params,

@@ -1,6 +1,6 @@
 //! What the backend still owes: a queue of expected replies, each passed on, shaped, swallowed, or made here.
 
-use super::settings::Change;
+use super::statement::Prepared;
 use crate::reply::Shape;
 use bytes::BytesMut;
 use std::sync::Arc;
@@ -31,15 +31,11 @@ pub enum Expect {
     Execute {
         /// How its rows are shaped.
         shape: Arc<Shape>,
-        /// A setting of the session that it changes.
-        change: Option<Change>,
     },
     /// The replies to a Query of the client's, up to ReadyForQuery.
     Query {
         /// How its rows are shaped.
         shape: Arc<Shape>,
-        /// A setting of the session that it changes.
-        change: Option<Change>,
         /// Statements of the guard in front of it, whose ends are swallowed.
         guards: u8,
         /// May it be tried again with a fresh catalog, should an error say that the one used is stale?
@@ -59,6 +55,16 @@ pub enum Expect {
     },
     /// ReadyForQuery of the client's Sync.
     Sync,
+    /// ReadyForQuery in which the backend has no part.
+    Ready,
+    /// The end of the client's COPY data, sent before it was known whether there is a COPY.
+    CopyEnd,
+    /// A statement's name stands for something else since the message before; should that fail or be skipped, for this again.
+    Renamed(Box<str>, Option<Arc<Prepared>>),
+    /// The error that the backend is made to answer with, told in the words of this one.
+    Fail(BytesMut),
+    /// The replies to the question which state the session has at the backend.
+    Survey,
     /// A message made here, sent when everything before it was.
     Inject(BytesMut),
 }
@@ -67,15 +73,16 @@ impl Expect {
     /// Keeps the reply from the client, whatever it is.
     pub fn silence(&mut self) {
         match self {
-            Expect::Inject(message) => message.clear(),
+            Expect::Inject(message) | Expect::Fail(message) => message.clear(),
             Expect::Parse { pass, .. } | Expect::Bind { pass } | Expect::Close { pass } => *pass = false,
             Expect::Execute { shape, .. } => *shape = Arc::new(Shape { silent: true, ..Shape::default() }),
             Expect::Describe | Expect::Query { .. } | Expect::Own { .. } | Expect::Sync => {}
+            Expect::Ready | Expect::CopyEnd | Expect::Renamed(..) | Expect::Survey => {}
         }
     }
 
     /// Does an error of an earlier message leave it standing? What follows a failed message up to the Sync gets no reply.
     pub fn survives_error(&self) -> bool {
-        matches!(self, Expect::Sync | Expect::Query { .. } | Expect::Own { .. })
+        matches!(self, Expect::Sync | Expect::Query { .. } | Expect::Own { .. } | Expect::Ready | Expect::Survey)
     }
 }

@@ -2,9 +2,9 @@
 
 use super::expect::Expect;
 use super::params::{self, Bound, Encoded};
-use super::settings;
-use super::simple::{now_ms, pins};
+use super::simple::now_ms;
 use super::statement::{self, Portal, Prepared};
+use super::survey;
 use super::{Ended, Session, hatches};
 use crate::config::UntypedParams;
 use crate::error::{ClientError, SqlState};
@@ -67,11 +67,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         };
         match done {
             Ok(()) => {}
-            Err(Failed::Wire(error)) => self.bad_message(&error, false)?,
-            Err(Failed::Client(error, sql)) => {
-                self.inject_error(&error, sql.as_deref().unwrap_or_default());
-                self.skipping = true;
-            }
+            Err(Failed::Wire(error)) => self.fail(&super::simple::broken(&error), ""),
+            Err(Failed::Client(error, sql)) => self.fail(&error, sql.as_deref().unwrap_or_default()),
         }
         Ok(())
     }
@@ -100,7 +97,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             let message = format!("the statement of {} bytes is longer than max_query_size", parse.sql.len());
             return Err(ClientError::new(SqlState::PROGRAM_LIMIT, message).into());
         }
-        if !parse.name.is_empty() && self.statements.contains_key(parse.name) {
+        let failed = self.link.as_ref().is_some_and(|link| link.status == b'E') && self.expect.is_empty();
+        if !failed && !parse.name.is_empty() && self.statements.contains_key(parse.name) {
             return Err(ClientError::new(SqlState::DUPLICATE_STATEMENT, format!("prepared statement \"{}\" already exists", parse.name)).into());
         }
         let sql: Arc<str> = parse.sql.into();
@@ -111,8 +109,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             version: 0,
             shared: None,
             described: false,
-            change: settings::change(parse.sql),
-            pins: pins(parse.sql),
+            traces: survey::traces(parse.sql),
         };
         if self.is_sqlite() {
             if let [_, second, ..] = crate::translate::split(parse.sql).as_slice() {
@@ -133,7 +130,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.unnamed_here = true;
             self.unsynced = true;
         } else {
-            let shared = translate::shared(parse.sql.to_owned(), prepared.declared.clone(), 0);
+            let shared = translate::shared(parse.sql.to_owned(), prepared.declared.clone(), self.pool.generation());
+            if failed {
+                // Whether the transaction takes it is for the backend to say.
+                self.unprepare(shared.id);
+            }
             if !self.prepare(&shared, true) {
                 let mut out = BytesMut::new();
                 encode::empty(&mut out, b'1');
@@ -147,10 +148,50 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     fn keep(&mut self, name: &str, prepared: Prepared) {
         let prepared = Arc::new(prepared);
-        match self.statements.get_mut(name) {
-            Some(kept) => *kept = prepared,
-            None => drop(self.statements.insert(name.to_owned(), prepared)),
+        let before = match self.statements.get_mut(name) {
+            Some(kept) => Some(std::mem::replace(kept, prepared)),
+            None => self.statements.insert(name.to_owned(), prepared),
+        };
+        self.renamed(name, before);
+    }
+
+    /// A name stands for another statement, unless what stands before fails.
+    fn renamed(&mut self, name: &str, before: Option<Arc<Prepared>>) {
+        if !self.expect.is_empty() {
+            self.expect.push_back(Expect::Renamed(name.into(), before));
         }
+    }
+
+    /// An error up to which the client's messages since the last Sync are undone, at the backend too.
+    pub(super) fn fail(&mut self, error: &ClientError, sql: &str) {
+        let at_backend = match &self.link {
+            Some(link) if self.is_sqlite() => self.unsynced && !self.transaction.is_active() && link.status == b'I',
+            Some(link) => self.unsynced || link.status != b'I' || !self.expect.is_empty(),
+            None => false,
+        };
+        if !at_backend {
+            self.inject_error(error, sql);
+            self.skipping = true;
+            return;
+        }
+        crate::observe::counters().errors.add(1);
+        let mut told = BytesMut::new();
+        encode::error(&mut told, error, sql);
+        encode::execute(&mut self.bout, NO_PORTAL, 0);
+        self.expect.push_back(Expect::Fail(told));
+        self.unsynced = true;
+        self.skipping = true;
+    }
+
+    /// Forgets a shared statement, here and at the backend.
+    fn unprepare(&mut self, id: u64) {
+        let Some(link) = self.link.as_mut() else { return };
+        if !link.prepared.contains(id) {
+            return;
+        }
+        link.prepared.remove(id);
+        encode::target(&mut self.bout, b'C', b'S', &translate::shared_name(id));
+        self.expect.push_back(Expect::Close { pass: false });
     }
 
     /// The translation of a statement with the catalog of now.
@@ -179,7 +220,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         true
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Prepared>, ClientError> {
+    pub(super) fn find(&self, name: &str) -> Result<Arc<Prepared>, ClientError> {
         self.statements.get(name).cloned().ok_or_else(|| {
             let message = if name.is_empty() {
                 "unnamed prepared statement does not exist".to_owned()
@@ -213,7 +254,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let body = &whole[frame::HEADER..];
         let (portal, name) = frontend::bind_names(body)?;
         let prepared = self.current(name).await?;
-        let Some(plan) = prepared.plan.clone() else { return self.bind_native(portal, name, body, &prepared).await };
+        let Some(plan) = prepared.plan.clone() else { return self.bind_native(portal, name, whole, &prepared).await };
         let bind = frontend::bind(body)?;
         let wanted = plan.params.len();
         if bind.values.len() != wanted {
@@ -278,7 +319,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.protect_extended(statement.guard, bind.portal);
         let shared = statement.shared(version);
         self.prepare(shared, false);
-        self.pinned |= statement.pins || !statement.temporary && prepared.pins;
+        if !statement.temporary {
+            self.leaves(prepared.traces.as_ref());
+        }
         let mut formats = Vec::with_capacity(slots.len());
         let mut encoded = BytesMut::new();
         for slot in &slots {
@@ -300,7 +343,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     fn open(&mut self, name: &str, plan: Option<Arc<Plan>>, shape: Shape, formats: Vec<i16>, prepared: &Prepared) {
-        let portal = Portal { plan, shape: Arc::new(shape), formats, sql: prepared.sql.clone(), change: prepared.change.clone() };
+        let portal = Portal { plan, shape: Arc::new(shape), formats, sql: prepared.sql.clone() };
         self.portals.insert(name.to_owned(), Arc::new(portal));
     }
 
@@ -325,7 +368,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// A Bind in the postgres dialect: only the statement's name changes.
-    async fn bind_native(&mut self, portal: &str, statement: &str, body: &[u8], prepared: &Prepared) -> Result<(), Failed> {
+    async fn bind_native(&mut self, portal: &str, statement: &str, whole: &[u8], prepared: &Prepared) -> Result<(), Failed> {
+        let (body, alone) = (&whole[frame::HEADER..], !self.unsynced);
         self.ensure_link().await?;
         let name = self.native_name(prepared);
         let rest = portal.len() + 1 + statement.len() + 1;
@@ -335,17 +379,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             b.extend_from_slice(&body[rest..]);
         });
         self.expect.push_back(Expect::Bind { pass: true });
-        self.pinned |= prepared.pins;
-        // Without one of its own it is as any that passes untouched.
+        self.batch_begins(whole, alone, false, 0);
+        self.leaves(prepared.traces.as_ref());
+        // It passes untouched.
         self.portals.remove(portal);
-        if prepared.change.is_some() {
-            self.open(portal, None, Shape::raw(), Vec::new(), prepared);
-        }
         Ok(())
     }
 
     /// The backend's name of a statement of the postgres dialect, which is made to be there.
-    fn native_name(&mut self, prepared: &Prepared) -> String {
+    pub(super) fn native_name(&mut self, prepared: &Prepared) -> String {
         self.unsynced = true;
         match &prepared.shared {
             Some(shared) => {
@@ -365,11 +407,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     async fn describe(&mut self, body: &[u8]) -> Result<(), Failed> {
-        let (kind, name) = frontend::target(body)?;
-        if kind == b'S' { self.describe_statement(name).await } else { self.describe_portal(name) }
+        let (kind, name) = frontend::target(body, "DESCRIBE")?;
+        if kind == b'S' { self.describe_statement(name).await } else { self.describe_portal(name).await }
     }
 
     async fn describe_statement(&mut self, name: &str) -> Result<(), Failed> {
+        let name_of_client = name;
         let prepared = self.current(name).await?;
         let native = match &prepared.plan {
             None => true,
@@ -387,6 +430,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             };
             encode::target(&mut self.bout, b'D', b'S', &name);
             self.expect.push_back(Expect::Describe);
+            self.described(name_of_client);
             return Ok(());
         }
         let plan = prepared.plan.clone().ok_or_else(|| ClientError::refused("describing this statement"))?;
@@ -397,11 +441,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(columns) => reply::describe(&mut out, reply::Columns::new(columns.into(), &[], true).iter()),
             None => encode::empty(&mut out, b'n'),
         }
+        self.described(name);
+        self.inject(out);
+        Ok(())
+    }
+
+    /// The client knows the columns of a statement.
+    fn described(&mut self, name: &str) {
         if let Some(kept) = self.statements.get_mut(name) {
             Arc::make_mut(kept).described = true;
         }
-        self.inject(out);
-        Ok(())
     }
 
     /// The columns that a plan's answer has.
@@ -422,9 +471,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    fn describe_portal(&mut self, name: &str) -> Result<(), Failed> {
+    async fn describe_portal(&mut self, name: &str) -> Result<(), Failed> {
         let portal = self.portal(name)?;
         if portal.shape.raw {
+            self.ensure_link().await?;
             encode::target(&mut self.bout, b'D', b'P', name);
             self.expect.push_back(Expect::Describe);
             self.unsynced = true;
@@ -486,10 +536,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     let catalog = self.catalog().await?;
                     self.note_ddl(&portal.sql, plan, &catalog);
                 }
+                self.ensure_link().await?;
                 // Hidden rows are the proxy's, so the client's limit does not hold for them.
                 let limit = if portal.shape.swallows_rows() { 0 } else { limit };
                 encode::execute(&mut self.bout, name, limit);
-                self.expect.push_back(Expect::Execute { shape: portal.shape.clone(), change: portal.change.clone() });
+                self.expect.push_back(Expect::Execute { shape: portal.shape.clone() });
                 // A portal that is left open must outlive what fails after it.
                 let only_reads = portal.plan.as_deref().and_then(statement::of_plan).is_some_and(|s| s.only_reads);
                 if !only_reads || limit > 0 {
@@ -516,9 +567,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     fn close(&mut self, body: &[u8]) -> Result<(), Failed> {
-        let (kind, name) = frontend::target(body)?;
+        let (kind, name) = frontend::target(body, "CLOSE")?;
         if kind == b'S' {
-            self.statements.remove(name);
+            if let Some(before) = self.statements.remove(name) {
+                self.renamed(name, Some(before));
+            }
         } else if let Ok(portal) = self.portal(name)
             && portal.plan.as_ref().is_none_or(|p| statement::of_plan(p).is_some())
             && self.link.is_some()
@@ -539,9 +592,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 }
 
+/// A name that stands for no portal.
+const NO_PORTAL: &str = "litewire: none";
+
 /// A portal of the postgres dialect: it passes as it is, and whether it exists the backend knows.
 static UNTOUCHED: LazyLock<Arc<Portal>> =
-    LazyLock::new(|| Arc::new(Portal { plan: None, shape: Arc::new(Shape::raw()), formats: Vec::new(), sql: Arc::default(), change: None }));
+    LazyLock::new(|| Arc::new(Portal { plan: None, shape: Arc::new(Shape::raw()), formats: Vec::new(), sql: Arc::default() }));
 
 /// The plan of an ATTACH or DETACH with its parameters' values; any other as it is.
 fn given(plan: Arc<Plan>, values: &[Bound]) -> Result<Arc<Plan>, ClientError> {

@@ -1,8 +1,9 @@
 //! Getting a backend, giving it back, and what is sent to it beside the client's own.
 
+use super::Session;
 use super::expect::Expect;
 use super::transaction::STEPS;
-use super::{Session, settings};
+use crate::config::PoolMode;
 use crate::error::{ClientError, SqlState};
 use crate::reply::Shape;
 use crate::translate::{self, Shared};
@@ -32,7 +33,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let mut applied = link.applied.clone();
         for (name, value) in self.settings.values() {
             let said = link.params.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-            if !applied.contains_key(name) && said.is_some_and(|(_, v)| v.eq_ignore_ascii_case(&settings::plain(value))) {
+            if !applied.contains_key(name) && said.is_some_and(|(_, v)| v.eq_ignore_ascii_case(value)) {
                 applied.insert(name.clone(), value.clone());
             }
         }
@@ -44,6 +45,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.own_query(&difference, None, false);
         }
         Ok(())
+    }
+
+    /// Does the client keep its backend until it leaves?
+    fn keeps_link(&self) -> bool {
+        self.options.pool_mode == PoolMode::Session
     }
 
     /// A Query of our own.
@@ -79,26 +85,34 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             encode::execute(&mut self.bout, "", 0);
             self.expect.push_back(Expect::Bind { pass: false });
             let shape = Arc::new(Shape { silent: true, ..Shape::default() });
-            self.expect.push_back(Expect::Execute { shape, change: None });
+            self.expect.push_back(Expect::Execute { shape });
         }
     }
 
     /// Gives the backend back when nothing ties it to this client.
     pub(super) fn release_if_idle(&mut self) {
         let Some(link) = &self.link else { return };
-        let bound = self.pinned || self.schema.is_bound();
-        let idle = self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && !bound && link.status == b'I';
-        if idle && self.script.is_none() {
+        let idle =
+            self.expect.is_empty() && self.bout.is_empty() && self.pass == 0 && !self.unsynced && !self.stream.is_open() && link.status == b'I';
+        if !idle || self.script.is_some() || self.keeps_link() {
+            return;
+        }
+        if self.settings.is_suspect() {
+            self.survey();
+        } else if !(self.pinned || self.schema.is_bound()) {
             self.drop_link();
         }
     }
 
-    /// Gives the backend back as it is; the pool closes one that is not clean.
+    /// Gives the backend back; one that is not clean is reset by the pool, or closed.
     pub(super) fn drop_link(&mut self) {
         let Some(mut link) = self.link.take() else { return };
         self.info.meter.gave();
-        link.busy = !self.expect.is_empty() || self.unsynced || self.pass > 0 || !self.bout.is_empty();
-        link.broken |= self.pinned || self.schema.is_bound() || self.info.cancel.release();
+        link.busy = !self.expect.is_empty() || self.unsynced || self.pass > 0 || !self.bout.is_empty() || self.stream.is_open();
+        link.broken |= self.info.cancel.release();
         self.turn = None;
+        if self.keeps_link() || self.pinned || self.schema.is_bound() || self.settings.is_suspect() {
+            link.reset();
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod attach;
 mod conflict;
+mod copy;
 mod counters;
 mod expect;
 mod extended;
@@ -16,6 +17,8 @@ mod schema;
 mod settings;
 mod simple;
 mod statement;
+mod stream;
+mod survey;
 mod timeouts;
 mod transaction;
 mod widen;
@@ -23,7 +26,7 @@ mod widen;
 pub use timeouts::Timeouts;
 
 use crate::catalog::Catalog;
-use crate::config::{DialectKind, ForeignKeys, Immediate, Isolation, ResultProfile, TypeMapping, UntypedParams};
+use crate::config::{DialectKind, ForeignKeys, Immediate, Isolation, PoolMode, ResultProfile, TypeMapping, UntypedParams};
 use crate::error::{ClientError, SqlState};
 use crate::observe::Meter;
 use crate::pool::{Checkout, ImmediateTurn, Pool};
@@ -44,8 +47,9 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 use timeouts::{Clock, Waiting};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use transaction::Transaction;
 
@@ -87,6 +91,8 @@ pub struct ClientInfo {
 pub struct SessionOptions {
     /// Its dialect.
     pub dialect: DialectKind,
+    /// When its backend is given back.
+    pub pool_mode: PoolMode,
     /// The shape of its results.
     pub results: ResultProfile,
     /// `[dialect] untyped_params`
@@ -204,6 +210,16 @@ struct Session<IO> {
     dynamic_text: bool,
     /// The unnamed statement that the backend at hand has parsed (postgres dialect).
     unnamed_here: bool,
+    /// COPY data on its way to the backend.
+    copy: copy::Copy,
+    /// A large message that passes as it comes.
+    stream: stream::Stream,
+    /// What the backend says this session has left there, while it says so.
+    surveyed: Option<Box<survey::Survey>>,
+    /// A transaction was begun where the pool takes none.
+    refused: bool,
+    /// The backend has told the client that it ends the connection.
+    told_fatal: bool,
     /// ReadyForQuerys of backends so far.
     answered: u64,
 }
@@ -217,10 +233,10 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
 ) -> io::Result<()> {
     let mut settings = Settings::default();
     for (name, value) in &client.info.startup {
-        settings.start(name, value);
+        settings.set(name, value);
     }
     if !client.info.application_name.is_empty() {
-        settings.start("application_name", &client.info.application_name);
+        settings.set("application_name", &client.info.application_name);
     }
     // On the heap, so that the future of an idle client is small.
     let mut session = Box::new(Session {
@@ -265,17 +281,28 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         undescribed: None,
         dynamic_text: false,
         unnamed_here: false,
+        copy: copy::Copy::default(),
+        stream: stream::Stream::default(),
+        surveyed: None,
+        refused: false,
+        told_fatal: false,
         answered: 0,
     });
     let ended = session.turn().await;
     session.drop_link();
     session.pool.detach(session.schema.in_memory());
     match ended {
-        Ok(()) => Ok(()),
+        Ok(()) if session.cout.is_empty() => Ok(()),
+        // What stood before its good-bye is answered.
+        Ok(()) => {
+            poll_fn(|cx| session.poll_flush_client(cx)).await?;
+            Box::pin(linger(&mut session.io)).await
+        }
         Err(Ended::Io(error)) => Err(error),
         Err(Ended::Fatal(error)) => {
             encode::error(&mut session.cout, &error.fatal(), "");
-            poll_fn(|cx| session.poll_flush_client(cx)).await
+            poll_fn(|cx| session.poll_flush_client(cx)).await?;
+            Box::pin(linger(&mut session.io)).await
         }
     }
 }
@@ -303,7 +330,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     self.after_batch_error(error).await?;
                 }
                 // While a statement of a script runs, the client has a say only in a COPY.
-                if self.script.is_some() && !matches!(self.cin.first(), Some(b'd' | b'c' | b'f')) {
+                if self.script.is_some() && !self.copy.is_open() && !self.stream.is_open() && !matches!(self.cin.first(), Some(b'd' | b'c' | b'f')) {
                     break;
                 }
                 if !self.has_frame() {
@@ -314,6 +341,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     Progress::Wait => break,
                     Progress::Terminate => return Ok(()),
                 }
+            }
+            if self.refused {
+                let message = "transaction blocks not allowed in statement pooling mode";
+                return Err(Ended::Fatal(ClientError::new(SqlState::PROTOCOL_VIOLATION, message)));
             }
             self.release_if_idle();
             let event = poll_fn(|cx| {
@@ -333,6 +364,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     None => self.info.cancel.cancel(),
                 },
                 Event::ClientGone => return Ok(()),
+                // It has said why.
+                Event::BackendGone(_) if self.told_fatal => {
+                    poll_fn(|cx| self.poll_flush_client(cx)).await?;
+                    return Ok(Box::pin(linger(&mut self.io)).await?);
+                }
                 Event::BackendGone(reason) => {
                     let error = ClientError::new(SqlState::CONNECTION_FAILURE, "the connection to the backend was lost");
                     return Err(Ended::Fatal(error.detail(reason).hint("Connect again; what was not committed is undone.")));
@@ -366,18 +402,33 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     fn has_frame(&self) -> bool {
-        frame::is_whole(&self.cin, self.options.max_message_size)
+        if self.stream.is_open() { !self.cin.is_empty() } else { frame::is_whole(&self.cin, self.longest()) || self.may_stream() }
     }
 
     /// Deals with the frame at the start of the client's bytes.
     async fn frame(&mut self) -> Result<Progress, Ended> {
-        let length = match frame::length(&self.cin, self.options.max_message_size) {
+        if self.stream.is_open() {
+            self.go_on();
+            return Ok(Progress::Done);
+        }
+        let length = match frame::length(&self.cin, self.longest()) {
             Ok(Some(length)) => length,
             Ok(None) => return Ok(Progress::Wait),
+            Err(_) if !self.expect.is_empty() => return Ok(Progress::Wait),
             Err(error) => return Err(Ended::Fatal(ClientError::new(SqlState::PROTOCOL_VIOLATION, error.to_string()))),
         };
         let tag = self.cin[0];
+        if self.copy.is_open() && !matches!(tag, b'd' | b'c' | b'f') {
+            let cin = self.cin.split_to(length);
+            self.within_copy(tag, &cin);
+            return Ok(Progress::Done);
+        }
         if self.must_wait(tag) {
+            // Without a Sync the backend would keep the replies to itself.
+            if self.unsynced && !self.flushed {
+                encode::empty(&mut self.bout, b'H');
+                self.flushed = true;
+            }
             return Ok(Progress::Wait);
         }
         if self.needs_replies(tag, length) {
@@ -389,6 +440,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(Progress::Wait);
         }
         self.flushed = false;
+        if self.cin.len() < length {
+            return Ok(self.begin_stream(length).await);
+        }
         if tag != b'X' {
             self.info.meter.asked();
         }
@@ -407,6 +461,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let body = &taken[frame::HEADER..];
         match tag {
             b'X' => return Ok(Progress::Terminate),
+            b'Q' | b'F' if self.skipping => {}
             b'Q' => self.query(body).await?,
             b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H' => {
                 self.extended(tag, taken).await?;
@@ -415,11 +470,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
             b'd' | b'c' | b'f' => {
-                // COPY data without a COPY is ignored, as PostgreSQL does.
-                if self.link.is_some() {
-                    self.bout.extend_from_slice(taken);
+                if !self.skipping {
+                    self.copy_message(tag, taken);
                 }
             }
+            b'F' if !self.is_sqlite() => self.function_call(taken).await,
             b'F' => {
                 self.inject_error(&ClientError::refused("the function call protocol").hint("Use SELECT function(…)."), "");
                 self.ready_here();
@@ -438,11 +493,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return false;
         }
         match tag {
-            b'd' | b'c' | b'f' | b'X' => false,
-            b'Q' => true,
+            b'd' | b'c' | b'f' => false,
+            // What is skipped with the rest needs no wait.
+            b'Q' | b'F' if self.skipping => false,
+            // These, the end of the session, and what is no message come when all before them is answered.
+            tag if !matches!(tag, b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H') => true,
             // It is the end of the batch that the Query of our own is in.
             b'S' if self.unsynced && matches!(self.expect.back(), Some(Expect::Own { tag: Some(_), .. })) => false,
             _ if self.held_error.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
+            // Whether a name stands for a statement depends on how the batch before ended.
+            b'P' | b'B' | b'D' | b'C' if !self.unsynced && self.expect.iter().any(|e| matches!(e, Expect::Renamed(name, _) if !name.is_empty())) => {
+                true
+            }
             // Within a transaction the guard of a batch depends on how the batch before it ended.
             _ => {
                 self.is_sqlite()
@@ -551,12 +613,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// ReadyForQuery where the backend has no part in it.
     fn ready_here(&mut self) {
-        let status = self.link.as_ref().map_or(b'I', |link| self.transaction.status(link.status));
-        let mut out = BytesMut::new();
-        encode::ready(&mut out, status);
-        self.info.meter.answered(status == b'I');
-        self.inject(out);
+        self.expect.push_back(Expect::Ready);
+        self.release_injected();
     }
+
+    /// ReadyForQuery with the transaction's status.
+    fn tell_ready(&mut self) {
+        let status = self.link.as_ref().map_or(b'I', |link| self.transaction.status(link.status));
+        self.info.meter.answered(status == b'I');
+        encode::ready(&mut self.cout, status);
+    }
+}
+
+/// How long a client is listened to that was told that the connection ends.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Ends a connection so that the last message arrives: what is still coming in would make the socket drop what was not read yet.
+async fn linger(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
+    io.shutdown().await?;
+    // Who does not hang up in time has had time to read.
+    let _ = tokio::time::timeout(LINGER, tokio::io::copy(io, &mut tokio::io::sink())).await;
+    Ok(())
 }
 
 /// Completes when the proxy stops.

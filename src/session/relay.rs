@@ -6,6 +6,7 @@ use super::widen::STALE;
 use super::{Ended, Session};
 use crate::backend::Link;
 use crate::catalog::Catalog;
+use crate::config::PoolMode;
 use crate::error::ClientError;
 use crate::reply::{self, Held, Shape};
 use crate::translate::Hidden;
@@ -71,6 +72,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 match self.poll_backend(cx) {
                     Ok(progress) => moved |= progress,
                     Err(Lost(reason)) => return Poll::Ready(Ok(Event::BackendGone(reason))),
+                }
+                // What waits has another meaning now.
+                if waiting && self.copy.is_open() {
+                    return Poll::Ready(Ok(Event::Client));
                 }
                 // An answer is complete: what follows may still join it in one write.
                 if expecting && self.expect.is_empty() && self.pass == 0 {
@@ -224,8 +229,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             b'E' => self.error(whole),
             b'S' => {
                 self.parameter_status(body);
+                // Settings that are given to a backend are those the client has already.
+                if !matches!(self.expect.front(), Some(Expect::Own { tag: None, .. })) {
+                    self.cout.extend_from_slice(whole);
+                }
+            }
+            b'G' => {
+                self.copy_begins();
                 self.cout.extend_from_slice(whole);
             }
+            b'D' if matches!(self.expect.front(), Some(Expect::Survey)) => self.survey_row(body),
             b'N' | b'A' => self.cout.extend_from_slice(whole),
             b'1' => match self.expect.pop_front() {
                 Some(Expect::Parse { pass, .. }) => self.pass_if(pass, whole),
@@ -257,9 +270,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// Messages made here whose turn has come.
     pub(super) fn release_injected(&mut self) {
-        while let Some(Expect::Inject(_)) = self.expect.front() {
-            if let Some(Expect::Inject(message)) = self.expect.pop_front() {
-                self.cout.extend_from_slice(&message);
+        while let Some(Expect::Inject(_) | Expect::Ready | Expect::CopyEnd | Expect::Renamed(..)) = self.expect.front() {
+            match self.expect.pop_front() {
+                Some(Expect::Inject(message)) => self.cout.extend_from_slice(&message),
+                Some(Expect::Ready) => self.tell_ready(),
+                _ => {}
             }
         }
     }
@@ -396,10 +411,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             if shape.schema_change {
                 self.schema.changed();
             }
-            if let Some(Expect::Execute { change, .. } | Expect::Query { change, .. }) = self.expect.front_mut()
-                && let Some(change) = change.take()
-            {
-                self.settings.changed(change);
+            if shape.raw {
+                self.deallocated(text);
             }
             match shape.tag {
                 Some(tag) => encode::complete(&mut self.cout, &tag.replace("{}", &rows.to_string())),
@@ -413,22 +426,71 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
+    /// A statement was done that ends what is prepared.
+    fn deallocated(&mut self, tag: &str) {
+        if !matches!(tag, "DISCARD ALL" | "DEALLOCATE ALL") {
+            return;
+        }
+        self.statements.clear();
+        self.unnamed_here = false;
+        if let Some(link) = self.link.as_mut() {
+            link.prepared.clear();
+        }
+    }
+
+    /// What follows a message that failed up to the Sync gets no answer, and has not happened.
+    fn skip(&mut self) {
+        self.skipping = !self.expect.iter().any(|e| matches!(e, Expect::Sync));
+        // The message that failed took the unnamed statement with it, if it was to replace it.
+        let unnamed = matches!(self.expect.front(), Some(Expect::Parse { id: None, .. }));
+        let mut renamed = Vec::new();
+        while self.expect.front().is_some_and(|e| !e.survives_error()) {
+            match self.expect.pop_front() {
+                Some(Expect::Parse { id: Some(id), .. }) => {
+                    if let Some(link) = self.link.as_mut() {
+                        link.prepared.remove(id);
+                    }
+                }
+                Some(Expect::Renamed(name, before)) => renamed.push((name, before)),
+                _ => {}
+            }
+        }
+        while let Some((name, before)) = renamed.pop() {
+            self.unnamed_here &= !name.is_empty();
+            match before {
+                Some(before) => drop(self.statements.insert(name.into_string(), before)),
+                None => drop(self.statements.remove(&*name)),
+            }
+        }
+        if unnamed {
+            self.statements.remove("");
+            self.unnamed_here = false;
+        }
+    }
+
     fn error(&mut self, whole: &[u8]) {
+        if matches!(self.expect.front(), Some(Expect::Survey)) {
+            self.survey_failed();
+            return;
+        }
+        let told = match self.expect.front_mut() {
+            Some(Expect::Fail(told)) => Some(std::mem::take(told)),
+            _ => None,
+        };
         let body = &whole[frame::HEADER..];
         let state = backend::fields(body).iter().find(|(c, _)| *c == b'C').map_or("", |(_, t)| *t).to_owned();
         let mut message = BytesMut::new();
-        if self.is_sqlite() {
+        if let Some(told) = told {
+            message = told;
+        } else if self.is_sqlite() {
             let catalog = self.known();
             reply::shape_error(&mut message, body, &catalog);
             self.schema.stale |= STALE.contains(&state.as_str());
         } else {
             message.extend_from_slice(whole);
         }
-        if state == "0A000" && memchr::memmem::find(body, b"cached plan must not change result type").is_some() {
-            // What is prepared there is of an older schema: the next checkout gets a backend that knows nothing.
-            if let Some(link) = self.link.as_mut() {
-                link.broken = true;
-            }
+        if state == "0A000" && memchr::memmem::find(body, super::widen::OUTDATED).is_some() {
+            self.pool.outdated();
         }
         self.transaction.failed();
         self.schema.failed();
@@ -482,16 +544,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.script = None;
             }
             _ => {
-                self.skipping = !self.expect.iter().any(|e| matches!(e, Expect::Sync));
-                while self.expect.front().is_some_and(|e| !e.survives_error()) {
-                    if let Some(Expect::Parse { id: Some(id), .. }) = self.expect.pop_front()
-                        && let Some(link) = self.link.as_mut()
-                    {
-                        link.prepared.remove(id);
-                    }
-                }
+                self.skip();
             }
         }
+        self.copy_failed();
+        self.told_fatal |= backend::fields(body).iter().any(|(c, text)| *c == b'V' && *text != "ERROR");
         self.cout.extend_from_slice(&message);
     }
 
@@ -501,6 +558,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             link.status = status;
         }
         let front = self.expect.pop_front();
+        if matches!(front, Some(Expect::Survey)) {
+            self.survey_ends();
+            return;
+        }
         if matches!(front, Some(Expect::Own { required: true, .. })) {
             self.schema.changed();
         }
@@ -515,9 +576,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.transaction.settle(status);
         if status == b'I' {
             let rolled_back = std::mem::take(&mut self.rolled_back) || commit_failed;
-            if let Some(link) = self.link.as_mut() {
-                self.settings.settle(!rolled_back, &mut link.applied);
-            }
             self.schema.settle(!rolled_back);
             // It holds for one transaction (pragma.html#pragma_defer_foreign_keys).
             if !matches!(front, Some(Expect::Own { tag: None, .. })) {
@@ -537,6 +595,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(Expect::Sync) => true,
             _ => false,
         };
+        if status != b'I' && self.options.pool_mode == PoolMode::Statement {
+            self.refused = true;
+            return;
+        }
         if !told {
             return;
         }

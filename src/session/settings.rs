@@ -1,17 +1,24 @@
-//! SET and RESET, tracked so that a client finds its settings on whichever backend it is given.
+//! The settings of a client, kept so that a client finds its settings on whichever backend it is given.
 
+use super::survey::Traces;
+use crate::translate::bind_ident as quote_ident;
 use crate::translate::parse::scan::{self, Kind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The settings of a client, and those that wait for their transaction's outcome.
+/// The settings of a client.
 #[derive(Debug, Default)]
 pub struct Settings {
-    /// In force: name and value as SQL text.
+    /// In force beside the defaults: name and value.
     values: BTreeMap<String, String>,
-    pending: Vec<Change>,
+    /// Parameters that PostgreSQL does not list, for it has no definition of them (`app.user`).
+    unlisted: BTreeSet<String>,
+    /// Something was sent that may have left state at the backend: it must be asked before another client may have it.
+    suspect: bool,
+    /// Something was sent whose state the backend cannot be asked for.
+    lasting: bool,
 }
 
-/// A change of a setting.
+/// An assignment to a setting, as far as one statement says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// SET name = value (SQL text).
@@ -22,7 +29,7 @@ pub enum Change {
     ResetAll,
 }
 
-/// The change that a statement makes for the session; None for anything else (SET LOCAL among it).
+/// The assignment that a statement is, for the session; None for anything else (SET LOCAL among it).
 pub fn change(sql: &str) -> Option<Change> {
     let first = scan::next(sql.as_bytes(), &mut 0)?;
     if !["SET", "RESET", "DISCARD"].iter().any(|verb| first.is(sql, verb)) {
@@ -63,7 +70,7 @@ pub fn change(sql: &str) -> Option<Change> {
 }
 
 /// A name of one part or two, lower case, and how many tokens it takes.
-fn dotted(sql: &str, tokens: &[scan::Token]) -> (String, usize) {
+pub(super) fn dotted(sql: &str, tokens: &[scan::Token]) -> (String, usize) {
     let name = |at: usize| tokens.get(at).map_or(String::new(), |t| scan::unquote(t.text(sql)).to_ascii_lowercase());
     if tokens.get(1).is_some_and(|t| t.is_op(sql, ".")) { (format!("{}.{}", name(0), name(2)), 3) } else { (name(0), 1) }
 }
@@ -84,52 +91,65 @@ pub fn plain(value: &str) -> String {
 }
 
 impl Settings {
-    /// A setting that holds from the start.
-    pub fn start(&mut self, name: &str, value: &str) {
-        self.values.insert(name.to_ascii_lowercase(), format!("'{}'", value.replace('\'', "''")));
+    /// A setting that holds from the start, or that the proxy itself makes.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_ascii_lowercase(), value.to_owned());
     }
 
-    /// A change was made on the backend; it is the session's once its transaction commits.
-    pub fn changed(&mut self, change: Change) {
-        self.pending.push(change);
+    /// A statement is sent that may leave state at the backend.
+    pub fn touched(&mut self, traces: &Traces) {
+        self.suspect = true;
+        self.lasting |= traces.lasting;
+        self.unlisted.extend(traces.unlisted.iter().cloned());
     }
 
-    /// Nothing set, and nothing pending?
+    /// Something is sent of which nothing is known.
+    pub fn suspect(&mut self) {
+        self.suspect = true;
+    }
+
+    /// Must the backend be asked?
+    pub fn is_suspect(&self) -> bool {
+        self.suspect
+    }
+
+    /// Was there something that the backend cannot be asked for?
+    pub fn is_lasting(&self) -> bool {
+        self.lasting
+    }
+
+    /// Nothing set?
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.pending.is_empty()
+        self.values.is_empty()
     }
 
-    /// The transaction ended. What it changed is in force, on the backend too, or undone there.
-    pub fn settle(&mut self, committed: bool, applied: &mut BTreeMap<String, String>) {
-        for change in std::mem::take(&mut self.pending) {
-            if !committed {
-                continue;
-            }
-            match change {
-                Change::Set(name, value) => {
-                    applied.insert(name.clone(), value.clone());
-                    self.values.insert(name, value);
-                }
-                Change::Reset(name) => {
-                    applied.remove(&name);
-                    self.values.remove(&name);
-                }
-                Change::ResetAll => {
-                    applied.clear();
-                    self.values.clear();
-                }
-            }
-        }
+    /// The backend is asked.
+    pub fn survey(&mut self) -> String {
+        self.suspect = false;
+        super::survey::question(&self.unlisted)
     }
 
-    /// The statements that give a backend this client's settings; empty when it has them.
+    /// What the backend answered.
+    pub fn found(&mut self, values: BTreeMap<String, String>) {
+        self.values = values;
+    }
+
+    /// The statements that give a backend with the settings `applied` this client's; empty when it has them.
     pub fn difference(&self, applied: &BTreeMap<String, String>) -> String {
+        // Who one is decides what one may set: own settings go before, others are undone after.
+        let rank = |name: &str| IDENTITY.iter().position(|i| *i == name).map_or(0, |at| at + 1);
+        let mut resets: Vec<&String> = applied.keys().filter(|n| !self.values.contains_key(*n)).collect();
+        resets.sort_by_key(|name| (rank(name) == 0, rank(name)));
+        let mut sets: Vec<(&String, &String)> = self.values.iter().filter(|(n, v)| applied.get(*n) != Some(v)).collect();
+        sets.sort_by_key(|(name, _)| rank(name));
         let mut out = String::new();
-        for name in applied.keys().filter(|n| !self.values.contains_key(*n)) {
-            out.push_str(&format!("RESET {name};"));
+        for name in resets {
+            let name: Vec<String> = name.split('.').map(quote_ident).collect();
+            out.push_str(&format!("RESET {};", name.join(".")));
         }
-        for (name, value) in self.values.iter().filter(|(n, v)| applied.get(*n) != Some(v)) {
-            out.push_str(&format!("SET {name} TO {value};"));
+        for (name, value) in sets {
+            // Not SET: to that a list is one value.
+            out.push_str(&format!("SELECT pg_catalog.set_config({}, {}, false);", literal(name), literal(value)));
         }
         out
     }
@@ -138,6 +158,15 @@ impl Settings {
     pub fn values(&self) -> &BTreeMap<String, String> {
         &self.values
     }
+}
+
+/// The settings that say who the session is, in the order in which they are set.
+const IDENTITY: [&str; 2] = ["session_authorization", "role"];
+
+/// A string constant, whatever `standard_conforming_strings` is.
+pub(super) fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') { format!(" E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
 #[cfg(test)]
@@ -157,15 +186,16 @@ mod tests {
     }
 
     #[test]
-    fn a_rolled_back_change_is_none() {
-        let (mut settings, mut applied) = (Settings::default(), BTreeMap::new());
-        settings.changed(Change::Set("a".into(), "1".into()));
-        settings.settle(false, &mut applied);
-        assert!(settings.is_empty() && applied.is_empty());
-        settings.changed(Change::Set("a".into(), "1".into()));
-        settings.settle(true, &mut applied);
-        assert_eq!(settings.difference(&BTreeMap::new()), "SET a TO 1;");
-        assert_eq!(settings.difference(&applied), "");
-        assert_eq!(Settings::default().difference(&applied), "RESET a;");
+    fn a_backend_gets_what_it_lacks() {
+        let mut settings = Settings::default();
+        settings.set("search_path", "a, \"B\"");
+        settings.set("role", "it's");
+        let applied = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>();
+        assert_eq!(
+            settings.difference(&applied(&[("app.user", "x"), ("session_authorization", "y")])),
+            "RESET \"session_authorization\";RESET \"app\".\"user\";SELECT pg_catalog.set_config('search_path', 'a, \"B\"', false);\
+             SELECT pg_catalog.set_config('role', 'it''s', false);"
+        );
+        assert_eq!(settings.difference(settings.values()), "");
     }
 }

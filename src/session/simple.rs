@@ -3,14 +3,14 @@
 use super::conflict::Conflicts;
 use super::expect::Expect;
 use super::settings::{self, Change};
-use super::{Ended, Session, hatches, params};
+use super::{Ended, Session, hatches, params, survey};
 use crate::catalog::Catalog;
 use crate::config::{DialectKind, Immediate, ResultProfile};
 use crate::error::{ClientError, SqlState};
 use crate::reply::{self, Shape};
 use crate::translate::{self, Action, Answer, OutColumn, OutKind, Plan, Setting, Source, Statement, TransactionControl};
 use crate::value::Value;
-use crate::wire::{encode, frontend};
+use crate::wire::{WireError, encode, frontend};
 use bytes::BytesMut;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -35,6 +35,8 @@ pub(super) struct Script {
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A Query.
     pub(super) async fn query(&mut self, body: &[u8]) -> Result<(), Ended> {
+        // It ends a batch that no Sync has ended.
+        self.unsynced = false;
         let sql = match frontend::query(body) {
             Ok(sql) if sql.len() <= self.options.max_query_size => sql,
             Ok(sql) => {
@@ -43,7 +45,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.ready_here();
                 return Ok(());
             }
-            Err(error) => return self.bad_message(&error, true),
+            Err(error) => return self.bad_query(&error, body).await,
         };
         if self.own_setting(sql) {
             self.ready_here();
@@ -64,14 +66,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         Ok(())
     }
 
-    /// A message that breaks the protocol: the client is told, and in the extended protocol everything up to Sync skipped.
-    pub(super) fn bad_message(&mut self, error: &crate::wire::WireError, query: bool) -> Result<(), Ended> {
-        let state = if *error == crate::wire::WireError::Encoding { SqlState::UNTRANSLATABLE } else { SqlState::PROTOCOL_VIOLATION };
-        self.inject_error(&ClientError::new(state, error.to_string()), "");
-        if query {
+    /// A Query that breaks the protocol.
+    async fn bad_query(&mut self, error: &WireError, body: &[u8]) -> Result<(), Ended> {
+        if self.link.is_none() || self.is_sqlite() {
+            self.inject_error(&broken(error), "");
             self.ready_here();
         } else {
-            self.skipping = true;
+            // It ends the transaction: the backend is to see it.
+            encode::message(&mut self.bout, b'Q', |b| b.extend_from_slice(body));
+            self.expect.push_back(Expect::Query { shape: Arc::new(Shape::raw()), guards: 0, retry: false, ready: true });
         }
         Ok(())
     }
@@ -83,11 +86,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return Ok(());
         }
-        self.pinned |= pins(sql);
+        self.leaves(survey::traces(sql).as_ref());
         encode::query(&mut self.bout, sql);
-        let change = settings::change(sql);
-        self.expect.push_back(Expect::Query { shape: Arc::new(Shape::raw()), change, guards: 0, retry: false, ready: true });
+        self.expect.push_back(Expect::Query { shape: Arc::new(Shape::raw()), guards: 0, retry: false, ready: true });
         self.unnamed_here = false;
+        self.statements.remove("");
         Ok(())
     }
 
@@ -187,7 +190,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let text = self.printed(statement, &found.literals)?;
                 self.pragmas.extend(statement.sets.map(|(name, value)| (name, value.to_owned())));
                 self.ensure_link().await?;
-                self.pinned |= statement.pins || !statement.temporary && pins(sql);
+                if !statement.temporary {
+                    self.leaves(survey::traces(sql).as_ref());
+                }
                 let mut shape = Shape::of(statement, &[], false);
                 shape.held = shape.is_dynamic() && !self.dynamic_text;
                 // In one Query with the statement, and so in one reply.
@@ -196,8 +201,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     guard.iter().for_each(|step| [step.as_bytes(), b";"].iter().for_each(|part| b.extend_from_slice(part)));
                     encode::cstring(b, &text);
                 });
-                let (change, guards) = (settings::change(sql), guard.len() as u8);
-                self.expect.push_back(Expect::Query { shape: Arc::new(shape), change, guards, retry, ready: last });
+                let guards = guard.len() as u8;
+                self.expect.push_back(Expect::Query { shape: Arc::new(shape), guards, retry, ready: last });
                 if let Some(script) = self.script.as_mut() {
                     // The script stays while its last statement may have to be tried again.
                     script.ready = last;
@@ -357,15 +362,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             let ms: i64 = value.parse().unwrap_or(0);
             match setting.name {
                 // 0 fails at once in SQLite; at the backend 0 would wait without limit.
-                "busy_timeout" => self.set_at_backend("lock_timeout", format!("'{}ms'", ms.max(1))),
+                "busy_timeout" => self.set_at_backend("lock_timeout", &format!("{}ms", ms.max(1))),
                 // Under the guard, which would undo it with a statement that fails.
                 "defer_foreign_keys" if ms == 1 && self.transaction.is_active() && self.link.is_some() => {
                     self.guard(true).iter().for_each(|step| self.own_query(step, None, false));
                     self.own_query(DEFERRED, None, false);
                     self.transaction.used();
                 }
-                "recursive_triggers" => self.set_at_backend("litewire.recursive_triggers", if ms == 1 { "'on'" } else { "'off'" }.to_owned()),
-                "query_only" => self.set_at_backend("default_transaction_read_only", if ms == 1 { "'on'" } else { "'off'" }.to_owned()),
+                "recursive_triggers" => self.set_at_backend("litewire.recursive_triggers", if ms == 1 { "on" } else { "off" }),
+                "query_only" => self.set_at_backend("default_transaction_read_only", if ms == 1 { "on" } else { "off" }),
                 _ => {}
             }
             self.pragmas.insert(setting.name, value.clone());
@@ -380,19 +385,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// A setting that the backend has to know, too.
-    fn set_at_backend(&mut self, name: &str, value: String) {
-        self.settings.changed(Change::Set(name.to_owned(), value));
-        match self.link.as_mut().map(|l| &mut l.applied) {
-            // A backend that is held is told with the next statement.
-            Some(applied) => {
-                let before = applied.clone();
-                self.settings.settle(true, applied);
-                let sql = self.settings.difference(&before);
-                if !sql.is_empty() {
-                    self.own_query(&sql, None, false);
-                }
-            }
-            None => self.settings.settle(true, &mut std::collections::BTreeMap::new()),
+    fn set_at_backend(&mut self, name: &str, value: &str) {
+        self.settings.set(name, value);
+        // A backend that is held is told with the next statement.
+        let Some(link) = self.link.as_mut() else { return };
+        let sql = self.settings.difference(&link.applied);
+        link.applied.clone_from(self.settings.values());
+        if !sql.is_empty() {
+            self.own_query(&sql, None, false);
+        }
+    }
+
+    /// A statement is sent that leaves something at the backend.
+    pub(super) fn leaves(&mut self, traces: Option<&survey::Traces>) {
+        if let Some(traces) = traces {
+            self.settings.touched(traces);
         }
     }
 
@@ -460,25 +467,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 }
 
+/// The error for a message that breaks the protocol.
+pub(super) fn broken(error: &WireError) -> ClientError {
+    let state = if matches!(error, WireError::Encoding(_)) { SqlState::UNTRANSLATABLE } else { SqlState::PROTOCOL_VIOLATION };
+    ClientError::new(state, error.to_string())
+}
+
 /// What `PRAGMA defer_foreign_keys` is at the backend, for one transaction.
 const DEFERRED: &str = "SET CONSTRAINTS ALL DEFERRED";
 
 /// Milliseconds of Unix time.
 pub(super) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
-}
-
-/// Does a statement leave state at the backend that cannot be moved to another one?
-pub(super) fn pins(sql: &str) -> bool {
-    let head = sql.trim_start().as_bytes();
-    let starts = |word: &str| head.get(..word.len()).is_some_and(|h| h.eq_ignore_ascii_case(word.as_bytes()));
-    if starts("LISTEN") || starts("PREPARE ") || starts("LOAD") {
-        return true;
-    }
-    let has = |needle: &str| sql.len() >= needle.len() && sql.as_bytes().windows(needle.len()).any(|w| w.eq_ignore_ascii_case(needle.as_bytes()));
-    match head.first().map(u8::to_ascii_uppercase) {
-        Some(b'C') => starts("CREATE") && (has("CREATE TEMP") || has("LOCAL TEMP")),
-        Some(b'D') => starts("DECLARE") && has("WITH HOLD"),
-        _ => sql.len() > 16 && memchr::memmem::find(head, b"pg_").is_some() && (has("pg_advisory_lock") || has("pg_try_advisory_lock")),
-    }
 }

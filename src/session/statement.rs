@@ -1,6 +1,6 @@
 //! Prepared statements and portals of a client.
 
-use super::settings::Change;
+use super::survey::Traces;
 use crate::reply::Shape;
 use crate::translate::{Action, ParamClass, Plan, Shared, Statement};
 use std::sync::Arc;
@@ -20,10 +20,8 @@ pub struct Prepared {
     pub shared: Option<Arc<Shared>>,
     /// Was it described? Then whole numbers were announced as int8.
     pub described: bool,
-    /// A setting of the session that it changes.
-    pub change: Option<Change>,
-    /// Does its text tie the backend to the client?
-    pub pins: bool,
+    /// What it may leave at the backend.
+    pub traces: Option<Traces>,
 }
 
 /// A client's portal.
@@ -37,8 +35,6 @@ pub struct Portal {
     pub formats: Vec<i16>,
     /// The statement's text.
     pub sql: Arc<str>,
-    /// A setting of the session that it changes.
-    pub change: Option<Change>,
 }
 
 impl Prepared {

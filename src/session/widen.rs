@@ -3,17 +3,21 @@
 
 use super::conflict::Conflicts;
 use super::expect::Expect;
+use super::statement::Prepared;
 use super::{Ended, Session};
 use crate::error::{ClientError, SqlState};
 use crate::translate::{self, Misfit, Widening};
-use crate::wire::{backend, encode};
+use crate::wire::{backend, encode, frame, frontend};
 use bytes::BytesMut;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A statement whose columns are widened more often than a table has columns goes round in a circle.
 pub(super) const TURNS: usize = 2000;
 /// Errors that a stale catalog may have caused.
 pub(super) const STALE: [&str; 4] = ["42P01", "42703", "42883", "0A000"];
+/// How PostgreSQL says that a prepared statement's columns have changed.
+pub(super) const OUTDATED: &[u8] = b"cached plan must not change result type";
 /// Larger batches are not kept for another try.
 const BATCH: usize = 1 << 20;
 
@@ -22,6 +26,8 @@ const BATCH: usize = 1 << 20;
 pub(super) struct Batch {
     frames: BytesMut,
     executes: usize,
+    /// Does the client ask for the columns again?
+    describes: bool,
     synced: bool,
     turns: usize,
     /// How often it met another transaction's.
@@ -83,7 +89,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             let mut frames = last.frames;
             frames.clear();
             frames.extend_from_slice(whole);
-            self.batch = Some(Batch { frames, executes: 0, synced: false, turns, conflicts, may_misfit, version, told: false });
+            self.batch = Some(Batch { frames, executes: 0, describes: false, synced: false, turns, conflicts, may_misfit, version, told: false });
         }
     }
 
@@ -91,7 +97,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     pub(super) fn batch_goes_on(&mut self, tag: u8, whole: &[u8]) {
         let Some(batch) = &mut self.batch else { return };
         match tag {
-            b'D' | b'E' if !batch.synced && batch.executes == 0 => batch.executes += usize::from(tag == b'E'),
+            b'D' | b'E' if !batch.synced && batch.executes == 0 => {
+                batch.executes += usize::from(tag == b'E');
+                batch.describes |= tag == b'D';
+            }
             b'S' if !batch.synced => batch.synced = true,
             _ => {
                 self.batch = None;
@@ -103,6 +112,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// An error of a batch with one Execute that widening, or a fresh catalog, may mend is held back; true when it is.
     pub(super) fn holds_error(&mut self, state: &str, body: &[u8], message: &BytesMut) -> bool {
+        if !self.is_sqlite() && !self.is_outdated(state, body) {
+            return false;
+        }
         let repeatable = self.is_repeatable();
         let Some(batch) = self.batch.as_mut().filter(|b| b.synced && b.executes == 1) else { return false };
         let conflict = matches!(self.expect.front(), Some(Expect::Execute { .. })) && repeatable && batch.conflicts.meet(state);
@@ -134,6 +146,32 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         true
     }
 
+    /// Is an error of the postgres dialect mended by preparing the statement anew? Not in a transaction, which has failed; and only
+    /// where the client does not take the columns for what they were.
+    fn is_outdated(&self, state: &str, body: &[u8]) -> bool {
+        let outdated = state == "0A000" && memchr::memmem::find(body, OUTDATED).is_some();
+        let idle = self.link.as_ref().is_some_and(|link| link.status == b'I');
+        let Some(batch) = self.batch.as_ref().filter(|_| outdated && idle) else { return false };
+        batch.describes || self.bound(batch).is_some_and(|(_, prepared)| !prepared.described)
+    }
+
+    /// The statement that a batch binds.
+    fn bound<'b>(&self, batch: &'b Batch) -> Option<(&'b str, Arc<Prepared>)> {
+        let (_, name) = frontend::bind_names(batch.frames.get(frame::HEADER..)?).ok()?;
+        Some((name, self.statements.get(name)?.clone()))
+    }
+
+    /// Prepares the statement of the batch anew.
+    fn prepare_anew(&mut self) -> bool {
+        self.unnamed_here = false;
+        let Some((name, mut prepared)) = self.batch.as_ref().and_then(|batch| self.bound(batch)) else { return false };
+        let name = name.to_owned();
+        let anew = Arc::make_mut(&mut prepared);
+        anew.shared = anew.shared.take().map(|_| translate::shared(anew.sql.to_string(), anew.declared.clone(), self.pool.generation()));
+        self.statements.insert(name, prepared);
+        true
+    }
+
     /// The batch whose error was held back is sent again, or the client gets the error.
     pub(super) async fn after_batch_error(&mut self, error: BytesMut) -> Result<(), Ended> {
         let version = self.batch.as_ref().map_or(0, |b| b.version);
@@ -143,6 +181,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         };
         let mended = match self.misfit.take() {
             _ if waited => true,
+            _ if !self.is_sqlite() => self.prepare_anew(),
             Some(misfit) => self.widen_misfit(misfit).await,
             None => self.catalog().await.is_ok_and(|catalog| catalog.version != version),
         };

@@ -25,6 +25,18 @@ pub fn is_whole(buffer: &[u8], limit: usize) -> bool {
     }
 }
 
+/// Text whose first character is none; as PostgreSQL tells of it (`report_invalid_encoding`).
+fn invalid(bytes: &[u8]) -> WireError {
+    let length = match bytes.first() {
+        Some(0xc0..=0xdf) => 2,
+        Some(0xe0..=0xef) => 3,
+        Some(0xf0..=0xf7) => 4,
+        _ => 1,
+    };
+    let shown: Vec<String> = bytes.iter().take(length).map(|b| format!("{b:#04x}")).collect();
+    WireError::Encoding(shown.join(" "))
+}
+
 /// A body, read from its start.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
@@ -40,7 +52,7 @@ impl<'a> Reader<'a> {
     /// The next bytes.
     pub fn bytes(&mut self, count: usize) -> Result<&'a [u8], WireError> {
         if self.rest.len() < count {
-            return Err(WireError::Format);
+            return Err(WireError::Short);
         }
         let (head, tail) = self.rest.split_at(count);
         self.rest = tail;
@@ -49,7 +61,7 @@ impl<'a> Reader<'a> {
 
     /// A byte.
     pub fn byte(&mut self) -> Result<u8, WireError> {
-        Ok(self.bytes(1)?[0])
+        Ok(self.bytes(1).map_err(|_| WireError::Empty)?[0])
     }
 
     /// An Int16.
@@ -71,8 +83,8 @@ impl<'a> Reader<'a> {
 
     /// A String, without its terminator.
     pub fn cstring(&mut self) -> Result<&'a str, WireError> {
-        let end = memchr::memchr(0, self.rest).ok_or(WireError::Format)?;
-        let text = std::str::from_utf8(&self.rest[..end]).map_err(|_| WireError::Encoding)?;
+        let end = memchr::memchr(0, self.rest).ok_or(WireError::Unterminated)?;
+        let text = std::str::from_utf8(&self.rest[..end]).map_err(|e| invalid(&self.rest[e.valid_up_to()..end]))?;
         self.rest = &self.rest[end + 1..];
         Ok(text)
     }
@@ -81,7 +93,7 @@ impl<'a> Reader<'a> {
     pub fn value(&mut self) -> Result<Option<&'a [u8]>, WireError> {
         match self.int32()? {
             -1 => Ok(None),
-            length => Ok(Some(self.bytes(usize::try_from(length).map_err(|_| WireError::Format)?)?)),
+            length => Ok(Some(self.bytes(usize::try_from(length).map_err(|_| WireError::Short)?)?)),
         }
     }
 

@@ -70,12 +70,12 @@ fn formats(reader: &mut Reader) -> Result<Vec<i16>, WireError> {
     (0..count).map(|_| reader.int16()).collect()
 }
 
-/// The kind (`S` or `P`) and the name of a Describe or Close.
-pub fn target(body: &[u8]) -> Result<(u8, &str), WireError> {
+/// The kind (`S` or `P`) and the name of a Describe or Close, `message` in errors.
+pub fn target<'a>(body: &'a [u8], message: &'static str) -> Result<(u8, &'a str), WireError> {
     let mut reader = Reader::new(body);
     let (kind, name) = (reader.byte()?, reader.cstring()?);
     reader.end()?;
-    if matches!(kind, b'S' | b'P') { Ok((kind, name)) } else { Err(WireError::Format) }
+    if matches!(kind, b'S' | b'P') { Ok((kind, name)) } else { Err(WireError::Subtype(message, kind)) }
 }
 
 /// The portal and the row limit of an Execute; 0 is no limit.
@@ -104,7 +104,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (query(&bytes), parse(&bytes), bind(&bytes), target(&bytes), execute(&bytes));
+            let _ = (query(&bytes), parse(&bytes), bind(&bytes), target(&bytes, "CLOSE"), execute(&bytes));
             let _ = (frame::length(&bytes, 1 << 30), frame::is_whole(&bytes, 100));
         }
     }
@@ -115,6 +115,6 @@ mod tests {
         let bound = bind(body).expect("well-formed");
         assert_eq!((bound.portal, bound.statement, bound.formats.as_slice()), ("p", "s", &[1][..]));
         assert_eq!(bound.values, [Some(&b"x"[..]), None]);
-        assert_eq!(bind(&body[..body.len() - 1]), Err(WireError::Format));
+        assert_eq!(bind(&body[..body.len() - 1]), Err(WireError::Short));
     }
 }

@@ -18,10 +18,22 @@ pub enum WireError {
     /// A message beyond the configured size.
     #[error("message of {0} bytes is larger than the limit")]
     TooLarge(usize),
-    /// A body that ends too early, has bytes left, or no terminator.
+    /// A body that has bytes left.
     #[error("invalid message format")]
     Format,
-    /// Text that is not UTF-8.
-    #[error("invalid byte sequence for encoding \"UTF8\"")]
-    Encoding,
+    /// A body that ends too early.
+    #[error("insufficient data left in message")]
+    Short,
+    /// A body that ends where a byte was to come.
+    #[error("no data left in message")]
+    Empty,
+    /// A String without its terminator.
+    #[error("invalid string in message")]
+    Unterminated,
+    /// A Describe or Close of neither a statement nor a portal.
+    #[error("invalid {0} message subtype {1}")]
+    Subtype(&'static str, u8),
+    /// Text that is not UTF-8: the bytes that are not, in hexadecimal.
+    #[error("invalid byte sequence for encoding \"UTF8\": {0}")]
+    Encoding(String),
 }

@@ -61,7 +61,7 @@ fn startup(minor: u16, body: &[u8]) -> Result<StartupMessage, ClientError> {
     let layout = || ClientError::new(SqlState::PROTOCOL_VIOLATION, "invalid startup packet layout: expected terminator as last byte").fatal();
     let text = |reader: &mut Reader<'_>| match reader.cstring() {
         Ok(text) => Ok(text.to_owned()),
-        Err(WireError::Encoding) => {
+        Err(WireError::Encoding(_)) => {
             Err(ClientError::new(SqlState::UNTRANSLATABLE, "invalid byte sequence for encoding \"UTF8\" in the startup packet").fatal())
         }
         Err(_) => Err(layout()),

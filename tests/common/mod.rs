@@ -124,6 +124,11 @@ impl Stack {
         self.cluster.url(database, ROLE)
     }
 
+    /// The server's own socket, past the proxy.
+    pub fn socket(&self) -> std::path::PathBuf {
+        self.cluster.socket_dir().join(".s.PGSQL.5432")
+    }
+
     /// A URL of the proxy, for drivers.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{ROLE}@{}/{database}", self.address())
