@@ -194,12 +194,17 @@ impl Client {
         self.kill.notify_waiters();
     }
 
+    /// Has somebody killed it?
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire)
+    }
+
     /// Waits until somebody kills it.
     pub async fn killed(&self) {
         loop {
             // From before the look, so that nothing is missed.
             let told = self.kill.notified();
-            if self.killed.load(Ordering::Acquire) {
+            if self.is_killed() {
                 return;
             }
             told.await;

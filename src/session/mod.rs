@@ -314,6 +314,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let client = self.info.meter.client().clone();
         let mut killed = pin!(client.killed());
         let mut clock = Clock::new(self.options.timeouts);
+        // Both wake this task once they were polled; whether they are to be polled again is seen cheaply.
+        let mut watching = false;
         loop {
             loop {
                 if self.script.is_some() && self.expect.is_empty() {
@@ -348,9 +350,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             self.release_if_idle();
             let event = poll_fn(|cx| {
-                // Only the one who waits for a client is told; a transaction ends first.
-                if self.link.is_none() && stop.as_mut().poll(cx).is_ready() || killed.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Ok(Event::Stop));
+                if !std::mem::replace(&mut watching, true) || client.is_killed() || self.shutdown.has_changed().unwrap_or(true) {
+                    // Only the one who waits for a client is told; a transaction ends first.
+                    if self.link.is_none() && stop.as_mut().poll(cx).is_ready() || killed.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(Ok(Event::Stop));
+                    }
                 }
                 if let Poll::Ready(waited) = clock.poll(self.waiting(), cx) {
                     return Poll::Ready(Ok(Event::Late(waited)));

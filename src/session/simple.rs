@@ -14,7 +14,7 @@ use crate::wire::{WireError, encode, frontend};
 use bytes::BytesMut;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -31,6 +31,9 @@ pub(super) struct Script {
     /// The last statement's own ReadyForQuery is the client's.
     pub(super) ready: bool,
 }
+
+/// How rows that pass as they are look.
+static RAW: LazyLock<Arc<Shape>> = LazyLock::new(|| Arc::new(Shape::raw()));
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A Query.
@@ -74,7 +77,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         } else {
             // It ends the transaction: the backend is to see it.
             encode::message(&mut self.bout, b'Q', |b| b.extend_from_slice(body));
-            self.expect.push_back(Expect::Query { shape: Arc::new(Shape::raw()), guards: 0, retry: false, ready: true });
+            self.expect.push_back(Expect::Query { shape: RAW.clone(), guards: 0, retry: false, ready: true });
         }
         Ok(())
     }
@@ -88,10 +91,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         self.leaves(survey::traces(sql).as_ref());
         encode::query(&mut self.bout, sql);
-        self.expect.push_back(Expect::Query { shape: Arc::new(Shape::raw()), guards: 0, retry: false, ready: true });
+        self.expect.push_back(Expect::Query { shape: RAW.clone(), guards: 0, retry: false, ready: true });
         self.unnamed_here = false;
-        self.statements.remove("");
+        self.forget_unnamed();
         Ok(())
+    }
+
+    /// A Query ends the unnamed statement.
+    fn forget_unnamed(&mut self) {
+        if !self.statements.is_empty() {
+            self.statements.remove("");
+        }
     }
 
     /// The next statement of the script; nothing is expected from the backend.
