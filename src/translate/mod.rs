@@ -274,10 +274,9 @@ fn native(sql: &str, tokens: &[Token]) -> Plan {
     }
     template.push(&sql[last..]);
     let first = tokens.first().map_or(String::new(), |t| t.text(sql).to_ascii_uppercase());
-    let pins = matches!(first.as_str(), "LISTEN" | "PREPARE" | "DECLARE" | "LOAD");
     let schema_change = matches!(first.as_str(), "CREATE" | "ALTER" | "DROP" | "DO" | "IMPORT");
     let guard = !matches!(first.as_str(), "SET" | "RESET" | "SHOW" | "CHECKPOINT" | "CLUSTER" | "DISCARD");
-    let statement = Statement { template, columns: Columns::Backend, guard, pins, schema_change, ..Statement::default() };
+    let statement = Statement { template, columns: Columns::Backend, guard, schema_change, ..Statement::default() };
     Plan::of(Action::Execute(Box::new(statement)), vec![0; highest])
 }
 

@@ -60,8 +60,6 @@ pub struct Statement {
     pub guard: bool,
     /// Does it change nothing, not even by a function that it calls? Then the savepoint before it serves the next statement too.
     pub only_reads: bool,
-    /// Does it pin the backend to the client (LISTEN, temporary tables, …)?
-    pub pins: bool,
     /// What it is at the backends, once somebody prepared it: see [`Statement::shared`].
     pub shared: OnceLock<Arc<Shared>>,
     /// A PRAGMA's value that the connection has once the statement is sent.
