@@ -117,6 +117,11 @@ pub struct SessionOptions {
     pub timeouts: Timeouts,
 }
 
+/// May a statement leave something at its backend that ties it to its client?
+pub fn may_leave(sql: &str) -> bool {
+    survey::traces(sql).is_some()
+}
+
 /// Why a session ends early.
 #[derive(Debug)]
 enum Ended {
