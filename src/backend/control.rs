@@ -1,16 +1,16 @@
+use super::outage::Outage;
 use super::{ConnectError, Target, install};
 use crate::error::{ClientError, SqlState};
 use std::collections::HashSet;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
 use tokio_postgres::error::SqlState as TokioState;
 use tokio_postgres::{AsyncMessage, Client, Notification};
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(1);
 /// The shared advisory lock that every control connection holds: who holds it keeps a catalog of this database.
 const PRESENCE: i64 = 0x6c77_6361_7461_6c67;
 /// The class of the shared advisory lock, on its own number, that every process holds: its databases in memory are in use.
@@ -26,7 +26,7 @@ const BARRIER: Duration = Duration::from_secs(2);
 pub struct Control {
     target: Mutex<Target>,
     client: tokio::sync::Mutex<Option<Arc<Client>>>,
-    outage: Mutex<Option<Outage>>,
+    outage: Mutex<Outage<ClientError>>,
     notices: Arc<Notices>,
 }
 
@@ -39,14 +39,6 @@ struct Notices {
     asked: Mutex<Vec<String>>,
     /// Who has done so for DDL of this one: its name, and the backend's process number.
     answers: broadcast::Sender<(String, i32)>,
-}
-
-/// Attempts that failed in a row.
-#[derive(Debug)]
-struct Outage {
-    until: Instant,
-    delay: Duration,
-    error: ClientError,
 }
 
 /// Why the control connection could not answer.
@@ -87,7 +79,12 @@ pub fn detail(error: &tokio_postgres::Error) -> String {
 impl Control {
     /// A control connection to `target`, not made yet.
     pub fn new(target: Target) -> Self {
-        Control { target: Mutex::new(target), client: tokio::sync::Mutex::default(), outage: Mutex::default(), notices: Arc::default() }
+        Control {
+            target: Mutex::new(target),
+            client: tokio::sync::Mutex::default(),
+            outage: Mutex::new(Outage::new(FIRST_DELAY)),
+            notices: Arc::default(),
+        }
     }
 
     /// The connection, made if there is none. The first thing on a new one is the helper schema's version.
@@ -96,16 +93,16 @@ impl Control {
         if let Some(client) = slot.as_ref().filter(|client| !client.is_closed()) {
             return Ok(client.clone());
         }
-        let outage = self.outage.lock().expect("no holder panics").take();
-        if let Some(outage) = outage {
-            if outage.until > Instant::now() {
-                let error = outage.error.clone();
-                *self.outage.lock().expect("no holder panics") = Some(outage);
-                return Err(ControlError::Waiting(error));
-            }
-            return self.reconnect(&mut slot, (outage.delay * 2).min(LONGEST_DELAY)).await;
+        if let Some(error) = self.outage.lock().expect("no holder panics").error() {
+            return Err(ControlError::Waiting(error));
         }
-        self.reconnect(&mut slot, FIRST_DELAY).await
+        let connected = self.connect().await.map(Arc::new);
+        let gone = match &connected {
+            Err(ControlError::Connect(reason)) => Some(reason.into()),
+            _ => None,
+        };
+        self.outage.lock().expect("no holder panics").note(gone);
+        Ok(slot.insert(connected?).clone())
     }
 
     /// From its next start on it goes there.
@@ -174,23 +171,6 @@ impl Control {
     /// Drops a schema that ATTACH made.
     pub async fn drop_schema(&self, schema: &str) -> Result<(), ControlError> {
         Ok(self.client().await?.batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", quoted(schema))).await?)
-    }
-
-    async fn reconnect(&self, slot: &mut Option<Arc<Client>>, delay: Duration) -> Result<Arc<Client>, ControlError> {
-        match self.connect().await {
-            Ok(client) => {
-                let client = Arc::new(client);
-                *slot = Some(client.clone());
-                Ok(client)
-            }
-            Err(error) => {
-                if let ControlError::Connect(reason) = &error {
-                    let outage = Outage { until: Instant::now() + delay, delay, error: reason.into() };
-                    *self.outage.lock().expect("no holder panics") = Some(outage);
-                }
-                Err(error)
-            }
-        }
     }
 
     async fn connect(&self) -> Result<Client, ControlError> {

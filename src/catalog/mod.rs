@@ -50,6 +50,8 @@ pub struct Catalog {
     pub relations: Vec<Relation>,
     /// Lower-cased name to index in `relations`; the first schema on the path wins.
     pub by_name: HashMap<String, usize>,
+    /// Do foreign keys of some relation wait for the COMMIT? Kept by [`Catalog::add`], for every COMMIT asks.
+    pub defers: bool,
     /// Lower-cased names of the functions that the backend has (pg_catalog and the search path), for calls SQLite does not know.
     pub functions: std::collections::HashSet<String>,
     /// The version of the helper schema that is installed; None when it is missing.
@@ -133,12 +135,13 @@ impl Catalog {
             Some(&first) if self.rank(&self.relations[first].schema) <= self.rank(&relation.schema) => {}
             _ => drop(self.by_name.insert(name, at)),
         }
+        self.defers |= !relation.enforced.is_empty() || relation.foreign_keys.iter().any(|key| key.deferred);
         self.relations.push(relation);
     }
 
     /// This catalog with other relations.
     pub fn with_relations(&self, relations: impl IntoIterator<Item = Relation>) -> Catalog {
-        let mut made = Catalog { relations: Vec::new(), by_name: HashMap::new(), ..self.clone() };
+        let mut made = Catalog { relations: Vec::new(), by_name: HashMap::new(), defers: false, ..self.clone() };
         relations.into_iter().for_each(|r| made.add(r));
         made.numbered()
     }

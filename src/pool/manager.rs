@@ -1,19 +1,18 @@
 use super::Prepared;
-use crate::backend::{ConnectError, Link, Stream, Target};
+use crate::backend::{ConnectError, Link, Outage, Stream, Target};
 use crate::config;
 use crate::observe::{Seat, Servers};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// How long bb8 waits for a link that others hold: `turns` lets nobody in for whom there is none, so only a start-up takes time.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// After the first attempt to connect that failed, and after many of them.
+/// After the first attempt to connect that failed.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
-const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
 /// Makes links for bb8, and judges those that come back.
 pub(super) struct Manager {
@@ -22,33 +21,7 @@ pub(super) struct Manager {
     servers: Arc<Servers>,
     /// Other links stand in the place of these.
     retired: Arc<AtomicBool>,
-    outage: Mutex<Outage>,
-}
-
-/// Attempts that failed in a row: for a while, which grows, no other is made, and whoever wants one has the last one's error.
-#[derive(Debug, Default)]
-struct Outage {
-    last: Option<(Arc<ConnectError>, Instant)>,
-    delay: Duration,
-}
-
-impl Outage {
-    /// Why no attempt is made now.
-    fn error(&self) -> Option<Arc<ConnectError>> {
-        let (error, at) = self.last.as_ref()?;
-        (at.elapsed() < self.delay).then(|| error.clone())
-    }
-
-    /// An attempt was made. Only one that found nobody there delays the next.
-    fn note(&mut self, error: Option<&Arc<ConnectError>>) {
-        match error.filter(|error| error.is_outage()) {
-            None => *self = Outage::default(),
-            Some(error) => {
-                self.delay = if self.last.is_none() { FIRST_DELAY } else { (self.delay * 2).min(LONGEST_DELAY) };
-                self.last = Some((error.clone(), Instant::now()));
-            }
-        }
-    }
+    outage: Mutex<Outage<Arc<ConnectError>>>,
 }
 
 /// A link, and its entry among the connections that an operator sees.
@@ -81,7 +54,7 @@ impl DerefMut for Seated {
 
 impl Manager {
     pub(super) fn new(target: Target, max_prepared: u32, servers: Arc<Servers>, retired: Arc<AtomicBool>) -> Self {
-        Manager { target, max_prepared, servers, retired, outage: Mutex::default() }
+        Manager { target, max_prepared, servers, retired, outage: Mutex::new(Outage::new(FIRST_DELAY)) }
     }
 }
 
@@ -94,7 +67,7 @@ impl bb8::ManageConnection for Manager {
             return Err(error);
         }
         let linked = self.target.link().await.map_err(Arc::new);
-        self.outage.lock().unwrap_or_else(PoisonError::into_inner).note(linked.as_ref().err());
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner).note(linked.as_ref().err().filter(|e| e.is_outage()).cloned());
         let mut link = Box::new(linked?);
         link.prepared = Prepared::new(self.max_prepared as usize);
         let (address, port) = link.cancel.target.first_place();

@@ -1,10 +1,8 @@
 //! COPY from the client, and function calls: the parts of the protocol in which other messages have another meaning.
 
 use super::Session;
-use super::expect::Expect;
-use crate::reply::Shape;
+use super::expect::{Expect, RAW};
 use crate::wire::encode;
-use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A COPY from the client.
@@ -90,6 +88,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.unsynced = false;
         self.bout.extend_from_slice(whole);
         self.settings.suspect();
-        self.expect.push_back(Expect::Query { shape: Arc::new(Shape::raw()), guards: 0, retry: false, ready: true });
+        self.expect.push_back(Expect::Query { shape: RAW.clone(), guards: 0, retry: false, ready: true });
     }
 }

@@ -3,7 +3,10 @@
 use super::statement::Prepared;
 use crate::reply::Shape;
 use bytes::BytesMut;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+/// How rows look that pass as they are.
+pub static RAW: LazyLock<Arc<Shape>> = LazyLock::new(|| Arc::new(Shape::raw()));
 
 /// An expected reply.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Parse, Bind, Describe, Execute, Close, Sync, Flush (protocol chapter "Extended Query").
 
-use super::expect::Expect;
+use super::expect::{Expect, RAW};
 use super::params::{self, Bound, Encoded};
 use super::simple::now_ms;
 use super::statement::{self, Portal, Prepared};
@@ -597,7 +597,7 @@ const NO_PORTAL: &str = "litewire: none";
 
 /// A portal of the postgres dialect: it passes as it is, and whether it exists the backend knows.
 static UNTOUCHED: LazyLock<Arc<Portal>> =
-    LazyLock::new(|| Arc::new(Portal { plan: None, shape: Arc::new(Shape::raw()), formats: Vec::new(), sql: Arc::default() }));
+    LazyLock::new(|| Arc::new(Portal { plan: None, shape: RAW.clone(), formats: Vec::new(), sql: Arc::default() }));
 
 /// The plan of an ATTACH or DETACH with its parameters' values; any other as it is.
 fn given(plan: Arc<Plan>, values: &[Bound]) -> Result<Arc<Plan>, ClientError> {

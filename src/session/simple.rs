@@ -1,7 +1,7 @@
 //! Query: one text, one or several statements.
 
 use super::conflict::Conflicts;
-use super::expect::Expect;
+use super::expect::{Expect, RAW};
 use super::settings::{self, Change};
 use super::{Ended, Session, hatches, params, survey};
 use crate::catalog::Catalog;
@@ -14,7 +14,7 @@ use crate::wire::{WireError, encode, frontend};
 use bytes::BytesMut;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -31,9 +31,6 @@ pub(super) struct Script {
     /// The last statement's own ReadyForQuery is the client's.
     pub(super) ready: bool,
 }
-
-/// How rows that pass as they are look.
-static RAW: LazyLock<Arc<Shape>> = LazyLock::new(|| Arc::new(Shape::raw()));
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// A Query.
@@ -277,8 +274,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// May checks wait for the COMMIT?
     fn defers(&mut self) -> bool {
-        let relations = &self.known().relations;
-        self.defers_all() || relations.iter().any(|r| !r.enforced.is_empty() || r.foreign_keys.iter().any(|k| k.deferred))
+        self.defers_all() || self.known().defers
     }
 
     /// Transaction control; the tag is the client's.

@@ -36,17 +36,7 @@ pub(super) const TOTALS: Columns = &[
     ("wait_time", Kind::Int8),
 ];
 
-pub(super) const AVERAGES: Columns = &[
-    ("database", Kind::Text),
-    ("server_assignment_count", Kind::Int8),
-    ("xact_count", Kind::Int8),
-    ("query_count", Kind::Int8),
-    ("bytes_received", Kind::Int8),
-    ("bytes_sent", Kind::Int8),
-    ("xact_time", Kind::Int8),
-    ("query_time", Kind::Int8),
-    ("wait_time", Kind::Int8),
-];
+pub(super) const AVERAGES: Columns = TOTALS;
 
 pub(super) fn stats(admin: &Admin) -> Vec<Row> {
     rows(admin, |sums, last, period| [total(sums).as_slice(), &average(last, period)].concat())
