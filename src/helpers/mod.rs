@@ -5,7 +5,7 @@
 
 macro_rules! version {
     () => {
-        3
+        4
     };
 }
 
