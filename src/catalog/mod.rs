@@ -61,7 +61,7 @@ pub struct Catalog {
     /// The schema that CREATE TABLE would create in.
     pub current_schema: String,
     /// Values of `litewire.meta` (user_version, application_id, foreign_keys, …).
-    pub meta: HashMap<String, String>,
+    pub meta: BTreeMap<String, String>,
     /// The databases that the session has attached, in their order; their relations are among `relations`.
     pub attached: Vec<Attached>,
     /// The relations of every schema that ATTACH has made, by schema.

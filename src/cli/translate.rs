@@ -3,7 +3,6 @@ use crate::backend;
 use crate::catalog::Catalog;
 use crate::config::BackendUrl;
 use crate::error::ClientError;
-use crate::session;
 use crate::translate::{self, Action, Answer, Columns, Hidden, Options, OutColumn, OutKind, Plan, Setting, Source, Statement, TransactionControl};
 use std::fmt::{self, Write as _};
 use std::io::{self, Read, Write as _};
@@ -130,7 +129,7 @@ fn show_statement(f: &mut fmt::Formatter<'_>, statement: &Statement) -> fmt::Res
         (statement.counts, "sets changes()"),
         (statement.reads_counters, "waits for the statements before it, since it reads their counters"),
         (statement.schema_change, "changes the schema: the catalog is loaded again"),
-        (session::may_leave(&statement.template.numbered()), "may keep its backend connection for this client"),
+        (translate::traces(&statement.template.numbered()).is_some(), "may keep its backend connection for this client"),
         (!statement.guard, "runs without a savepoint: an error in a transaction aborts it"),
     ];
     for (_, fact) in facts.iter().filter(|(holds, _)| *holds) {

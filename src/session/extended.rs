@@ -4,7 +4,6 @@ use super::expect::{Expect, RAW};
 use super::params::{self, Bound, Encoded};
 use super::simple::now_ms;
 use super::statement::{self, Portal, Prepared};
-use super::survey;
 use super::{Ended, Session, hatches};
 use crate::config::UntypedParams;
 use crate::error::{ClientError, SqlState};
@@ -102,15 +101,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Err(ClientError::new(SqlState::DUPLICATE_STATEMENT, format!("prepared statement \"{}\" already exists", parse.name)).into());
         }
         let sql: Arc<str> = parse.sql.into();
-        let mut prepared = Prepared {
-            sql: sql.clone(),
-            declared: parse.types,
-            plan: None,
-            version: 0,
-            shared: None,
-            described: false,
-            traces: survey::traces(parse.sql),
-        };
+        let mut prepared = Prepared { sql: sql.clone(), declared: parse.types, plan: None, version: 0, shared: None, described: false, traces: None };
         if self.is_sqlite() {
             if let [_, second, ..] = crate::translate::split(parse.sql).as_slice() {
                 let error = ClientError::new(SqlState::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement").at(second.start);
@@ -123,6 +114,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.inject(out);
             return Ok(());
         }
+        prepared.traces = translate::traces(parse.sql);
         self.ensure_link().await?;
         if parse.name.is_empty() {
             encode::parse(&mut self.bout, "", parse.sql, &prepared.declared);
@@ -197,8 +189,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// The translation of a statement with the catalog of now.
     async fn translate(&mut self, prepared: &mut Prepared) -> Result<(), ClientError> {
         let catalog = self.catalog().await?;
-        let plan = self.pool.plans().extended(&prepared.sql, &prepared.classes(), &catalog, &self.translation())?;
+        let plan = self.pool.plans().extended(&prepared.sql, &prepared.classes(), &catalog, &self.translation(&catalog))?;
         prepared.version = catalog.version;
+        prepared.traces.clone_from(&plan.traces);
         prepared.shared = statement::of_plan(&plan).map(|s| s.shared(catalog.version).clone());
         prepared.plan = Some(plan);
         Ok(())
@@ -298,7 +291,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 let classes = values.iter().map(class).collect::<Result<Vec<ParamClass>, _>>().map_err(failed)?;
                 let catalog = self.catalog().await?;
                 version = catalog.version;
-                let variant = self.pool.plans().extended(&prepared.sql, &classes, &catalog, &self.translation()).map_err(failed)?;
+                let variant = self.pool.plans().extended(&prepared.sql, &classes, &catalog, &self.translation(&catalog)).map_err(failed)?;
                 let slots = self.slots(&variant, &values).map_err(failed)?;
                 let slots = slots.ok_or_else(|| {
                     failed(ClientError::new(SqlState::INVALID_TEXT, "datatype mismatch").hint("A parameter's value cannot be stored in its column."))
@@ -611,7 +604,7 @@ fn given(plan: Arc<Plan>, values: &[Bound]) -> Result<Arc<Plan>, ClientError> {
         Attach::Attach { file, name } => Attach::Attach { file: text(file)?, name: text(name)? },
         Attach::Detach(name) => Attach::Detach(text(name)?),
     };
-    Ok(Arc::new(Plan { action: Action::Attach(attach), params: plan.params.clone(), hatches: plan.hatches }))
+    Ok(Arc::new(Plan { hatches: plan.hatches, ..Plan::of(Action::Attach(attach), plan.params.clone()) }))
 }
 
 /// A value of the proxy's own for a slot.

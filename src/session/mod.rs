@@ -117,11 +117,6 @@ pub struct SessionOptions {
     pub timeouts: Timeouts,
 }
 
-/// May a statement leave something at its backend that ties it to its client?
-pub fn may_leave(sql: &str) -> bool {
-    survey::traces(sql).is_some()
-}
-
 /// Why a session ends early.
 #[derive(Debug)]
 enum Ended {
@@ -552,8 +547,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         self.options.dialect == DialectKind::Sqlite
     }
 
-    /// What of this session shapes a translation.
-    fn translation(&self) -> Options {
+    /// What of this session shapes a translation by that catalog.
+    fn translation(&self, catalog: &Catalog) -> Options {
         let on = |name: &str| self.pragmas.get(name).is_some_and(|v| v == "1");
         Options {
             native_results: self.options.results == ResultProfile::Native,
@@ -565,7 +560,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 ForeignKeys::On => true,
                 ForeignKeys::Off => false,
                 // Per database, as PostgreSQL's are: one session's word holds for all.
-                ForeignKeys::FirstPragma => on("foreign_keys") || self.pool.catalog().meta.get("foreign_keys").is_some_and(|v| v == "1"),
+                ForeignKeys::FirstPragma => on("foreign_keys") || catalog.meta.get("foreign_keys").is_some_and(|v| v == "1"),
             },
             widen: self.options.misfit_widen_limit,
             hatches: Hatches::new(self.options.hatches),

@@ -1,6 +1,6 @@
 //! The settings of a client, kept so that a client finds its settings on whichever backend it is given.
 
-use super::survey::Traces;
+use crate::translate::Traces;
 use crate::translate::bind_ident as quote_ident;
 use crate::translate::parse::scan::{self, Kind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +42,7 @@ pub fn change(sql: &str) -> Option<Change> {
     }
     if first.is(sql, "RESET") {
         let name = tokens.get(1)?;
-        return Some(if name.is(sql, "ALL") { Change::ResetAll } else { Change::Reset(dotted(sql, &tokens[1..]).0) });
+        return Some(if name.is(sql, "ALL") { Change::ResetAll } else { Change::Reset(scan::dotted(sql, &tokens[1..]).0) });
     }
     if !first.is(sql, "SET") {
         return None;
@@ -59,7 +59,7 @@ pub fn change(sql: &str) -> Option<Change> {
     if tokens.get(at)?.is(sql, "NAMES") {
         return value(sql, &tokens, at + 1).map(|v| Change::Set("client_encoding".to_owned(), v));
     }
-    let (name, used) = dotted(sql, &tokens[at..]);
+    let (name, used) = scan::dotted(sql, &tokens[at..]);
     at += used;
     let sign = tokens.get(at)?;
     if !(sign.is_op(sql, "=") || sign.is(sql, "TO")) {
@@ -67,12 +67,6 @@ pub fn change(sql: &str) -> Option<Change> {
     }
     let value = value(sql, &tokens, at + 1)?;
     Some(if value.eq_ignore_ascii_case("default") { Change::Reset(name) } else { Change::Set(name, value) })
-}
-
-/// A name of one part or two, lower case, and how many tokens it takes.
-pub(super) fn dotted(sql: &str, tokens: &[scan::Token]) -> (String, usize) {
-    let name = |at: usize| tokens.get(at).map_or(String::new(), |t| scan::unquote(t.text(sql)).to_ascii_lowercase());
-    if tokens.get(1).is_some_and(|t| t.is_op(sql, ".")) { (format!("{}.{}", name(0), name(2)), 3) } else { (name(0), 1) }
 }
 
 fn value(sql: &str, tokens: &[scan::Token], from: usize) -> Option<String> {

@@ -3,7 +3,7 @@
 use super::conflict::Conflicts;
 use super::expect::{Expect, RAW};
 use super::settings::{self, Change};
-use super::{Ended, Session, hatches, params, survey};
+use super::{Ended, Session, hatches, params};
 use crate::catalog::Catalog;
 use crate::config::{DialectKind, Immediate, ResultProfile};
 use crate::error::{ClientError, SqlState};
@@ -86,7 +86,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return Ok(());
         }
-        self.leaves(survey::traces(sql).as_ref());
+        self.leaves(translate::traces(sql).as_ref());
         encode::query(&mut self.bout, sql);
         self.expect.push_back(Expect::Query { shape: RAW.clone(), guards: 0, retry: false, ready: true });
         self.unnamed_here = false;
@@ -180,7 +180,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     async fn try_statement(&mut self, sql: &str, last: bool, retry: bool) -> Result<(), ClientError> {
         let catalog = self.catalog().await?;
-        let options = self.translation();
+        let options = self.translation(&catalog);
         let found = self.pool.plans().simple(sql, &catalog, &options)?;
         hatches::count(found.plan.hatches);
         self.note_ddl(sql, &found.plan, &catalog);
@@ -198,7 +198,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.pragmas.extend(statement.sets.map(|(name, value)| (name, value.to_owned())));
                 self.ensure_link().await?;
                 if !statement.temporary {
-                    self.leaves(survey::traces(sql).as_ref());
+                    self.leaves(found.plan.traces.as_ref());
                 }
                 let mut shape = Shape::of(statement, &[], false);
                 shape.held = shape.is_dynamic() && !self.dynamic_text;
@@ -403,7 +403,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// A statement is sent that leaves something at the backend.
-    pub(super) fn leaves(&mut self, traces: Option<&survey::Traces>) {
+    pub(super) fn leaves(&mut self, traces: Option<&translate::Traces>) {
         if let Some(traces) = traces {
             self.settings.touched(traces);
         }
@@ -468,7 +468,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     pub(super) fn note_ddl(&mut self, sql: &str, plan: &Plan, catalog: &Catalog) {
         let Action::Execute(statement) = &plan.action else { return };
         let own = self.transaction.is_active() || self.unsynced || statement.temporary || self.schema.is_bound();
-        let after = (own && statement.schema_change).then(|| translate::overlay(sql, catalog, &self.translation())).flatten();
+        let after = (own && statement.schema_change).then(|| translate::overlay(sql, catalog, &self.translation(catalog))).flatten();
         self.schema.sent(after.map(Arc::new), statement.temporary);
     }
 }

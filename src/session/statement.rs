@@ -1,8 +1,7 @@
 //! Prepared statements and portals of a client.
 
-use super::survey::Traces;
 use crate::reply::Shape;
-use crate::translate::{Action, ParamClass, Plan, Shared, Statement};
+use crate::translate::{Action, ParamClass, Plan, Shared, Statement, Traces};
 use std::sync::Arc;
 
 /// A client's prepared statement.

@@ -75,7 +75,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return false;
         }
         let refusal = ClientError::new(SqlState::FEATURE_NOT_SUPPORTED, format!("cannot widen the column {}.{}", misfit.table, misfit.column));
-        match translate::widen(&catalog, &[misfit], &self.translation(), refusal) {
+        match translate::widen(&catalog, &[misfit], &self.translation(&catalog), refusal) {
             Ok(widening) => self.widen(&widening).await.is_ok(),
             Err(_) => false,
         }

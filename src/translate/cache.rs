@@ -1,12 +1,13 @@
 //! Plans by the text they were made from and by all else that shaped them.
 
-use super::parse::fingerprint;
+use super::parse::fingerprint::{Lifting, Skeleton};
 use super::{Action, Columns, Demand, Options, ParamClass, Part, Plan, Source};
 use crate::catalog::{Affinity, Catalog};
 use crate::error::ClientError;
 use crate::observe::{Counter, counters};
 use crate::value::Value;
 use lru::LruCache;
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What an entry costs beside its key and its plan's text: the table, the list, the allocations' own heads.
@@ -28,12 +29,40 @@ struct Plans {
     by_key: LruCache<Box<[u8]>, Entry>,
     bytes: usize,
     limit: usize,
+    /// How many skeletons there have been.
+    skeletons: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
-    plan: Arc<Plan>,
+    kept: Kept,
     bytes: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Kept {
+    Plan(Arc<Plan>),
+    /// What is taken out of the texts of a skeleton, and the number that stands for it in its plans' keys.
+    Lifting(Arc<Lifting>, u64),
+}
+
+/// What a key begins with: what it is the key of.
+const OF_TEXT: u8 = 0;
+const OF_SKELETON: u8 = 1;
+const OF_LIFTED: u8 = 2;
+
+/// A worker's space for reading a statement, so that finding a plan allocates nothing but the literals' values.
+#[derive(Debug, Default)]
+struct Scratch {
+    skeleton: Skeleton,
+    key: Vec<u8>,
+}
+
+/// What a worker keeps of that space after a long text.
+const SCRATCH_BYTES: usize = 64 << 10;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// What a look-up gives: the plan, and the values of the literals that were taken out of its text ([`fingerprint`]).
@@ -48,36 +77,79 @@ pub struct Found {
 impl PlanCache {
     /// A cache that holds at most `bytes` of plans and keys.
     pub fn new(bytes: usize) -> Self {
-        let plans = Plans { by_key: LruCache::unbounded(), bytes: 0, limit: bytes };
+        let plans = Plans { by_key: LruCache::unbounded(), bytes: 0, limit: bytes, skeletons: 0 };
         PlanCache { plans: Mutex::new(plans), hits: Counter::default(), misses: Counter::default() }
     }
 
     /// The plan of a statement of the extended protocol, by its whole text.
     pub fn extended(&self, sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Options) -> Result<Arc<Plan>, ClientError> {
-        let key = key(sql, params, catalog.version, options);
-        if let Some(plan) = self.plans().get(&key) {
-            self.hits.add(1);
-            counters().plan_hits.add(1);
-            return Ok(plan);
-        }
-        self.misses.add(1);
-        counters().plan_misses.add(1);
-        // Without the lock: two sessions that miss at once both translate, and get the same.
-        let plan = super::translate(sql, params, catalog, options).map(Arc::new)?;
-        self.plans().put(key, plan.clone());
-        Ok(plan)
+        SCRATCH.with_borrow_mut(|Scratch { key, .. }| {
+            begin_key(key, OF_TEXT, catalog.version, options);
+            key_params(key, params);
+            key.extend_from_slice(sql.as_bytes());
+            self.plan(key, || super::translate(sql, params, catalog, options))
+        })
     }
 
     /// The plan of one statement of a simple query, by its text without its literals where they shape nothing.
     pub fn simple(&self, sql: &str, catalog: &Catalog, options: &Options) -> Result<Found, ClientError> {
-        if let Some(lifted) = fingerprint::lift(sql)
-            && let Ok(plan) = self.extended(&lifted.sql, &lifted.classes, catalog, options)
-            && fits(&plan, &lifted.literals)
-        {
-            return Ok(Found { plan, literals: lifted.literals });
+        if let Some(found) = SCRATCH.with_borrow_mut(|scratch| self.lifted(sql, catalog, options, scratch)) {
+            return Ok(found);
         }
         // An error, too, is that of the client's own text.
         Ok(Found { plan: self.extended(sql, &[], catalog, options)?, literals: Vec::new() })
+    }
+
+    /// The plan of a statement without its literals; None where it has none to take, or where they shape it after all.
+    fn lifted(&self, sql: &str, catalog: &Catalog, options: &Options, Scratch { skeleton, key }: &mut Scratch) -> Option<Found> {
+        if !skeleton.read(sql) {
+            return None;
+        }
+        let (lifting, number) = self.lifting(sql, skeleton, key);
+        if lifting.is_empty() {
+            return None;
+        }
+        let literals = skeleton.values(sql, &lifting)?;
+        begin_key(key, OF_LIFTED, catalog.version, options);
+        key.extend_from_slice(&number.to_le_bytes());
+        skeleton.staying(sql, &lifting, key);
+        let made = || {
+            let lifted = skeleton.lift(sql, &lifting);
+            super::translate(&lifted.sql, &lifted.classes, catalog, options)
+        };
+        let plan = self.plan(key, made).ok()?;
+        fits(&plan, &literals).then_some(Found { plan, literals })
+    }
+
+    /// What is taken out of the texts of a skeleton.
+    fn lifting(&self, sql: &str, skeleton: &Skeleton, key: &mut Vec<u8>) -> (Arc<Lifting>, u64) {
+        key.clear();
+        key.push(OF_SKELETON);
+        key.extend_from_slice(&skeleton.text);
+        if let Some(Kept::Lifting(lifting, number)) = self.plans().get(key) {
+            return (lifting.clone(), *number);
+        }
+        let lifting = Arc::new(Lifting::of(sql));
+        let mut plans = self.plans();
+        plans.skeletons += 1;
+        let number = plans.skeletons;
+        plans.put(key, Kept::Lifting(lifting.clone(), number), lifting.size());
+        (lifting, number)
+    }
+
+    /// The plan of a key, made where there is none.
+    fn plan(&self, key: &[u8], make: impl FnOnce() -> Result<Plan, ClientError>) -> Result<Arc<Plan>, ClientError> {
+        if let Some(Kept::Plan(plan)) = self.plans().get(key) {
+            self.hits.add(1);
+            counters().plan_hits.add(1);
+            return Ok(plan.clone());
+        }
+        self.misses.add(1);
+        counters().plan_misses.add(1);
+        // Without the lock: two sessions that miss at once both translate, and get the same.
+        let plan = make().map(Arc::new)?;
+        self.plans().put(key, Kept::Plan(plan.clone()), size(&plan));
+        Ok(plan)
     }
 
     /// (hits, misses) since the start.
@@ -128,17 +200,17 @@ fn fits(plan: &Plan, literals: &[Value]) -> bool {
 }
 
 impl Plans {
-    fn get(&mut self, key: &[u8]) -> Option<Arc<Plan>> {
-        self.by_key.get(key).map(|entry| entry.plan.clone())
+    fn get(&mut self, key: &[u8]) -> Option<&Kept> {
+        self.by_key.get(key).map(|entry| &entry.kept)
     }
 
-    fn put(&mut self, key: Box<[u8]>, plan: Arc<Plan>) {
-        let bytes = OVERHEAD + key.len() + size(&plan);
+    fn put(&mut self, key: &[u8], kept: Kept, size: usize) {
+        let bytes = OVERHEAD + key.len() + size;
         if bytes > self.limit / SHARE {
             return;
         }
         self.bytes += bytes;
-        if let Some((_, replaced)) = self.by_key.push(key, Entry { plan, bytes }) {
+        if let Some((_, replaced)) = self.by_key.push(key.into(), Entry { kept, bytes }) {
             self.bytes -= replaced.bytes;
         }
         self.shrink();
@@ -152,8 +224,9 @@ impl Plans {
     }
 }
 
-/// All that a translation depends on, as bytes; different inputs never give the same ones.
-fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box<[u8]> {
+/// Begins a key with what it is the key of, and with all beside its text and parameters that a translation depends on; different
+/// inputs never give the same bytes.
+fn begin_key(key: &mut Vec<u8>, of: u8, version: u64, options: &Options) {
     // Without `..`: an option that the key lacks does not compile.
     let Options {
         native_results,
@@ -179,7 +252,9 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
         legacy_alter_table,
         widen.is_some(),
     ];
-    let mut key = Vec::with_capacity(8 + 2 + 2 + 2 * size_of::<usize>() + 5 * params.len() + sql.len());
+    key.clear();
+    key.shrink_to(SCRATCH_BYTES);
+    key.push(of);
     key.extend_from_slice(&version.to_le_bytes());
     key.extend_from_slice(&flags.iter().fold(0, |bits, &flag| bits << 1 | u16::from(flag)).to_le_bytes());
     key.extend_from_slice(&hatches.lenient().bits().to_le_bytes());
@@ -190,6 +265,9 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
         }
     }
     key.extend_from_slice(&column_types.as_ref().map_or(0, |types| types.len()).to_le_bytes());
+}
+
+fn key_params(key: &mut Vec<u8>, params: &[ParamClass]) {
     key.extend_from_slice(&params.len().to_le_bytes());
     for param in params {
         let (class, oid) = match *param {
@@ -207,8 +285,6 @@ fn key(sql: &str, params: &[ParamClass], version: u64, options: &Options) -> Box
         key.push(class);
         key.extend_from_slice(&oid.to_le_bytes());
     }
-    key.extend_from_slice(sql.as_bytes());
-    key.into_boxed_slice()
 }
 
 /// About what a plan takes on the heap.
@@ -311,7 +387,7 @@ mod tests {
         }
         assert_eq!(cache.counts(), (999, 1001));
         let entries = cache.plans().by_key.len();
-        cache.simple(&format!("SELECT '{}'", "x".repeat(8 << 10)), &catalog, &options).expect("a plan");
+        cache.extended(&format!("SELECT '{}'", "x".repeat(8 << 10)), &[], &catalog, &options).expect("a plan");
         assert_eq!(cache.plans().by_key.len(), entries, "a plan of more than its share is not kept");
     }
 
@@ -331,8 +407,9 @@ mod tests {
                 };
                 let cached = cache.simple(&sql, &catalog, &options);
                 if let Ok(found) = &cached {
-                    let lifted = fingerprint::lift(&sql).map_or(Vec::new(), |l| l.literals);
-                    prop_assert!(found.literals.is_empty() || found.literals == lifted);
+                    let mut skeleton = Skeleton::default();
+                    let lifted = skeleton.read(&sql).then(|| skeleton.values(&sql, &Lifting::of(&sql))).flatten();
+                    prop_assert!(found.literals.is_empty() || Some(&found.literals) == lifted.as_ref());
                 }
                 let fresh = super::super::translate(&sql, &[], &catalog, &options);
                 prop_assert_eq!(cached.map(|f| promised(&f.plan)).map_err(|e| e.message), fresh.map(|p| promised(&p)).map_err(|e| e.message));

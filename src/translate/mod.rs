@@ -17,6 +17,7 @@ pub mod parse;
 pub mod plan;
 pub mod pragma;
 mod shared;
+mod traces;
 mod transaction;
 pub mod tree;
 mod trigger;
@@ -30,6 +31,7 @@ pub use lower::Misfit;
 pub use lower::literal_text;
 pub use plan::*;
 pub use shared::{Shared, shared, shared_name};
+pub use traces::{Traces, traces};
 
 use crate::catalog::{Catalog, oid};
 use crate::error::{ClientError, SqlState};
@@ -143,7 +145,7 @@ pub fn split(sql: &str) -> Vec<StatementRange> {
 /// Errors carry a byte position into `sql`.
 pub fn translate(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Options) -> Result<Plan, ClientError> {
     let (plan, passed) = options.hatches.noted(|| ddl::widening(catalog, options, |catalog, misfit| attempt(sql, params, catalog, options, misfit)));
-    plan.map(|plan| Plan { hatches: passed, ..plan })
+    plan.map(|plan| Plan { hatches: passed, traces: traces(sql), ..plan })
 }
 
 fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Options, misfit: &mut Option<lower::Misfit>) -> Result<Plan, ClientError> {

@@ -2,6 +2,7 @@
 
 use super::hatch::Set as HatchSet;
 use super::shared::Shared;
+use super::traces::Traces;
 use crate::catalog::{Catalog, oid};
 use crate::error::ClientError;
 use std::ops::Range;
@@ -16,6 +17,8 @@ pub struct Plan {
     pub params: Vec<u32>,
     /// The hatches that its translation passed.
     pub hatches: HatchSet,
+    /// What it may leave at its backend.
+    pub traces: Option<Traces>,
 }
 
 /// What the session does with a statement.
@@ -305,9 +308,9 @@ pub enum Demand {
 }
 
 impl Plan {
-    /// A plan that passed no hatch.
+    /// A plan that passed no hatch and leaves nothing.
     pub fn of(action: Action, params: Vec<u32>) -> Self {
-        Plan { action, params, hatches: HatchSet::default() }
+        Plan { action, params, hatches: HatchSet::default(), traces: None }
     }
 
     /// Does it read the counters? Then it waits for the replies of its predecessors.

@@ -16,7 +16,8 @@ pub fn message(out: &mut BytesMut, tag: u8, fill: impl FnOnce(&mut BytesMut)) {
 /// Appends a String.
 pub fn cstring(out: &mut BytesMut, text: &str) {
     // A NUL would end the message early.
-    out.extend_from_slice(text.split('\0').next().unwrap_or_default().as_bytes());
+    let end = memchr::memchr(0, text.as_bytes()).unwrap_or(text.len());
+    out.extend_from_slice(&text.as_bytes()[..end]);
     out.put_u8(0);
 }
 

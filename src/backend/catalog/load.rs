@@ -3,7 +3,7 @@ use crate::catalog::{
     Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, RelationKind, Trigger, affinity_of_declared, affinity_of_pg,
     is_called, module, oid, short_name,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row};
 
@@ -48,7 +48,7 @@ struct Registry {
     objects: HashMap<u32, (String, String)>,
     columns: HashMap<(u32, String), Declared>,
     triggers: Vec<(u32, Trigger)>,
-    meta: HashMap<String, String>,
+    meta: BTreeMap<String, String>,
 }
 
 /// Reads the whole catalog. Version 0: the keeper numbers it. In a repeatable-read transaction all of it is of one moment.

@@ -7,14 +7,46 @@
 use super::scan::{self, Kind, Token};
 use crate::translate::ParamClass;
 use crate::value::Value;
+use std::ops::Range;
+
+/// A text without the values of its literals: two texts with one skeleton have the same tokens but for these.
+#[derive(Debug, Default)]
+pub struct Skeleton {
+    /// The text, with a byte that no token has in each literal's place.
+    pub text: Vec<u8>,
+    literals: Vec<Literal>,
+}
+
+/// A literal's place in the client's text.
+#[derive(Debug)]
+struct Literal {
+    at: Range<usize>,
+    /// Where the last `-` before it stands: its sign, if it has one.
+    minus: usize,
+}
+
+/// What becomes of each literal of a skeleton.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lifting {
+    uses: Box<[Use]>,
+}
+
+/// What becomes of a literal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// It may shape the plan, and stays in the text.
+    Stays,
+    /// It is taken out.
+    Taken,
+    /// It is taken out together with the sign in front.
+    Negated,
+}
 
 /// A text without some of its literals.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lifted {
     /// The text, `?1`, `?2`, … in the literals' places.
     pub sql: String,
-    /// The literals, in order.
-    pub literals: Vec<Value>,
     /// Their classes.
     pub classes: Vec<ParamClass>,
 }
@@ -22,26 +54,124 @@ pub struct Lifted {
 /// Longer texts are translated as they are: bulk data seldom comes twice.
 const LONGEST: usize = 16 * 1024;
 
-/// Takes the literals out of a statement; None where there are none to take.
-pub fn lift(sql: &str) -> Option<Lifted> {
-    if sql.len() > LONGEST {
-        return None;
+/// Stand for a number and for a text in a skeleton. Neither begins a token, so a skeleton reads back in one way only.
+const NUMBER: u8 = 1;
+const TEXT: u8 = 2;
+
+/// The bytes that may stand between words, are of no literal, and begin no comment.
+const PLAIN: [bool; 256] = {
+    let (mut table, mut at) = ([false; 256], 0);
+    let plain = b" \t\n\r\x0c(),=<>!+*;|%&~";
+    while at < plain.len() {
+        table[plain[at] as usize] = true;
+        at += 1;
     }
+    table
+};
+
+impl Skeleton {
+    /// Becomes that of a statement; false for one whose literals nobody takes.
+    pub fn read(&mut self, sql: &str) -> bool {
+        let b = sql.as_bytes();
+        self.text.clear();
+        self.literals.clear();
+        if b.len() > LONGEST {
+            return false;
+        }
+        let (mut at, mut copied, mut minus) = (0, 0, 0);
+        while let Some(&c) = b.get(at) {
+            if PLAIN[usize::from(c)] {
+                at += 1;
+                continue;
+            }
+            if let Some(end) = scan::word_end(b, at) {
+                at = end;
+                continue;
+            }
+            let Some(token) = scan::next(b, &mut at) else { break };
+            let mark = match token.kind {
+                Kind::Integer => NUMBER,
+                Kind::String => TEXT,
+                // The client's own parameters and ours would be numbered together.
+                Kind::Placeholder | Kind::Illegal => return false,
+                Kind::Operator if b[token.at.start] < b' ' => return false,
+                Kind::Operator if b[token.at.start] == b'-' => {
+                    minus = token.at.start;
+                    continue;
+                }
+                _ => continue,
+            };
+            self.text.extend_from_slice(&b[copied..token.at.start]);
+            self.text.push(mark);
+            copied = token.at.end;
+            self.literals.push(Literal { at: token.at, minus });
+        }
+        self.text.extend_from_slice(&b[copied..]);
+        !self.literals.is_empty()
+    }
+
+    /// Appends the texts of the literals that stay, so that they end where they do.
+    pub fn staying(&self, sql: &str, lifting: &Lifting, out: &mut Vec<u8>) {
+        for (literal, _) in self.literals.iter().zip(&lifting.uses).filter(|(_, taken)| **taken == Use::Stays) {
+            out.extend_from_slice(&(literal.at.len() as u32).to_le_bytes());
+            out.extend_from_slice(&sql.as_bytes()[literal.at.clone()]);
+        }
+    }
+
+    /// The values of the literals that are taken, in order; None where one has no value here (an integer beyond 64 bits).
+    pub fn values(&self, sql: &str, lifting: &Lifting) -> Option<Vec<Value>> {
+        let taken = self.literals.iter().zip(&lifting.uses).filter(|(_, taken)| **taken != Use::Stays);
+        taken.map(|(literal, taken)| value(&sql[literal.at.clone()], *taken == Use::Negated)).collect()
+    }
+
+    /// The text without the literals that are taken.
+    pub fn lift(&self, sql: &str, lifting: &Lifting) -> Lifted {
+        let mut out = Lifted { sql: String::with_capacity(sql.len()), classes: Vec::new() };
+        let mut last = 0;
+        for (Literal { at, minus }, taken) in self.literals.iter().zip(&lifting.uses).filter(|(_, taken)| **taken != Use::Stays) {
+            out.sql.push_str(&sql[last..if *taken == Use::Negated { *minus } else { at.start }]);
+            out.classes.push(if sql.as_bytes()[at.start] == b'\'' { ParamClass::Text } else { ParamClass::Integer });
+            out.sql.push('?');
+            out.sql.push_str(itoa::Buffer::new().format(out.classes.len()));
+            last = at.end;
+        }
+        out.sql.push_str(&sql[last..]);
+        out
+    }
+}
+
+impl Lifting {
+    /// For a statement, and so for all of its skeleton.
+    pub fn of(sql: &str) -> Lifting {
+        Lifting { uses: uses(sql).unwrap_or_default() }
+    }
+
+    /// Is nothing taken?
+    pub fn is_empty(&self) -> bool {
+        self.uses.iter().all(|taken| *taken == Use::Stays)
+    }
+
+    /// About what it takes on the heap.
+    pub fn size(&self) -> usize {
+        size_of_val(&*self.uses)
+    }
+}
+
+/// What becomes of each integer and string of a statement, in order; None where nothing is taken.
+fn uses(sql: &str) -> Option<Box<[Use]>> {
     let tokens = scan::tokens(sql);
     let verb = tokens.first()?;
     let writes = ["INSERT", "REPLACE"].iter().any(|w| verb.is(sql, w));
     if !writes && !["SELECT", "UPDATE", "DELETE"].iter().any(|w| verb.is(sql, w)) {
         return None;
     }
-    let mut out = Lifted { sql: String::with_capacity(sql.len()), literals: Vec::new(), classes: Vec::new() };
-    let (mut last, mut compares, mut values, mut depth) = (0, false, None, 0);
+    let mut uses = Vec::new();
+    let (mut compares, mut values, mut depth) = (false, None, 0);
     // The depths at which a result list is open: its text names the columns, whatever stands in parentheses within it.
     let mut naming: Vec<i32> = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         let text = token.text(sql);
         match token.kind {
-            // The client's own parameters and ours would be numbered together.
-            Kind::Placeholder => return None,
             Kind::Word => match clause(text) {
                 Some(Clause::Names) => {
                     (compares, values) = (false, None);
@@ -69,23 +199,17 @@ pub fn lift(sql: &str) -> Option<Lifted> {
             Kind::Integer | Kind::String => {
                 let first = if is_signed(sql, &tokens, at) { at - 1 } else { at };
                 let in_row = values.is_some_and(|outer| depth == outer + 1) && is_cell(sql, &tokens, first, at);
-                if naming.is_empty()
-                    && (in_row || compares && is_operand(sql, &tokens, first, at))
-                    && let Some((value, class)) = literal(token, text, first < at)
-                {
-                    out.literals.push(value);
-                    out.classes.push(class);
-                    out.sql.push_str(&sql[last..tokens[first].at.start]);
-                    out.sql.push('?');
-                    out.sql.push_str(itoa::Buffer::new().format(out.literals.len()));
-                    last = token.at.end;
-                }
+                let taken = naming.is_empty() && (in_row || compares && is_operand(sql, &tokens, first, at));
+                uses.push(match taken {
+                    false => Use::Stays,
+                    true if first < at => Use::Negated,
+                    true => Use::Taken,
+                });
             }
-            Kind::Quoted | Kind::Blob | Kind::Real | Kind::Illegal => {}
+            Kind::Placeholder | Kind::Quoted | Kind::Blob | Kind::Real | Kind::Illegal => {}
         }
     }
-    out.sql.push_str(&sql[last..]);
-    (!out.literals.is_empty()).then_some(out)
+    Some(uses.into())
 }
 
 enum Clause {
@@ -142,15 +266,14 @@ fn is_operand(sql: &str, tokens: &[Token], first: usize, at: usize) -> bool {
         })
 }
 
-fn literal(token: &Token, text: &str, negative: bool) -> Option<(Value, ParamClass)> {
-    match token.kind {
+/// The value of a literal.
+fn value(text: &str, negative: bool) -> Option<Value> {
+    let Some(inner) = text.strip_prefix('\'') else {
         // Without its sign, the smallest integer would be a real.
-        Kind::Integer => text.parse().ok().map(|n: i64| (Value::Integer(if negative { -n } else { n }), ParamClass::Integer)),
-        _ => {
-            let inner = text.strip_prefix('\'')?.strip_suffix('\'')?;
-            (!inner.contains('\0')).then(|| (Value::Text(inner.replace("''", "'")), ParamClass::Text))
-        }
-    }
+        return text.parse().ok().map(|n: i64| Value::Integer(if negative { -n } else { n }));
+    };
+    let inner = inner.strip_suffix('\'')?;
+    Some(Value::Text(if memchr::memchr(b'\'', inner.as_bytes()).is_some() { inner.replace("''", "'") } else { inner.to_owned() }))
 }
 
 #[cfg(test)]
@@ -173,7 +296,9 @@ mod tests {
             ("SELECT a FROM t WHERE a = 1 UNION SELECT b = 2 FROM t", Some("SELECT a FROM t WHERE a = ?1 UNION SELECT b = 2 FROM t")),
             ("SELECT a FROM t WHERE a = 2 * 3 ORDER BY 1", None),
         ] {
-            assert_eq!(lift(sql).map(|l| l.sql).as_deref(), lifted, "{sql}");
+            let (mut skeleton, lifting) = (Skeleton::default(), Lifting::of(sql));
+            let taken = skeleton.read(sql) && !lifting.is_empty();
+            assert_eq!(taken.then(|| skeleton.lift(sql, &lifting).sql).as_deref(), lifted, "{sql}");
         }
     }
 }

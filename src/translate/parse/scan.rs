@@ -75,6 +75,12 @@ fn word_part(b: u8) -> bool {
     WORD[usize::from(b)]
 }
 
+/// The end of the word that begins at a place; None for anything else, and where it might be a blob.
+pub fn word_end(b: &[u8], at: usize) -> Option<usize> {
+    let c = *b.get(at)?;
+    (word_start(c) && !matches!(c, b'x' | b'X')).then(|| run(b, at + 1, word_part))
+}
+
 /// The end of a run of bytes from a place on.
 fn run(b: &[u8], from: usize, within: impl Fn(u8) -> bool) -> usize {
     b[from..].iter().position(|&c| !within(c)).map_or(b.len(), |n| from + n)
@@ -88,6 +94,12 @@ pub fn tokens(sql: &str) -> Vec<Token> {
         out.push(token);
     }
     out
+}
+
+/// A name of one part or two, lower case, and how many tokens it takes.
+pub fn dotted(sql: &str, tokens: &[Token]) -> (String, usize) {
+    let name = |at: usize| tokens.get(at).map_or(String::new(), |t| unquote(t.text(sql)).to_ascii_lowercase());
+    if tokens.get(1).is_some_and(|t| t.is_op(sql, ".")) { (format!("{}.{}", name(0), name(2)), 3) } else { (name(0), 1) }
 }
 
 /// The next token from `at` on, which moves behind it.

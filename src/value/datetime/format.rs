@@ -7,18 +7,39 @@ use std::fmt::Write;
 /// date(): `[-]YYYY-MM-DD`.
 pub(super) fn date(mut moment: Moment) -> Option<String> {
     let (year, month, day) = moment.date()?;
-    Some(format!("{}{:04}-{month:02}-{day:02}", if year < 0 { "-" } else { "" }, year.abs()))
+    let mut out = String::with_capacity("YYYY-MM-DD HH:MM:SS.SSS".len());
+    if year < 0 {
+        out.push('-');
+    }
+    digits(&mut out, year.abs(), 4);
+    for part in [month, day] {
+        out.push('-');
+        digits(&mut out, part, 2);
+    }
+    Some(out)
+}
+
+/// Appends a number of at most that many digits with all of them; a format string would cost more than all else of `datetime('now')`.
+fn digits(out: &mut String, number: i64, count: u32) {
+    for at in (0..count).rev() {
+        out.push(char::from(b'0' + (number / 10_i64.pow(at) % 10) as u8));
+    }
 }
 
 /// time(): `HH:MM:SS[.SSS]`.
 pub(super) fn time(mut moment: Moment) -> Option<String> {
     let (hour, minute, seconds) = moment.time()?;
-    Some(if moment.subsec {
-        let ms = (1000.0 * seconds + 0.5) as i64;
-        format!("{hour:02}:{minute:02}:{:02}.{:03}", ms / 1000, ms % 1000)
-    } else {
-        format!("{hour:02}:{minute:02}:{:02}", seconds as i64)
-    })
+    let ms = if moment.subsec { (1000.0 * seconds + 0.5) as i64 } else { seconds as i64 * 1000 };
+    let mut out = String::with_capacity("HH:MM:SS.SSS".len());
+    for (part, end) in [(hour, ":"), (minute, ":"), (ms / 1000, "")] {
+        digits(&mut out, part, 2);
+        out.push_str(end);
+    }
+    if moment.subsec {
+        out.push('.');
+        digits(&mut out, ms % 1000, 3);
+    }
+    Some(out)
 }
 
 /// strftime(); None for an unknown letter.

@@ -59,7 +59,7 @@ impl DateCall {
         match self.function {
             DateFunction::Date => format::date(moment).map(Value::Text),
             DateFunction::Time => format::time(moment).map(Value::Text),
-            DateFunction::DateTime => Some(Value::Text(format!("{} {}", format::date(moment)?, format::time(moment)?))),
+            DateFunction::DateTime => Some(Value::Text([format::date(moment)?, format::time(moment)?].join(" "))),
             DateFunction::JulianDay => Some(Value::Real(moment.julian_ms as f64 / 86_400_000.0)),
             _ if moment.subsec => Some(Value::Real(moment.unix_ms() as f64 / 1000.0)),
             _ => Some(Value::Integer(moment.unix_seconds())),
