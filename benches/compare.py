@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares PostgreSQL itself, PgBouncer and Litewire (both dialects), run by turns on the same data.
 
-    benches/compare.py [--seconds 5] [--rounds 3] [--only REGEX]
+    benches/compare.py [--seconds 5] [--rounds 3] [--only REGEX] [--pgbouncer PROGRAM]
 
 pgbench (-S and TPC-B-like; simple, extended, prepared; 1, 8, 64 clients), and then what pgbench cannot send (benches/load.rs)
 against PgBouncer with the equivalents written by hand. A cell is the median of its rounds: throughput as a share of the direct
@@ -9,8 +9,9 @@ connection's (or PgBouncer's), the CPU time per transaction of the proxy as a mu
 transaction of the backend as a multiple of the direct connection's (or PgBouncer's); for the sqlite dialect, the share of
 translations that the plan cache did not have.
 
-Needs pgbench, pgbouncer, initdb and cargo. A cell that a pooler cannot run shows as "-". Exit status 1 if Litewire
-failed in one, or if its proxy CPU in a pgbench cell is above 1.3 times PgBouncer's.
+Needs pgbench, pgbouncer, initdb and cargo. PgBouncer has prepared statements from 1.21 on; a cell that a pooler cannot run shows
+as "-". Exit status 1 if Litewire failed in one, or if its proxy CPU in a pgbench cell is above 1.3 times PgBouncer's.
+benches/wire.py measures what is no stream of small transactions.
 """
 
 import argparse
@@ -62,6 +63,15 @@ def program(name):
 def as_service(command):
     """PostgreSQL and PgBouncer refuse to run as root."""
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *command] if os.geteuid() == 0 else command
+
+
+def new_place(stack):
+    """A directory for the run, that the servers may write into."""
+    place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    place.chmod(0o755)
+    if os.geteuid() == 0:
+        shutil.chown(place, "postgres")
+    return place
 
 
 def free_port():
@@ -129,21 +139,25 @@ class Bench:
         except subprocess.TimeoutExpired:
             process.kill()
 
-    def pgbouncer(self, stack, place):
+    def pgbouncer(self, stack, place, authentication="auth_type = any\n"):
         port = free_port()
-        settings = place / "pgbouncer.ini"
+        settings = place / f"pgbouncer{port}.ini"
         settings.write_text(
             f"[databases]\n* = host=127.0.0.1 port={self.port} user={ROLE}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
-            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 20\nmax_client_conn = 500\nunix_socket_dir =\n"
+            f"{authentication}pool_mode = transaction\ndefault_pool_size = 20\nmax_client_conn = 10000\nunix_socket_dir =\n"
         )
-        process = self.start(stack, as_service([program("pgbouncer"), settings]), place / "pgbouncer.log", port)
+        bouncer = self.arguments.pgbouncer or program("pgbouncer")
+        told = subprocess.run([bouncer, "--version"], check=True, capture_output=True, text=True).stdout
+        if tuple(map(int, re.search(r"(\d+)\.(\d+)", told).groups())) >= (1, 21):
+            settings.write_text(settings.read_text() + "max_prepared_statements = 200\n")
+        process = self.start(stack, as_service([bouncer, settings]), place / "pgbouncer.log", port)
         return port, process.pid
 
-    def litewire(self, stack, place):
+    def litewire(self, stack, place, *options):
         port = free_port()
         subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
-        command = [ROOT / "target/release/litewire", "serve", "--listen", f"127.0.0.1:{port}", "--backend", f"postgres://{ROLE}@127.0.0.1:{self.port}"]
-        process = self.start(stack, command, place / "litewire.log", port)
+        command = [ROOT / "target/release/litewire", "serve", "--listen", f"127.0.0.1:{port}", "--backend", f"postgres://{ROLE}@127.0.0.1:{self.port}", *options]
+        process = self.start(stack, command, place / f"litewire{port}.log", port)
         return port, process.pid
 
     @staticmethod
@@ -154,6 +168,11 @@ class Bench:
 
     def psql(self, sql):
         subprocess.run([program("psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", ROLE, "-qc", sql, "postgres"], check=True)
+
+    def answer(self, sql):
+        """What a query gives, as psql prints it without alignment."""
+        command = [program("psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", ROLE, "-Atc", sql, "postgres"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def pgbench(self, *arguments, port, options=""):
         environment = {**os.environ, "PGOPTIONS": options}
@@ -251,14 +270,11 @@ def main():
     parser.add_argument("--seconds", type=int, default=5, help="of each run")
     parser.add_argument("--rounds", type=int, default=3, help="of each cell")
     parser.add_argument("--only", default="", metavar="REGEX", help="cells by name, such as 'select simple 8' or 'load now'")
+    parser.add_argument("--pgbouncer", metavar="PROGRAM", help="another than the one on the path")
     arguments = parser.parse_args()
     wanted, failures = re.compile(arguments.only), []
     with contextlib.ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        place.chmod(0o755)
-        if os.geteuid() == 0:
-            shutil.chown(place, "postgres")
-        bench = Bench(stack, place, arguments)
+        bench = Bench(stack, new_place(stack), arguments)
         everyone = [bench.direct, bench.bouncer, bench.litewire_postgres, bench.litewire_sqlite]
         for kind, script in (("select", ["-S"]), ("tpcb", [])):
             for protocol in PROTOCOLS:

@@ -96,7 +96,8 @@ impl Control {
         if let Some(error) = self.outage.lock().expect("no holder panics").error() {
             return Err(ControlError::Waiting(error));
         }
-        let connected = self.connect().await.map(Arc::new);
+        // A large future for the rarer case.
+        let connected = Box::pin(self.connect()).await.map(Arc::new);
         let gone = match &connected {
             Err(ControlError::Connect(reason)) => Some(reason.into()),
             _ => None,

@@ -83,13 +83,14 @@ impl Keeper {
             known.seen = number;
             return Ok(self.current());
         }
-        let loaded = async {
+        // A large future for the rarer case.
+        let loaded = Box::pin(async {
             client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
             let catalog = load::load(&client).await?;
             let fingerprint = known.take_fingerprint(&client, catalog.helpers.is_some()).await?;
             client.batch_execute("COMMIT").await?;
             Ok((catalog, fingerprint))
-        };
+        });
         match loaded.await {
             Ok((catalog, fingerprint)) => {
                 (known.fingerprint, known.seen) = (fingerprint, number);
