@@ -109,9 +109,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             self.translate(&mut prepared).await.map_err(|e| Failed::Client(e, Some(sql)))?;
             self.keep(parse.name, prepared);
-            let mut out = BytesMut::new();
-            encode::empty(&mut out, b'1');
-            self.inject(out);
+            self.inject_empty(b'1');
             return Ok(());
         }
         prepared.traces = translate::traces(parse.sql);
@@ -128,9 +126,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.unprepare(shared.id);
             }
             if !self.prepare(&shared, true) {
-                let mut out = BytesMut::new();
-                encode::empty(&mut out, b'1');
-                self.inject(out);
+                self.inject_empty(b'1');
             }
             prepared.shared = Some(shared);
         }
@@ -208,7 +204,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             encode::target(&mut self.bout, b'C', b'S', &translate::shared_name(evicted));
             self.expect.push_back(Expect::Close { pass: false });
         }
-        encode::parse(&mut self.bout, &shared.name(), &shared.sql, &shared.types);
+        encode::parse(&mut self.bout, &shared.name, &shared.sql, &shared.types);
         self.expect.push_back(Expect::Parse { pass, id: Some(shared.id) });
         true
     }
@@ -274,9 +270,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             let columns = columns.map(|c| reply::Columns::new(c.into(), &bind.result_formats, prepared.described));
             let plan = given(plan, &values)?;
             self.open(bind.portal, Some(plan), Shape { columns, ..Shape::default() }, bind.result_formats, &prepared);
-            let mut out = BytesMut::new();
-            encode::empty(&mut out, b'2');
-            self.inject(out);
+            self.inject_empty(b'2');
             return Ok(());
         };
         let failed = |e: ClientError| Failed::Client(e, Some(prepared.sql.clone()));
@@ -315,19 +309,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if !statement.temporary {
             self.leaves(prepared.traces.as_ref());
         }
-        let mut formats = Vec::with_capacity(slots.len());
-        let mut encoded = BytesMut::new();
-        for slot in &slots {
-            formats.push(slot.format());
-            params::put(&mut encoded, slot);
-        }
         encode::message(&mut self.bout, b'B', |b| {
             encode::cstring(b, bind.portal);
-            encode::cstring(b, &shared.name());
-            put_formats(b, &formats);
+            encode::cstring(b, &shared.name);
+            put_formats(b, slots.iter().map(Encoded::format));
             b.put_u16(slots.len() as u16);
-            b.extend_from_slice(&encoded);
-            if shape.raw { put_formats(b, &bind.result_formats) } else { put_formats(b, &backend_formats(&shape)) }
+            slots.iter().for_each(|slot| params::put(b, slot));
+            if shape.raw { put_formats(b, bind.result_formats.iter().copied()) } else { put_formats(b, backend_formats(&shape).into_iter()) }
         });
         self.expect.push_back(Expect::Bind { pass: !self.replaying });
         self.batch_begins(whole, alone, statement.may_misfit, version);
@@ -386,7 +374,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Some(shared) => {
                 let shared = shared.clone();
                 self.prepare(&shared, false);
-                shared.name()
+                shared.name.clone()
             }
             None => {
                 if !self.unnamed_here {
@@ -417,7 +405,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.protect_extended(true, "");
                 let shared = prepared.shared.clone().ok_or_else(|| ClientError::refused("describing this statement"))?;
                 self.prepare(&shared, false);
-                shared.name()
+                shared.name.clone()
             } else {
                 self.native_name(&prepared)
             };
@@ -578,9 +566,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if kind == b'P' {
             self.portals.remove(name);
         }
-        let mut out = BytesMut::new();
-        encode::empty(&mut out, b'3');
-        self.inject(out);
+        self.inject_empty(b'3');
         Ok(())
     }
 }
@@ -624,11 +610,11 @@ fn backend_formats(shape: &Shape) -> Vec<i16> {
     columns.iter().map(format).chain(shape.hidden.iter().map(|_| 0)).collect()
 }
 
-fn put_formats(out: &mut BytesMut, formats: &[i16]) {
-    if formats.iter().all(|f| *f == 0) {
+fn put_formats(out: &mut BytesMut, formats: impl ExactSizeIterator<Item = i16> + Clone) {
+    if formats.clone().all(|f| f == 0) {
         out.put_u16(0);
         return;
     }
     out.put_u16(formats.len() as u16);
-    formats.iter().for_each(|f| out.put_i16(*f));
+    formats.for_each(|f| out.put_i16(f));
 }

@@ -79,7 +79,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.prepare(shared, false);
             encode::message(&mut self.bout, b'B', |b| {
                 encode::cstring(b, "");
-                encode::cstring(b, &shared.name());
+                encode::cstring(b, &shared.name);
                 b.put_bytes(0, 6);
             });
             encode::execute(&mut self.bout, "", 0);

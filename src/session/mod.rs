@@ -41,7 +41,7 @@ use relay::Event;
 use schema::Schema;
 use settings::Settings;
 use statement::{Portal, Prepared};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
@@ -167,9 +167,9 @@ struct Session<IO> {
     settings: Settings,
     counters: Counters,
     /// Values of PRAGMAs that this connection has set.
-    pragmas: HashMap<&'static str, String>,
-    statements: HashMap<String, Arc<Prepared>>,
-    portals: HashMap<String, Arc<Portal>>,
+    pragmas: BTreeMap<&'static str, String>,
+    statements: BTreeMap<String, Arc<Prepared>>,
+    portals: BTreeMap<String, Arc<Portal>>,
     script: Option<simple::Script>,
     schema: Schema,
     /// An error of the extended protocol: everything is skipped up to Sync.
@@ -257,9 +257,9 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         turn: None,
         settings,
         counters: Counters::default(),
-        pragmas: HashMap::new(),
-        statements: HashMap::new(),
-        portals: HashMap::new(),
+        pragmas: BTreeMap::new(),
+        statements: BTreeMap::new(),
+        portals: BTreeMap::new(),
         script: None,
         schema: Schema::default(),
         skipping: false,
@@ -604,6 +604,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         } else {
             self.expect.push_back(Expect::Inject(message));
         }
+    }
+
+    /// A message without a body for the client, in its turn.
+    fn inject_empty(&mut self, tag: u8) {
+        if self.expect.is_empty() {
+            return encode::empty(&mut self.cout, tag);
+        }
+        let mut message = BytesMut::new();
+        encode::empty(&mut message, tag);
+        self.inject(message);
     }
 
     /// An error of the proxy's own, in its turn.

@@ -56,9 +56,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
         let statements = translate::split(sql);
         if statements.is_empty() {
-            let mut out = BytesMut::new();
-            encode::empty(&mut out, b'I');
-            self.inject(out);
+            self.inject_empty(b'I');
             self.ready_here();
             return Ok(());
         }

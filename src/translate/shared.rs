@@ -8,19 +8,14 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 /// A statement under the name that all clients share.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Shared {
-    /// Its number; the name is `lw` and this.
+    /// Its number.
     pub id: u64,
+    /// Its name at the backends.
+    pub name: String,
     /// Its text for PostgreSQL.
     pub sql: String,
     /// The types of its parameters.
     pub types: Vec<u32>,
-}
-
-impl Shared {
-    /// Its name at the backends.
-    pub fn name(&self) -> String {
-        shared_name(self.id)
-    }
 }
 
 /// The name of a shared statement.
@@ -54,7 +49,7 @@ pub fn shared(sql: String, types: Vec<u32>, version: u64) -> Arc<Shared> {
         return found.clone();
     }
     registry.last += 1;
-    let made = Arc::new(Shared { id: registry.last, sql: key.0.clone(), types: key.1.clone() });
+    let made = Arc::new(Shared { id: registry.last, name: shared_name(registry.last), sql: key.0.clone(), types: key.1.clone() });
     registry.known.put(key, made.clone());
     made
 }

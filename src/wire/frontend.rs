@@ -41,8 +41,7 @@ pub fn query(body: &[u8]) -> Result<&str, WireError> {
 pub fn parse(body: &[u8]) -> Result<Parse<'_>, WireError> {
     let mut reader = Reader::new(body);
     let (name, sql) = (reader.cstring()?, reader.cstring()?);
-    let count = reader.count()?;
-    let types = (0..count).map(|_| reader.int32().map(|n| n as u32)).collect::<Result<_, _>>()?;
+    let types = list(&mut reader, |reader| reader.int32().map(|n| n as u32))?;
     reader.end()?;
     Ok(Parse { name, sql, types })
 }
@@ -57,17 +56,21 @@ pub fn bind_names(body: &[u8]) -> Result<(&str, &str), WireError> {
 pub fn bind(body: &[u8]) -> Result<Bind<'_>, WireError> {
     let mut reader = Reader::new(body);
     let (portal, statement) = (reader.cstring()?, reader.cstring()?);
-    let formats = formats(&mut reader)?;
-    let count = reader.count()?;
-    let values = (0..count).map(|_| reader.value()).collect::<Result<_, _>>()?;
-    let result_formats = self::formats(&mut reader)?;
+    let formats = list(&mut reader, Reader::int16)?;
+    let values = list(&mut reader, Reader::value)?;
+    let result_formats = list(&mut reader, Reader::int16)?;
     reader.end()?;
     Ok(Bind { portal, statement, formats, values, result_formats })
 }
 
-fn formats(reader: &mut Reader) -> Result<Vec<i16>, WireError> {
+/// A count, and as many items. A count that the body does not bear out allocates no more than the largest count does.
+fn list<'a, T>(reader: &mut Reader<'a>, mut item: impl FnMut(&mut Reader<'a>) -> Result<T, WireError>) -> Result<Vec<T>, WireError> {
     let count = reader.count()?;
-    (0..count).map(|_| reader.int16()).collect()
+    let mut out = Vec::with_capacity(count);
+    for _ in 0..count {
+        out.push(item(reader)?);
+    }
+    Ok(out)
 }
 
 /// The kind (`S` or `P`) and the name of a Describe or Close, `message` in errors.
