@@ -143,6 +143,20 @@ $$;
 CREATE OR REPLACE AGGREGATE litewire.any_min(litewire."any") (SFUNC = litewire._any_smaller, STYPE = litewire."any", PARALLEL = SAFE);
 CREATE OR REPLACE AGGREGATE litewire.any_max(litewire."any") (SFUNC = litewire._any_larger, STYPE = litewire."any", PARALLEL = SAFE);
 
+-- min() and max() by a key, over a window: of values of one key the first.  Its result holds the key and the value.
+CREATE OR REPLACE FUNCTION litewire._folded_smaller(s litewire."any"[], v litewire."any", k litewire."any") RETURNS litewire."any"[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN v IS NULL OR k >= s[1] THEN s ELSE ARRAY[k, v] END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire._folded_larger(s litewire."any"[], v litewire."any", k litewire."any") RETURNS litewire."any"[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN v IS NULL OR k <= s[1] THEN s ELSE ARRAY[k, v] END
+$$;
+
+CREATE OR REPLACE AGGREGATE litewire.folded_min(litewire."any", litewire."any") (SFUNC = litewire._folded_smaller, STYPE = litewire."any"[], PARALLEL = SAFE);
+CREATE OR REPLACE AGGREGATE litewire.folded_max(litewire."any", litewire."any") (SFUNC = litewire._folded_larger, STYPE = litewire."any"[], PARALLEL = SAFE);
+
 -- What sum() adds: text that is no integer from end to end makes the sum a REAL.
 CREATE OR REPLACE FUNCTION litewire.sum_text(t text) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

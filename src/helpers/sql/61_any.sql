@@ -10,6 +10,29 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE (v).k WHEN 3 THEN litewire.v_blob(litewire.substr_blob((v).b, p, n)) ELSE litewire.v_text(litewire.substr(litewire.any_text(v), p, n)) END
 $$;
 
+-- The whole number that a value is or looks like; NULL for everything else.
+CREATE OR REPLACE FUNCTION litewire.any_whole(v litewire."any") RETURNS int8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN n = trunc(n) AND n BETWEEN -9223372036854775808 AND 9223372036854775807 THEN n::int8 END
+    FROM (SELECT CASE (v).k WHEN 1 THEN (v).n WHEN 2 THEN litewire.try_num(litewire._any_digits(v)) END AS n) AS q
+$$;
+
+-- The key of a RANGE over numbers: what is none lies behind them all.
+CREATE OR REPLACE FUNCTION litewire.any_range(v litewire."any") RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE (v).k WHEN 1 THEN (v).n WHEN 2 THEN 'NaN'::numeric WHEN 3 THEN 'NaN'::numeric END
+$$;
+
+-- What LIMIT and OFFSET count up to.
+CREATE OR REPLACE FUNCTION litewire.row_count(n int8) RETURNS int8
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+  IF n IS NULL THEN
+    RAISE EXCEPTION 'datatype mismatch' USING ERRCODE = '42804';
+  END IF;
+  RETURN n;
+END $$;
+
 -- instr(): by bytes where both are blobs.
 CREATE OR REPLACE FUNCTION litewire.any_instr(a litewire."any", b litewire."any") RETURNS int8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

@@ -58,7 +58,7 @@ fn not_null_text(_: &[Expr]) -> Ty {
 }
 
 fn pass(args: &[Expr]) -> Ty {
-    args.first().map_or(Ty::plain(Class::Null), |a| a.ty)
+    Ty { nullable: args.first().is_none_or(|a| a.ty.nullable), ..first(args) }
 }
 
 fn substr_type(args: &[Expr]) -> Ty {

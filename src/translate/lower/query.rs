@@ -326,7 +326,11 @@ impl Lower<'_> {
                     _ => return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, "datatype mismatch")),
                 },
                 None => {
-                    let n = self.integer(e)?;
+                    let mut n = self.whole(e)?;
+                    // A NULL is no number. Without helpers a parameter is taken at its word.
+                    if e.ty.nullable && !(matches!(e.kind, Kind::Param(_)) && self.catalog.helpers.is_none()) {
+                        n = self.call("row_count", &[&n])?;
+                    }
                     let pattern = if word == " LIMIT " { "nullif(greatest({}, -1), -1)" } else { "greatest({}, 0)" };
                     out.push(word);
                     out.append(&fill(pattern, &[&n]));
