@@ -88,10 +88,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT coalesce(litewire.v_num(litewire.try_num(t)), litewire.v_text(t))
 $$;
 
--- A dynamic value as NOCASE and RTRIM compare it: its text folded, everything else as it is.
+-- A dynamic value as NOCASE and RTRIM compare it: its text folded, everything else as it is.  Behind a NUL NOCASE sees only how long
+-- the text is.
 CREATE OR REPLACE FUNCTION litewire.any_nocase(v litewire."any") RETURNS litewire."any"
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE (v).k WHEN 2 THEN ROW(2, NULL, decode(lower(encode((v).b, 'escape') COLLATE "C"), 'escape'))::litewire."any" ELSE v END
+  SELECT CASE WHEN (v).k = 2
+              THEN ROW(2, NULL, CASE at WHEN 0 THEN folded ELSE substring(folded FROM 1 FOR at) || int8send(length(folded)) END)::litewire."any"
+              ELSE v END
+    FROM (SELECT decode(lower(encode((v).b, 'escape') COLLATE "C"), 'escape') AS folded, position('\x00'::bytea IN (v).b) AS at) AS q
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.any_rtrim(v litewire."any") RETURNS litewire."any"

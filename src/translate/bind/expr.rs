@@ -229,7 +229,9 @@ impl Binder<'_> {
         }
         // A text constant is in arithmetic the number that it starts with.
         let class = |e: &Expr| e.constant().map_or(e.ty.class, |v| Ty::of_value(&v.to_number()).class);
-        let ty = Ty { nullable: binary_nullable(value_op, &left, &right), ..Ty::plain(binary_class(value_op, class(&left), class(&right))) };
+        let nul = value_op == BinaryOp::Concat && (may_hold_nul(&left) || may_hold_nul(&right));
+        let class = if nul { Class::Dynamic } else { binary_class(value_op, class(&left), class(&right)) };
+        let ty = Ty { nullable: binary_nullable(value_op, &left, &right), ..Ty::plain(class) };
         Ok(Expr { kind: Kind::Binary(value_op, Box::new(left), Box::new(right)), ty })
     }
 
@@ -363,7 +365,8 @@ impl Binder<'_> {
             let message = format!("sub-select returns {} columns - expected 1", query.columns.len());
             return Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
         };
-        let ty = Ty { nullable: true, ..column.ty };
+        // It has its column's affinity, and no collation.
+        let ty = Ty { nullable: true, collation: None, ..column.ty };
         Ok(Expr { kind: Kind::Subquery(Box::new(query)), ty })
     }
 
@@ -617,6 +620,16 @@ fn fold(op: BinaryOp, left: &Value, right: &Value) -> Option<Value> {
         BinaryOp::Divide => finite(a / b),
         _ => None,
     }
+}
+
+/// Is it text that may hold a NUL, as far as the statement tells?
+fn may_hold_nul(e: &Expr) -> bool {
+    e.ty.class == Class::Dynamic
+        && match &e.kind {
+            Kind::Literal { .. } | Kind::Cast(_) | Kind::Binary(BinaryOp::Concat, ..) => true,
+            Kind::Call(call) => call.args.iter().all(|a| a.constant().is_some()),
+            _ => false,
+        }
 }
 
 fn binary_class(op: BinaryOp, left: Class, right: Class) -> Class {

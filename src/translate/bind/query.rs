@@ -299,7 +299,10 @@ impl Binder<'_> {
     }
 
     pub(super) fn derived(&mut self, query: Query, name: Option<String>) -> From {
-        let printed = name.as_ref().map_or_else(|| self.alias(), |n| quote_ident(n));
+        let printed = match &name {
+            Some(name) => self.printed(name),
+            None => self.alias(),
+        };
         let told = super::view::distinct(query.columns.iter().map(|c| c.name.clone()));
         let names = unique(&told);
         let columns = told.iter().zip(&names).enumerate().map(|(at, (name, unique))| SourceColumn {

@@ -11,6 +11,7 @@ mod text;
 mod window;
 
 pub use datetime::stored_date;
+pub use text::COMPILE_OPTIONS;
 pub use json::arrow as json_arrow;
 
 use super::Source;
