@@ -115,13 +115,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.char(VARIADIC a int8[]) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT coalesce(string_agg(CASE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+  IF (SELECT bool_or(coalesce(c, 0) = 0) FROM unnest(a) AS u(c)) THEN
+    RAISE EXCEPTION 'text with a NUL character is not supported here' USING ERRCODE = '0A000';
+  END IF;
+  RETURN (SELECT coalesce(string_agg(CASE
       WHEN c BETWEEN 1 AND 1114111 AND c NOT BETWEEN 55296 AND 57343 THEN chr(c::int)
-      -- PostgreSQL's text holds no NUL: chr(0) says so.
-      WHEN coalesce(c,0)=0 THEN chr(coalesce(c,0)::int)
-      ELSE U&'\FFFD' END,'' ORDER BY o),'') FROM unnest(a) WITH ORDINALITY u(c,o)
-$$;
+      ELSE U&'\FFFD' END, '' ORDER BY o), '') FROM unnest(a) WITH ORDINALITY AS u(c, o));
+END $$;
 
 -- GLOB pattern -> anchored PG regex
 CREATE OR REPLACE FUNCTION litewire.glob_re(p text) RETURNS text

@@ -51,13 +51,15 @@ BEGIN
       pr := coalesce(m[4]::int, CASE WHEN pg_catalog.substr(rest, length(m[1])+2) ~ '^[-+ 0#!,]*(\*|\d+)?\.' THEN 0 END);
     END IF;
     rest := m[7];
-    IF cv<>'%' THEN
+    IF cv NOT IN ('%', 'n') THEN
       k := k+1;
       v := a[k];
     END IF;
     CASE
       WHEN cv='%' THEN
         s := '%';
+      WHEN cv='n' THEN
+        CONTINUE;
       WHEN cv IN ('d','i','u','r') THEN
         n := coalesce(litewire.cast_int(v),0);
         sg := CASE WHEN n<0 THEN '-' WHEN fl~'\+' THEN '+' WHEN fl~' ' THEN ' ' ELSE '' END;

@@ -88,10 +88,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT coalesce(litewire.v_num(litewire.try_num(t)), litewire.v_text(t))
 $$;
 
--- A dynamic value as NOCASE and RTRIM compare it: its text folded, everything else as it is.
+-- A dynamic value as NOCASE and RTRIM compare it: its text folded, everything else as it is.  Behind a NUL NOCASE sees only how long
+-- the text is.
 CREATE OR REPLACE FUNCTION litewire.any_nocase(v litewire."any") RETURNS litewire."any"
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE (v).k WHEN 2 THEN ROW(2, NULL, decode(lower(encode((v).b, 'escape') COLLATE "C"), 'escape'))::litewire."any" ELSE v END
+  SELECT CASE WHEN (v).k = 2
+              THEN ROW(2, NULL, CASE at WHEN 0 THEN folded ELSE substring(folded FROM 1 FOR at) || int8send(length(folded)) END)::litewire."any"
+              ELSE v END
+    FROM (SELECT decode(lower(encode((v).b, 'escape') COLLATE "C"), 'escape') AS folded, position('\x00'::bytea IN (v).b) AS at) AS q
 $$;
 
 CREATE OR REPLACE FUNCTION litewire.any_rtrim(v litewire."any") RETURNS litewire."any"
@@ -142,6 +146,20 @@ $$;
 
 CREATE OR REPLACE AGGREGATE litewire.any_min(litewire."any") (SFUNC = litewire._any_smaller, STYPE = litewire."any", PARALLEL = SAFE);
 CREATE OR REPLACE AGGREGATE litewire.any_max(litewire."any") (SFUNC = litewire._any_larger, STYPE = litewire."any", PARALLEL = SAFE);
+
+-- min() and max() by a key, over a window: of values of one key the first.  Its result holds the key and the value.
+CREATE OR REPLACE FUNCTION litewire._folded_smaller(s litewire."any"[], v litewire."any", k litewire."any") RETURNS litewire."any"[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN v IS NULL OR k >= s[1] THEN s ELSE ARRAY[k, v] END
+$$;
+
+CREATE OR REPLACE FUNCTION litewire._folded_larger(s litewire."any"[], v litewire."any", k litewire."any") RETURNS litewire."any"[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN v IS NULL OR k <= s[1] THEN s ELSE ARRAY[k, v] END
+$$;
+
+CREATE OR REPLACE AGGREGATE litewire.folded_min(litewire."any", litewire."any") (SFUNC = litewire._folded_smaller, STYPE = litewire."any"[], PARALLEL = SAFE);
+CREATE OR REPLACE AGGREGATE litewire.folded_max(litewire."any", litewire."any") (SFUNC = litewire._folded_larger, STYPE = litewire."any"[], PARALLEL = SAFE);
 
 -- What sum() adds: text that is no integer from end to end makes the sum a REAL.
 CREATE OR REPLACE FUNCTION litewire.sum_text(t text) RETURNS numeric

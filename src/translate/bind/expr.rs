@@ -1,6 +1,6 @@
 //! Expressions.
 
-use super::{Binder, Bound, split_name};
+use super::{Binder, Bound, OUTSIDE, split_name};
 use crate::catalog::{Affinity, affinity_of_declared};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Hatch;
@@ -229,7 +229,9 @@ impl Binder<'_> {
         }
         // A text constant is in arithmetic the number that it starts with.
         let class = |e: &Expr| e.constant().map_or(e.ty.class, |v| Ty::of_value(&v.to_number()).class);
-        let ty = Ty { nullable: binary_nullable(value_op, &left, &right), ..Ty::plain(binary_class(value_op, class(&left), class(&right))) };
+        let nul = value_op == BinaryOp::Concat && (may_hold_nul(&left) || may_hold_nul(&right));
+        let class = if nul { Class::Dynamic } else { binary_class(value_op, class(&left), class(&right)) };
+        let ty = Ty { nullable: binary_nullable(value_op, &left, &right), ..Ty::plain(class) };
         Ok(Expr { kind: Kind::Binary(value_op, Box::new(left), Box::new(right)), ty })
     }
 
@@ -363,7 +365,8 @@ impl Binder<'_> {
             let message = format!("sub-select returns {} columns - expected 1", query.columns.len());
             return Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
         };
-        let ty = Ty { nullable: true, ..column.ty };
+        // It has its column's affinity, and no collation.
+        let ty = Ty { nullable: true, collation: None, ..column.ty };
         Ok(Expr { kind: Kind::Subquery(Box::new(query)), ty })
     }
 
@@ -371,7 +374,7 @@ impl Binder<'_> {
         let args = args.iter().map(|e| self.expr(e)).collect::<Bound<Vec<_>>>()?;
         self.call(
             name,
-            Call { function: Callee::Native(unnamed()), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None },
+            Call { function: Callee::Native(unnamed()), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None, level: 0 },
             whole.span(),
         )
     }
@@ -387,7 +390,7 @@ impl Binder<'_> {
             return self.raise(function, span);
         }
         let mut call =
-            Call { function: Callee::Native(unnamed()), args: Vec::new(), star: false, distinct: false, order: Vec::new(), filter: None, over: None };
+            Call { function: Callee::Native(unnamed()), args: Vec::new(), star: false, distinct: false, order: Vec::new(), filter: None, over: None, level: 0 };
         match &function.args {
             FunctionArguments::None => return self.bare_function(&name, span),
             FunctionArguments::Subquery(query) => call.args.push(self.scalar(query)?),
@@ -473,9 +476,16 @@ impl Binder<'_> {
             return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(span)));
         }
         call.function = Callee::Known(function);
-        let aggregate = function.is_aggregate(count) && call.over.is_none();
-        if aggregate && !self.scopes.last().is_some_and(|s| s.aggregate_allowed) {
-            return Err(ClientError::new(SqlState::GROUPING_ERROR, format!("misuse of aggregate function {name}()")).at(self.at(span)));
+        if function.is_aggregate(count) && call.over.is_none() {
+            call.level = level_of(&call);
+            let owner = self.scopes.iter_mut().rev().nth(call.level).filter(|scope| scope.aggregate_allowed);
+            let Some(owner) = owner else {
+                return Err(ClientError::new(SqlState::GROUPING_ERROR, format!("misuse of aggregate function {name}()")).at(self.at(span)));
+            };
+            if call.level > 0 {
+                let extreme = (function.kind == FunctionKind::Extreme).then(|| (local(&call.args[0]), name == "max"));
+                owner.inner_aggregates.push(extreme);
+            }
         }
         let ty = (function.result)(&call.args);
         Ok(Expr { kind: Kind::Call(Box::new(call)), ty })
@@ -487,6 +497,31 @@ impl Binder<'_> {
         self.reaches_out = true;
         Ok(Expr { kind: Kind::Call(Box::new(call)), ty: Ty::plain(functions::native_function_class(name)) })
     }
+}
+
+/// The nearest query that an aggregate names a column of; its own where it names none.
+fn level_of(call: &Call) -> usize {
+    let mut nearest = None;
+    for part in call.args.iter().chain(&call.filter) {
+        part.any(&mut |e| {
+            if let Kind::Column(column) = &e.kind
+                && column.depth != OUTSIDE
+            {
+                nearest = Some(nearest.map_or(column.depth, |n: usize| n.min(column.depth)));
+            }
+            false
+        });
+    }
+    nearest.unwrap_or(0)
+}
+
+/// A column as the query that has it names it.
+fn local(e: &Expr) -> Expr {
+    let mut own = e.clone();
+    if let Kind::Column(column) = &mut own.kind {
+        column.depth = 0;
+    }
+    own
 }
 
 /// What SQLite has against the clauses around a call of a function.
@@ -585,6 +620,16 @@ fn fold(op: BinaryOp, left: &Value, right: &Value) -> Option<Value> {
         BinaryOp::Divide => finite(a / b),
         _ => None,
     }
+}
+
+/// Is it text that may hold a NUL, as far as the statement tells?
+fn may_hold_nul(e: &Expr) -> bool {
+    e.ty.class == Class::Dynamic
+        && match &e.kind {
+            Kind::Literal { .. } | Kind::Cast(_) | Kind::Binary(BinaryOp::Concat, ..) => true,
+            Kind::Call(call) => call.args.iter().all(|a| a.constant().is_some()),
+            _ => false,
+        }
 }
 
 fn binary_class(op: BinaryOp, left: Class, right: Class) -> Class {

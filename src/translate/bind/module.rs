@@ -58,7 +58,7 @@ struct Place {
 
 fn call(function: &'static Function, args: Vec<Expr>) -> Expr {
     let ty = (function.result)(&args);
-    let call = Call { function: Callee::Known(function), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None };
+    let call = Call { function: Callee::Known(function), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None, level: 0 };
     Expr { kind: Kind::Call(Box::new(call)), ty }
 }
 

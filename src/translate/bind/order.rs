@@ -61,27 +61,30 @@ impl Binder<'_> {
 
     /// The result column that a term names by ordinal or alias; `clause` is the term's place and its clause's first word.
     pub(super) fn result_of(&self, term: &ast::Expr, results: Results, clause: (usize, &str)) -> Bound<Option<usize>> {
-        match term {
-            ast::Expr::Value(v) => match &v.value {
-                ast::Value::Number(text, _) => match super::expr::number(text) {
-                    Value::Integer(n) => match usize::try_from(n) {
-                        Ok(n) if (1..=results.len()).contains(&n) => Ok(Some(n - 1)),
-                        _ => {
-                            let (nth, word) = (ordinal(clause.0), clause.1);
-                            let message = format!("{nth} {word} BY term out of range - should be between 1 and {}", results.len());
-                            Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(v.span)))
-                        }
-                    },
-                    _ => Ok(None),
-                },
-                _ => Ok(None),
-            },
-            ast::Expr::Identifier(name) => {
-                Ok(results.iter().position(|(alias, _)| alias.as_deref().is_some_and(|a| a.eq_ignore_ascii_case(&name.value))))
-            }
-            ast::Expr::Nested(inner) => self.result_of(inner, results, clause),
-            _ => Ok(None),
+        if let ast::Expr::Identifier(name) = term {
+            return Ok(results.iter().position(|(alias, _)| alias.as_deref().is_some_and(|a| a.eq_ignore_ascii_case(&name.value))));
         }
+        let Some(number) = small_integer(term) else { return Ok(None) };
+        match usize::try_from(number) {
+            Ok(n) if (1..=results.len()).contains(&n) => Ok(Some(n - 1)),
+            _ => {
+                let (nth, word) = (ordinal(clause.0), clause.1);
+                let message = format!("{nth} {word} BY term out of range - should be between 1 and {}", results.len());
+                Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(term.span())))
+            }
+        }
+    }
+
+    /// A term of GROUP BY: a column wins over an alias of the same name; ordinals name results.
+    pub(super) fn group_term(&mut self, n: usize, term: &ast::Expr, results: Results) -> Bound<Expr> {
+        let (inner, collation) = uncollated(term);
+        let named = if let ast::Expr::Identifier(_) = inner { None } else { self.result_of(inner, results, (n, "GROUP"))? };
+        let Some(at) = named else { return self.expr(term) };
+        let mut expr = results[at].1.clone();
+        if let Some(collation) = collation {
+            expr.ty.collation = Some((collation, true));
+        }
+        Ok(expr)
     }
 
     /// A term of a SELECT's ORDER BY.
@@ -105,11 +108,29 @@ impl Binder<'_> {
     }
 }
 
-/// A term without the COLLATE around it, and that collation.
+/// A term without the parentheses and the COLLATE around it, and that collation.
 fn uncollated(term: &ast::Expr) -> (&ast::Expr, Option<Collation>) {
     match term {
         ast::Expr::Collate { expr, collation } => (uncollated(expr).0, Collation::named(&collation.to_string())),
+        ast::Expr::Nested(inner) => uncollated(inner),
         other => (other, None),
+    }
+}
+
+/// A whole number of 32 bits as it is written, with its signs (`sqlite3ExprIsInteger`): an ordinal.
+fn small_integer(term: &ast::Expr) -> Option<i32> {
+    match term {
+        ast::Expr::Nested(inner) => small_integer(inner),
+        ast::Expr::UnaryOp { op: ast::UnaryOperator::Plus, expr } => small_integer(expr),
+        ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => small_integer(expr)?.checked_neg(),
+        ast::Expr::Value(v) => match &v.value {
+            ast::Value::Number(text, _) => match super::expr::number(text) {
+                Value::Integer(n) => i32::try_from(n).ok(),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
     }
 }
 

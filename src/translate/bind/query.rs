@@ -6,7 +6,7 @@ use super::{Binder, Bound, Mentioned, quote_ident, quote_relation, split_name};
 use crate::catalog::{Affinity, Collation, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions::FunctionKind;
-use crate::translate::tree::{Bare, Body, Callee, Class, Expr, From, Kind, Query, ResultColumn, Select, Ty};
+use crate::translate::tree::{Bare, Body, Callee, Class, Expr, From, Kind, OrderItem, Query, ResultColumn, Select, Ty};
 use crate::value::Value;
 use sqlparser::ast::{self, Distinct, GroupByExpr, LimitClause, OrderByKind, SelectItem, SetExpr, SetOperator, SetQuantifier};
 use sqlparser::ast::{SelectItemQualifiedWildcardKind, Spanned, TableFactor};
@@ -39,6 +39,9 @@ impl Binder<'_> {
         };
         let mut bound = self.set_expr(&query.body, order, texts)?;
         (bound.limit, bound.offset) = self.limit(query)?;
+        if !bound.order.is_empty() || bound.limit.is_some() {
+            complete_order(&mut bound);
+        }
         bound.many &= !matches!(bound.limit.as_ref().and_then(Expr::constant), Some(Value::Integer(0 | 1)));
         self.ctes.truncate(outer);
         // A parenthesised query may bring its own WITH; the two lists are one, the inner one nearer.
@@ -125,7 +128,8 @@ impl Binder<'_> {
     }
 
     fn select(&mut self, select: &ast::Select, order: &[ast::OrderByExpr], texts: &[String]) -> Bound<Query> {
-        let windows = std::mem::replace(&mut self.windows, select.named_window.clone());
+        let chained = self.chained(&select.named_window)?;
+        let windows = std::mem::replace(&mut self.windows, chained);
         let matched = std::mem::replace(&mut self.matched, Self::matched_names(select));
         self.scopes.push(Scope::default());
         let bound = self.select_in_scope(select, order, texts);
@@ -172,29 +176,26 @@ impl Binder<'_> {
                 return Err(self.refused(modifier, select.span()));
             }
             for term in terms {
-                // A column wins over an alias of the same name; ordinals name results.
-                let named = match term {
-                    ast::Expr::Identifier(_) => None,
-                    _ => self.result_of(term, &results, (group.len(), "GROUP"))?,
-                };
-                group.push(match named {
-                    Some(at) => results[at].1.clone(),
-                    None => self.expr(term)?,
-                });
+                group.push(self.group_term(group.len(), term, &results)?);
             }
         }
         self.scope().aggregate_allowed = true;
         let having = select.having.as_ref().map(|e| self.expr(e)).transpose()?;
         let terms = order;
-        let order = order.iter().enumerate().map(|(n, item)| self.result_term(n, item, &results)).collect::<Bound<Vec<_>>>()?;
+        let mut order = order.iter().enumerate().map(|(n, item)| self.result_term(n, item, &results)).collect::<Bound<Vec<_>>>()?;
         self.match_terms(&results)?;
         let aggregates = |e: &Expr| e.any(&mut |e| e.is_aggregate());
-        let aggregate = !group.is_empty() || items.iter().map(|(_, _, e)| e).chain(&having).any(aggregates);
+        let within = !self.scope().inner_aggregates.is_empty();
+        let aggregate = !group.is_empty() || within || items.iter().map(|(_, _, e)| e).chain(&having).any(aggregates);
+        if from.is_none() {
+            // One row has no order, and SQLite looks at none.
+            order.clear();
+        }
         if let Some(at) = order.iter().position(|o| !aggregate && aggregates(&o.expr)) {
             return Err(ClientError::new(SqlState::GROUPING_ERROR, "misuse of aggregate").at(self.at(terms[at].expr.span())));
         }
         // An aggregate in HAVING alone makes none of the query.
-        if having.is_some() && group.is_empty() && !items.iter().any(|(_, _, e)| aggregates(e)) {
+        if having.is_some() && group.is_empty() && !within && !items.iter().any(|(_, _, e)| aggregates(e)) {
             return Err(ClientError::new(SqlState::GROUPING_ERROR, "HAVING clause on a non-aggregate query").at(self.at(select.span())));
         }
         let bare = self.bare(&items, &having, &group);
@@ -211,8 +212,7 @@ impl Binder<'_> {
 
     fn bare(&self, items: &[(Option<String>, String, Expr)], having: &Option<Expr>, group: &[Expr]) -> Bare {
         let scope = self.scopes.last().expect("a SELECT's scope is pushed before its clauses are bound");
-        let mut extremes = Vec::new();
-        let mut others = 0;
+        let mut extremes: Vec<(Expr, bool)> = scope.inner_aggregates.iter().flatten().cloned().collect();
         for expr in items.iter().map(|(_, _, e)| e).chain(having) {
             expr.any(&mut |e| {
                 if let Kind::Call(call) = &e.kind
@@ -220,7 +220,7 @@ impl Binder<'_> {
                 {
                     match call.function {
                         Callee::Known(f) if f.kind == FunctionKind::Extreme => extremes.push((call.args[0].clone(), f.name == "max")),
-                        _ => others += 1,
+                        _ => {}
                     }
                 }
                 false
@@ -299,7 +299,10 @@ impl Binder<'_> {
     }
 
     pub(super) fn derived(&mut self, query: Query, name: Option<String>) -> From {
-        let printed = name.as_ref().map_or_else(|| self.alias(), |n| quote_ident(n));
+        let printed = match &name {
+            Some(name) => self.printed(name),
+            None => self.alias(),
+        };
         let told = super::view::distinct(query.columns.iter().map(|c| c.name.clone()));
         let names = unique(&told);
         let columns = told.iter().zip(&names).enumerate().map(|(at, (name, unique))| SourceColumn {
@@ -372,6 +375,31 @@ impl Binder<'_> {
         self.scopes.pop();
         bound
     }
+}
+
+/// Makes the order of a query whole where SQLite's is: what a compound other than UNION ALL is ordered by are all its columns
+/// (`multiSelectOrderBy`), and groups come in the order of their keys, which an ORDER BY does not disturb.
+fn complete_order(query: &mut Query) {
+    let mut more = Vec::new();
+    let item = |expr: Expr, result| OrderItem { expr, result, descending: false, nulls_first: None };
+    match &query.body {
+        Body::Compound(op, ..) if *op != "UNION ALL" => {
+            for (at, column) in query.columns.iter().enumerate() {
+                if !query.order.iter().any(|o| o.result == Some(at)) {
+                    more.push(item(Expr { kind: Kind::Literal { value: Value::Null }, ty: column.ty }, Some(at)));
+                }
+            }
+        }
+        Body::Select(select) if !select.distinct => {
+            for key in &select.group {
+                if key.constant().is_none() && !query.order.iter().any(|o| o.expr == *key) {
+                    more.push(item(key.clone(), None));
+                }
+            }
+        }
+        _ => {}
+    }
+    query.order.extend(more);
 }
 
 /// Is it a column's name, in parentheses or not?

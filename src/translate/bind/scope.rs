@@ -24,6 +24,8 @@ pub struct Scope {
     pub later: Vec<sqlparser::ast::Expr>,
     /// May an aggregate stand here?
     pub aggregate_allowed: bool,
+    /// The aggregates of it that stand in queries within it: of min() and max() what the extreme is of, and whether the largest.
+    pub inner_aggregates: Vec<Option<(Expr, bool)>>,
 }
 
 /// A column that USING or NATURAL merged.
@@ -241,7 +243,7 @@ fn coalesce(left: Expr, right: Expr) -> Expr {
     let function = functions::find("coalesce").expect("coalesce() is registered");
     let args = vec![left, right];
     let ty = (function.result)(&args);
-    let call = Call { function: Callee::Known(function), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None };
+    let call = Call { function: Callee::Known(function), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None, level: 0 };
     Expr { kind: Kind::Call(Box::new(call)), ty }
 }
 

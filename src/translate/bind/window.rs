@@ -1,20 +1,61 @@
 //! OVER: named windows and inline ones.
 
 use super::{Binder, Bound};
+use crate::catalog::Affinity;
 use crate::error::{ClientError, SqlState};
-use crate::translate::tree::{Frame, FrameBound, Window};
+use crate::translate::tree::{Expr as Bounded, Frame, FrameBound, Kind, Window};
 use crate::value::Value;
-use sqlparser::ast::{Expr, NamedWindowDefinition, NamedWindowExpr, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType};
+use sqlparser::ast::{Expr, Ident, NamedWindowDefinition, NamedWindowExpr, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType};
 
 impl Binder<'_> {
+    /// A WINDOW clause with each definition that names an earlier one made whole (`sqlite3WindowChain`); the first names none.
+    pub(super) fn chained(&self, clause: &[NamedWindowDefinition]) -> Bound<Vec<NamedWindowDefinition>> {
+        let mut whole: Vec<NamedWindowDefinition> = Vec::with_capacity(clause.len());
+        for definition in clause {
+            let mut definition = definition.clone();
+            if let NamedWindowExpr::WindowSpec(spec) = &mut definition.1
+                && let Some(name) = spec.window_name.take()
+                && !whole.is_empty()
+            {
+                let base = whole.iter().rev().find(|d| d.0.value.eq_ignore_ascii_case(&name.value));
+                let Some(NamedWindowDefinition(_, NamedWindowExpr::WindowSpec(base))) = base else {
+                    return Err(self.no_window(&name));
+                };
+                self.may_extend(spec, &name, !base.order_by.is_empty(), base.window_frame.is_some())?;
+                spec.partition_by.clone_from(&base.partition_by);
+                if !base.order_by.is_empty() {
+                    spec.order_by.clone_from(&base.order_by);
+                }
+            }
+            whole.push(definition);
+        }
+        Ok(whole)
+    }
+
+    fn no_window(&self, name: &Ident) -> ClientError {
+        ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such window: {}", name.value)).at(self.at(name.span))
+    }
+
+    /// What a window that builds on another may not have.
+    fn may_extend(&self, spec: &WindowSpec, base: &Ident, ordered: bool, framed: bool) -> Bound<()> {
+        let clause = match () {
+            () if !spec.partition_by.is_empty() => "PARTITION clause",
+            () if !spec.order_by.is_empty() && ordered => "ORDER BY clause",
+            () if framed => "frame specification",
+            () => return Ok(()),
+        };
+        let message = format!("cannot override {clause} of window: {}", base.value);
+        Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(base.span)))
+    }
+
     /// The window of a call; `owner` is the place of the name that an inline window belongs to.
+    /// Its `named` windows are chained, and of one name the last counts.
     pub(super) fn window(&mut self, over: &WindowType, owner: usize, named: &[NamedWindowDefinition]) -> Bound<Window> {
         match over {
             WindowType::WindowSpec(spec) => self.window_spec(spec, owner, named),
             WindowType::NamedWindow(name) => {
-                let definition = named.iter().find(|d| d.0.value.eq_ignore_ascii_case(&name.value));
-                let definition = definition
-                    .ok_or_else(|| ClientError::new(SqlState::UNDEFINED_OBJECT, format!("no such window: {}", name.value)).at(self.at(name.span)))?;
+                let definition = named.iter().rev().find(|d| d.0.value.eq_ignore_ascii_case(&name.value));
+                let definition = definition.ok_or_else(|| self.no_window(name))?;
                 match &definition.1 {
                     NamedWindowExpr::WindowSpec(spec) => self.window_spec(spec, self.at(definition.0.span), named),
                     NamedWindowExpr::NamedWindow(other) => self.window(&WindowType::NamedWindow(other.clone()), owner, &[]),
@@ -27,16 +68,7 @@ impl Binder<'_> {
         let mut window = match &spec.window_name {
             Some(name) => {
                 let base = self.window(&WindowType::NamedWindow(name.clone()), owner, named)?;
-                let clause = match () {
-                    () if !spec.partition_by.is_empty() => Some("PARTITION clause"),
-                    () if !spec.order_by.is_empty() && !base.order.is_empty() => Some("ORDER BY clause"),
-                    () if base.frame.is_some() => Some("frame specification"),
-                    () => None,
-                };
-                if let Some(clause) = clause {
-                    let message = format!("cannot override {clause} of window: {}", name.value);
-                    return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(self.at(name.span)));
-                }
+                self.may_extend(spec, name, !base.order.is_empty(), base.frame.is_some())?;
                 base
             }
             None => Window { partition: Vec::new(), order: Vec::new(), frame: None },
@@ -58,11 +90,17 @@ impl Binder<'_> {
     }
 
     fn frame_bound(&mut self, bound: &WindowFrameBound) -> Bound<FrameBound> {
-        // sqlparser takes a string here for an interval.
-        let mut distance = |e: &Option<Box<Expr>>| match e.as_deref() {
-            Some(Expr::Interval(interval)) => self.expr(&interval.value).map(Some),
-            Some(e) => self.expr(e).map(Some),
-            None => Ok(None),
+        let mut distance = |e: &Option<Box<Expr>>| -> Bound<Option<Bounded>> {
+            let bound = match e.as_deref() {
+                // sqlparser takes a string here for an interval.
+                Some(Expr::Interval(interval)) => self.expr(&interval.value)?,
+                Some(e) => self.expr(e)?,
+                None => return Ok(None),
+            };
+            Ok(Some(match bound.constant() {
+                Some(Value::Text(text)) => Bounded::literal(number(text)),
+                _ => bound,
+            }))
         };
         Ok(match bound {
             WindowFrameBound::CurrentRow => FrameBound::CurrentRow,
@@ -70,6 +108,16 @@ impl Binder<'_> {
             WindowFrameBound::Following(e) => FrameBound::Following(distance(e)?),
         })
     }
+}
+
+/// Is it the same for every row (`sqlite3WindowOffsetExpr`)?
+fn is_constant(e: &Bounded) -> bool {
+    !e.any(&mut |e| matches!(e.kind, Kind::Column(_) | Kind::Subquery(_) | Kind::Exists(_) | Kind::InQuery(..)))
+}
+
+/// What a text that stands for a distance is as a number, if it looks like one.
+fn number(text: &str) -> Value {
+    Value::Text(text.to_owned()).apply(Affinity::Numeric)
 }
 
 /// SQLite's own rules for a frame (`sqlite3WindowAlloc`, `windowCheckValue` in `window.c`).
@@ -95,9 +143,8 @@ fn check_frame(units: WindowFrameUnits, start: &FrameBound, end: Option<&FrameBo
         let fits = match distance.constant() {
             Some(Value::Integer(n)) => *n >= 0,
             Some(Value::Real(x)) => *x >= 0.0 && (range || x.fract() == 0.0),
-            Some(Value::Text(text)) => !range && text.parse::<u64>().is_ok(),
             Some(_) => false,
-            None => true,
+            None => is_constant(distance),
         };
         if !fits {
             return error(&format!("frame {which} offset must be a non-negative {}", if range { "number" } else { "integer" }));

@@ -37,12 +37,17 @@ fn sum_type(args: &[Expr]) -> Ty {
 
 /// Opens a call whose arguments are lowered outside the group.
 pub(super) fn call(lower: &mut Lower, of: &Call, name: &str, args: impl FnOnce(&mut Lower) -> Lowered) -> Lowered {
-    if of.args.first().is_some_and(Expr::folds) && (of.distinct && name != "count" || of.over.is_some() && matches!(name, "min" | "max")) {
+    if of.args.first().is_some_and(Expr::folds) && of.distinct && name != "count" {
         return Err(ClientError::refused(format!("{name}() of a column under NOCASE or RTRIM")));
     }
-    let args = lower.ungrouped(args)?;
+    let args = lower.arguments(of, args)?;
     let mut out = fill(&format!("{name}({}{{}}", if of.distinct { "DISTINCT " } else { "" }), &[&args]);
-    lower.call_tail(&mut out, of)?;
+    if of.distinct && matches!(name, "count" | "sum" | "avg" | "min" | "max") {
+        // The backend orders what is distinct by nothing else, and the result is the same in every order.
+        lower.call_tail(&mut out, &Call { order: Vec::new(), ..of.clone() })?;
+    } else {
+        lower.call_tail(&mut out, of)?;
+    }
     Ok(out)
 }
 
@@ -57,8 +62,8 @@ fn count(lower: &mut Lower, of: &Call, _: &Expr) -> Lowered {
 /// min() and max() of a column.
 pub(super) fn simple(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lowered {
     let class = if arg.ty.class == Class::Bool { Class::Integer } else { arg.ty.class };
-    if arg.folds() && of.over.is_none() {
-        return folded_extreme(lower, of, arg, name);
+    if arg.folds() {
+        return if of.over.is_none() { folded_extreme(lower, of, arg, name) } else { folded_running(lower, of, arg, name) };
     }
     if class == Class::Dynamic {
         let helper = lower.helper(if name == "max" { "any_max" } else { "any_min" })?;
@@ -77,8 +82,8 @@ pub(super) fn simple(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lo
 
 /// min() and max() under NOCASE or RTRIM: of equal texts the first.
 fn folded_extreme(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lowered {
-    let rowids = lower.rowids();
-    let (value, order) = lower.ungrouped(|l| -> Result<_, ClientError> {
+    let rowids = lower.rowids(of);
+    let (value, order) = lower.arguments(of, |l| -> Result<_, ClientError> {
         let mut order = vec![fill(if name == "max" { "{} DESC NULLS LAST" } else { "{} NULLS LAST" }, &[&l.order_key(arg)?])];
         for rowid in &rowids {
             order.push(l.natural(rowid)?);
@@ -89,6 +94,18 @@ fn folded_extreme(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lower
     lower.call_tail(&mut out, of)?;
     out.push(")[1]");
     Ok(out)
+}
+
+/// The same over a window, whose frame has an order of its own.
+fn folded_running(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lowered {
+    let helper = lower.helper(if name == "max" { "folded_max" } else { "folded_min" })?;
+    let out = call(lower, of, &helper, |l| {
+        let value = l.carried(arg, Class::Dynamic)?;
+        let key = l.key_of(value.clone(), Ty { class: Class::Dynamic, ..arg.ty }, false)?;
+        Ok(fill("{}, {}", &[&value, &key]))
+    })?;
+    let out = fill("({})[2]", &[&out]);
+    if arg.ty.class == Class::Dynamic { Ok(out) } else { lower.text_of(&out, Class::Dynamic) }
 }
 
 fn sum(lower: &mut Lower, of: &Call, e: &Expr) -> Lowered {
@@ -118,7 +135,7 @@ fn real_aggregate(lower: &mut Lower, of: &Call, name: &str, zero: bool) -> Lower
 }
 
 fn concat(lower: &mut Lower, of: &Call, _: &Expr) -> Lowered {
-    let order = if of.order.is_empty() && of.over.is_none() { lower.scan_order()? } else { None };
+    let order = if of.order.is_empty() && of.over.is_none() { lower.scan_order(of)? } else { None };
     let separator = |l: &mut Lower| match of.args.get(1) {
         Some(separator) => l.text(separator),
         None => Ok(Frag::text("','")),

@@ -150,6 +150,7 @@ pub fn stored_date(lower: &mut Lower, call: &DateCall) -> Lowered {
         order: Vec::new(),
         filter: None,
         over: None,
+        level: 0,
     };
     self::lower(lower, &made, &Expr::literal(Value::Null))
 }

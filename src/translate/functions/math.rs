@@ -1,6 +1,6 @@
 //! Numbers (lang_mathfunc.html, and abs, round, sign, min, max of lang_corefunc.html).
 
-use super::{Function, FunctionKind, integer, real, scalar};
+use super::{Function, FunctionKind, first, integer, real, scalar};
 use crate::error::ClientError;
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
 use crate::translate::tree::{Call, Class, Expr, Ty, folds};
@@ -180,7 +180,7 @@ fn modulo(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
 
 fn extreme_type(args: &[Expr]) -> Ty {
     match args {
-        [only] => Ty { nullable: true, ..only.ty },
+        [_] => first(args),
         _ => super::unified(args),
     }
 }

@@ -11,6 +11,7 @@ mod text;
 mod window;
 
 pub use datetime::stored_date;
+pub use text::COMPILE_OPTIONS;
 pub use json::arrow as json_arrow;
 
 use super::Source;
@@ -149,9 +150,9 @@ fn blob(_: &[Expr]) -> Ty {
     Ty::plain(Class::Blob)
 }
 
-/// The type of the first argument, without its affinity.
+/// The type of the first argument, as a call has it: without affinity, and with no collation but one that is written.
 fn first(args: &[Expr]) -> Ty {
-    args.first().map_or(Ty::plain(Class::Null), |a| Ty { affinity: None, nullable: true, ..a.ty })
+    args.first().map_or(Ty::plain(Class::Null), |a| Ty { affinity: None, nullable: true, collation: a.ty.collation.filter(|c| c.1), ..a.ty })
 }
 
 /// One type for all arguments.

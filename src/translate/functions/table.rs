@@ -110,6 +110,13 @@ fn series(lower: &mut Lower, args: &[Expr]) -> Lowered {
         });
     }
     let [start, stop, step] = &parts[..] else { unreachable!("three arguments are made") };
+    if args.len() < 2 {
+        // Without an end of one's own somebody stops early: in a result list the rows are made one by one.
+        return Ok(fill(
+            "SELECT generate_series({}, {}, {}) AS \"value\", {} AS \"start\", {} AS \"stop\", {} AS \"step\"",
+            &[start, stop, step, start, stop, step],
+        ));
+    }
     Ok(fill(
         "SELECT f.v AS \"value\", {} AS \"start\", {} AS \"stop\", {} AS \"step\" FROM generate_series({}, {}, {}) AS f(v)",
         &[start, stop, step, start, stop, step],

@@ -23,7 +23,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     scalar("unistr_quote", (1, 1), not_null_text, unistr_quote),
     scalar("unhex", (1, 2), super::blob, unhex),
     scalar("unistr", (1, 1), text, unistr),
-    scalar("char", (0, 255), text, char),
+    scalar("char", (0, 255), char_type, char),
     scalar("unicode", (1, 1), integer, |l, c, _| Ok(fill("nullif(ascii({}), 0)::int8", &[&l.text(&c.args[0])?]))),
     scalar("zeroblob", (1, 1), blob, |l, c, _| Ok(fill("decode(repeat('00', greatest({}, 0)::int), 'hex')", &[&l.integer(&c.args[0])?]))),
     scalar("randomblob", (1, 1), blob, |l, c, _| helper(l, "randomblob", &c.args)),
@@ -46,19 +46,37 @@ pub(super) static FUNCTIONS: &[Function] = &[
     scalar("sqlite_version", (0, 0), not_null_text, |_, _, _| Ok(Frag::text("'3.54.1'::text"))),
     scalar("sqlite_source_id", (0, 0), not_null_text, |_, _, _| Ok(Frag::text(SOURCE_ID))),
     refused("load_extension", "the backend loads no SQLite extensions"),
-    refused("sqlite_compileoption_used", "the answer is no SQLite library's"),
-    refused("sqlite_compileoption_get", "the answer is no SQLite library's"),
+    scalar("sqlite_compileoption_used", (1, 1), super::math::truth, compiled_with),
+    scalar("sqlite_compileoption_get", (1, 1), text, compile_option),
 ];
 
 /// What SQLite 3.54.1 says.
 const SOURCE_ID: &str = "'2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76'::text";
+
+/// The options of a standard SQLite that have a meaning here (compile.html), in their order.
+pub const COMPILE_OPTIONS: [&str; 7] =
+    ["ENABLE_FTS5", "ENABLE_MATH_FUNCTIONS", "ENABLE_PERCENTILE", "ENABLE_RTREE", "ENABLE_UPDATE_DELETE_LIMIT", "OMIT_LOAD_EXTENSION", "THREADSAFE=1"];
+
+/// An option is named with or without `SQLITE_`, and with or without its value.
+fn compiled_with(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let names = COMPILE_OPTIONS.iter().flat_map(|option| [*option].into_iter().chain(option.split_once('=').map(|(name, _)| name)));
+    let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
+    let asked = lower.text(&call.args[0])?;
+    Ok(fill(&format!("(upper(regexp_replace({{}}, '^sqlite_', '', 'i')) IN ({}))", names.join(", ")), &[&asked]))
+}
+
+fn compile_option(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let options: Vec<String> = COMPILE_OPTIONS.iter().map(|option| format!("'{option}'")).collect();
+    let n = lower.integer(&call.args[0])?;
+    Ok(fill(&format!("(ARRAY[{}]::text[])[least(greatest(coalesce({{}}, 0), -1), 1000) + 1]", options.join(", ")), &[&n]))
+}
 
 fn not_null_text(_: &[Expr]) -> Ty {
     Ty::plain(Class::Text).not_null()
 }
 
 fn pass(args: &[Expr]) -> Ty {
-    args.first().map_or(Ty::plain(Class::Null), |a| a.ty)
+    Ty { nullable: args.first().is_none_or(|a| a.ty.nullable), ..first(args) }
 }
 
 fn substr_type(args: &[Expr]) -> Ty {
@@ -206,7 +224,22 @@ fn quote(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     }
 }
 
+/// What char() makes of constants that PostgreSQL's text cannot hold: one of them is a NUL.
+fn text_with_nul(args: &[Expr]) -> Option<Value> {
+    let codes = args.iter().map(|a| a.constant().map(|v| v.to_integer().unwrap_or(0))).collect::<Option<Vec<_>>>()?;
+    let character = |code: &i64| u32::try_from(*code).ok().and_then(std::char::from_u32).unwrap_or('\u{fffd}');
+    codes.contains(&0).then(|| Value::Text(codes.iter().map(character).collect()))
+}
+
+fn char_type(args: &[Expr]) -> Ty {
+    let class = if text_with_nul(args).is_some() { Class::Dynamic } else { Class::Text };
+    Ty::plain(class).not_null()
+}
+
 fn char(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    if let Some(text) = text_with_nul(&call.args) {
+        return lower.carried(&Expr::literal(text), Class::Dynamic);
+    }
     if call.args.is_empty() {
         return Ok(Frag::text("''::text"));
     }

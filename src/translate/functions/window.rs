@@ -3,7 +3,7 @@
 use super::{Function, FunctionKind, first, integer, real};
 use crate::error::{ClientError, SqlState};
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
-use crate::translate::tree::{Call, Class, Expr, Ty};
+use crate::translate::tree::{Call, Expr, Ty};
 
 const fn window(name: &'static str, args: (u8, u8), result: fn(&[Expr]) -> Ty, lower: fn(&mut Lower, &Call, &Expr) -> Lowered) -> Function {
     Function { name, args, star: false, kind: FunctionKind::Window, result, lower }
@@ -24,9 +24,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
 ];
 
 fn shifted_type(args: &[Expr]) -> Ty {
-    let ty = args.first().map_or(Ty::plain(Class::Null), |a| a.ty);
-    let ty = args.get(2).map_or(ty, |other| ty.unify(other.ty));
-    Ty { affinity: None, nullable: true, ..ty }
+    let ty = first(args);
+    args.get(2).map_or(ty, |other| Ty { affinity: None, ..ty.unify(first(std::slice::from_ref(other))) })
 }
 
 fn close(lower: &mut Lower, call: &Call, mut out: Frag) -> Lowered {
@@ -43,7 +42,8 @@ fn numbered(lower: &mut Lower, call: &Call, name: &str) -> Lowered {
 
 fn ntile(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     let count = lower.integer(&call.args[0])?;
-    let out = close(lower, call, fill("ntile(least({}, 2147483647)::int", &[&count]))?;
+    // The backend takes NULL for an answer; none and less are errors to both.
+    let out = close(lower, call, fill("ntile(least(coalesce({}, 0), 2147483647)::int", &[&count]))?;
     Ok(fill("{}::int8", &[&out]))
 }
 
@@ -52,7 +52,14 @@ fn shifted(lower: &mut Lower, call: &Call, e: &Expr, name: &str) -> Lowered {
     let mut args = vec![lower.carried(&call.args[0], class)?];
     if let Some(offset) = call.args.get(1) {
         // PostgreSQL counts rows in int4; nobody has more.
-        args.push(fill("least(greatest({}, -2147483647), 2147483647)::int", &[&lower.integer(offset)?]));
+        let pattern = match name {
+            "nth_value" => "least(greatest(coalesce({}, 0), 0), 2147483647)::int",
+            // SQLite looks back over the rows that it has come by: the next one is the last of them.
+            "lag" => "(CASE WHEN {} < -1 THEN 2147483647 ELSE least({}, 2147483647) END)::int",
+            _ => "(CASE WHEN NOT ({} IS NULL) THEN least(greatest({}, -2147483647), 2147483647) END)::int",
+        };
+        let offset = if name == "nth_value" { lower.whole(offset)? } else { lower.integer(offset)? };
+        args.push(fill(pattern, &[&offset, &offset]));
     }
     if let Some(other) = call.args.get(2) {
         args.push(lower.carried(other, class)?);

@@ -15,9 +15,10 @@ impl Lower<'_> {
         out
     }
 
-    /// The rowids of the tables of the innermost aggregate query: the order in which SQLite comes by its rows.
-    pub fn rowids(&self) -> Vec<Expr> {
-        self.groups.last().and_then(Option::as_ref).map_or(Vec::new(), |g| g.bare.rowids.clone())
+    /// The rowids of the tables of an aggregate's query: the order in which SQLite comes by its rows.
+    pub fn rowids(&self, call: &Call) -> Vec<Expr> {
+        let group = self.groups.last().and_then(Option::as_ref).filter(|_| call.level == 0);
+        group.map_or(Vec::new(), |g| g.bare.rowids.clone())
     }
 
     /// Lowers with the innermost group out of force: its keys, and the arguments of its aggregates.
@@ -28,6 +29,14 @@ impl Lower<'_> {
             *last = group;
         }
         out
+    }
+
+    /// Lowers the arguments of a call: those of an aggregate are outside the groups of its query, those of a window function within.
+    pub fn arguments<T>(&mut self, call: &Call, work: impl FnOnce(&mut Self) -> T) -> T {
+        match self.groups.len().checked_sub(call.level + 1) {
+            Some(at) if call.over.is_none() => self.without_group(at, work),
+            _ => work(self),
+        }
     }
 
     /// What an expression is among the results of an aggregate query: a key as it is, a bare column as the group's chosen row has it.
@@ -74,45 +83,57 @@ impl Lower<'_> {
     }
 
     /// The order in which SQLite sees the rows of a group of one table, for an aggregate whose result shows it.
-    pub fn scan_order(&mut self) -> Result<Option<Frag>, ClientError> {
-        let Some(Some(group)) = self.groups.last() else { return Ok(None) };
-        let [rowid] = group.bare.rowids.as_slice() else { return Ok(None) };
-        let rowid = rowid.clone();
-        self.ungrouped(|this| this.natural(&rowid)).map(Some)
+    pub fn scan_order(&mut self, call: &Call) -> Result<Option<Frag>, ClientError> {
+        let rowids = self.rowids(call);
+        let [rowid] = rowids.as_slice() else { return Ok(None) };
+        self.ungrouped(|this| this.natural(rowid)).map(Some)
     }
 
     /// Closes a call: ORDER BY within it, FILTER, OVER.
     pub fn call_tail(&mut self, out: &mut Frag, call: &Call) -> Result<(), ClientError> {
         if !call.order.is_empty() {
             out.push(" ORDER BY ");
-            out.append(&self.ungrouped(|this| this.order_by(&call.order, false))?);
+            out.append(&self.arguments(call, |this| this.order_by(&call.order, false))?);
         }
         out.push(")");
         if let Some(filter) = &call.filter {
-            let filter = self.ungrouped(|this| this.truth(filter, true))?;
+            let filter = self.arguments(call, |this| this.truth(filter, true))?;
             out.append(&fill(" FILTER (WHERE {})", &[&filter]));
         }
-        if let Some(window) = &call.over {
-            out.append(&self.window(window)?);
-        }
+        let Some(window) = &call.over else { return Ok(()) };
+        let Some(key) = window.mixed_range() else {
+            out.append(&self.window(window, None)?);
+            return Ok(());
+        };
+        // A distance reaches from numbers to numbers; for everything else the rows that it reaches are its peers.
+        let key = self.natural(key)?;
+        let (near, peers) = (self.window(window, Some(RangeOf::Numbers))?, self.window(window, Some(RangeOf::Others))?);
+        *out = fill("(CASE WHEN ({}).k = 1 THEN {}{} ELSE {}{} END)", &[&key, out, &near, out, &peers]);
         Ok(())
     }
 
-    /// OVER (…).
-    pub fn window(&mut self, window: &Window) -> Lowered {
+    /// OVER (…), for the rows of a RANGE over keys of several classes that `of` says.
+    fn window(&mut self, window: &Window, of: Option<RangeOf>) -> Lowered {
         let mut parts = Vec::new();
         if !window.partition.is_empty() {
             let keys = window.partition.iter().map(|e| if e.folds() { self.order_key(e) } else { self.natural(e) }).collect::<Result<Vec<_>, _>>()?;
             parts.push(fill("PARTITION BY {}", &[&Frag::join(&keys, ", ")]));
         }
         let mut order = self.order_by(&window.order, false)?;
+        if let (Some(RangeOf::Numbers), [item]) = (of, window.order.as_slice()) {
+            let key = self.natural(&item.expr)?;
+            order = directed(item, &self.call("any_range", &[&key])?);
+        }
         // PostgreSQL measures a RANGE in the class of its key.
         if let (Some(frame), [item]) = (&window.frame, window.order.as_slice())
-            && item.expr.ty.class == Class::Integer
-            && frame.has_real_distance()
+            && frame.units == WindowFrameUnits::Range
         {
-            let key = self.carried(&item.expr, Class::Real)?;
-            order = directed(item, &key);
+            let key = match item.expr.ty.class {
+                Class::Integer if frame.has_real_distance() => Some(self.carried(&item.expr, Class::Real)?),
+                Class::Bool => Some(self.carried(&item.expr, Class::Integer)?),
+                _ => None,
+            };
+            order = key.map_or(order, |key| directed(item, &key));
         }
         if order != Frag::default() {
             parts.push(fill("ORDER BY {}", &[&order]));
@@ -121,28 +142,33 @@ impl Lower<'_> {
             parts.push(Frag::text("ORDER BY NULL::int8"));
         }
         if let Some(frame) = &window.frame {
-            parts.push(self.frame(frame, window.order.first().map(|o| o.expr.ty.class))?);
+            let class = window.order.first().map(|o| o.expr.ty.class);
+            parts.push(self.frame(frame, if of == Some(RangeOf::Numbers) { Some(Class::Number) } else { class })?);
         }
         Ok(fill(" OVER ({})", &[&Frag::join(&parts, " ")]))
     }
 
     /// A frame; a RANGE's distances are of the class of the `key` that the rows are ordered by.
     fn frame(&mut self, frame: &Frame, key: Option<Class>) -> Lowered {
-        let key = if key == Some(Class::Integer) && frame.has_real_distance() { Some(Class::Real) } else { key };
+        let key = match key {
+            Some(Class::Bool) => Some(Class::Integer),
+            Some(Class::Integer) if frame.has_real_distance() => Some(Class::Real),
+            other => other,
+        };
         let mut bound = |bound: &FrameBound| -> Lowered {
-            let mut distance = |e: &Option<Expr>| match e {
-                None => Ok(Frag::text("UNBOUNDED")),
-                Some(e) if frame.units != WindowFrameUnits::Range => self.integer(e),
-                Some(e) => match key {
-                    Some(class @ (Class::Integer | Class::Real | Class::Number)) => self.carried(e, class),
-                    _ => Err(ClientError::refused("RANGE with a distance over what is no number")),
-                },
+            let (distance, word) = match bound {
+                FrameBound::CurrentRow => return Ok(Frag::text("CURRENT ROW")),
+                FrameBound::Preceding(distance) => (distance, "PRECEDING"),
+                FrameBound::Following(distance) => (distance, "FOLLOWING"),
             };
-            Ok(match bound {
-                FrameBound::CurrentRow => Frag::text("CURRENT ROW"),
-                FrameBound::Preceding(e) => fill("{} PRECEDING", &[&distance(e)?]),
-                FrameBound::Following(e) => fill("{} FOLLOWING", &[&distance(e)?]),
-            })
+            let distance = match (distance, key) {
+                (None, _) => Frag::text("UNBOUNDED"),
+                (Some(e), _) if frame.units != WindowFrameUnits::Range => self.whole(e)?,
+                (Some(e), Some(class @ (Class::Integer | Class::Real | Class::Number))) => self.carried(e, class)?,
+                // What is no number has no distance.
+                _ => return Ok(Frag::text("CURRENT ROW")),
+            };
+            Ok(fill(&format!("{{}} {word}"), &[&distance]))
         };
         let start = bound(&frame.start)?;
         let mut out = match &frame.end {
@@ -176,6 +202,15 @@ impl Lower<'_> {
         let key = self.natural(e)?;
         self.key_of(key, e.ty, !self.byte_order(e))
     }
+}
+
+/// Which rows of a RANGE over keys of several classes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum RangeOf {
+    /// Those whose key is a number; all that is none lies behind them.
+    Numbers,
+    /// The others.
+    Others,
 }
 
 /// Does a term order nothing?

@@ -223,6 +223,21 @@ impl Lower<'_> {
         }
     }
 
+    /// The whole number that the expression is or looks like, as int8 (`OP_MustBeInt`); NULL for everything else.
+    pub fn whole(&mut self, e: &Expr) -> Lowered {
+        if let Some(value) = e.constant() {
+            return Ok(match value.clone().apply(crate::catalog::Affinity::Integer) {
+                Value::Integer(n) => constant(&Value::Integer(n))?,
+                _ => Frag::text("NULL::int8"),
+            });
+        }
+        if matches!(e.ty.class, Class::Bool | Class::Integer) || matches!(e.kind, Kind::Param(_)) && e.ty.class == Class::Param {
+            return self.integer(e);
+        }
+        let value = self.carried(e, Class::Dynamic)?;
+        self.call("any_whole", &[&value])
+    }
+
     /// The expression as a float8.
     pub fn real(&mut self, e: &Expr) -> Lowered {
         if let Kind::Param(n) = &e.kind

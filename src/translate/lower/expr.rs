@@ -1,5 +1,6 @@
 //! Operators, CASE, CAST, LIKE, calls.
 
+use super::compare::collation_of;
 use super::{CHANGES_VARIABLE, Frag, Lower, Lowered, ROWID_VARIABLE, fill, literal_text, slot};
 use crate::catalog::{Affinity, Collation};
 use crate::error::{ClientError, SqlState};
@@ -144,6 +145,10 @@ impl Lower<'_> {
 
     fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr, class: Class) -> Lowered {
         match op {
+            BinaryOp::Concat if class == Class::Dynamic => {
+                let (a, b) = (self.carried(left, class)?, self.carried(right, class)?);
+                self.call("any_concat", &[&a, &b])
+            }
             BinaryOp::Concat => {
                 let (a, b) = (self.text(left)?, self.text(right)?);
                 Ok(fill("({} || {})", &[&a, &b]))
@@ -262,7 +267,9 @@ impl Lower<'_> {
         let mut sides = (Vec::new(), Vec::new());
         for (a, b) in left.iter().zip(right) {
             let class = a.ty.class.unify(b.ty.class);
-            if !(class == a.ty.class || class == b.ty.class) || class == Class::Dynamic {
+            // Text in the order of its bytes needs a COLLATE unless the column has that order by itself.
+            let ordered = class != Class::Text || collation_of(a, b) == Collation::Binary && (self.byte_order(a) || self.byte_order(b));
+            if !(class == a.ty.class || class == b.ty.class) || class == Class::Dynamic || !ordered {
                 return self.columns_in_turn(op, left, right);
             }
             sides.0.push(self.carried(a, class)?);

@@ -9,6 +9,9 @@ use crate::translate::plan::{Carrier, OutColumn, OutKind};
 use crate::translate::tree::{Body, Class, Cte, Expr, From, Kind, OrderItem, Query, Recursion, Select, Ty, folds};
 use crate::value::Value;
 
+/// The backend's `join_collapse_limit`, unless somebody has set it.
+const COLLAPSED: usize = 8;
+
 /// How the items of a result list are printed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Items<'a> {
@@ -231,13 +234,17 @@ impl Lower<'_> {
                 }
             }
             out.append(&Frag::join(&cells, ", "));
+            let mut conditions = Vec::new();
             if let Some(from) = &select.from {
-                let from = this.ungrouped(|this| this.from(from))?;
+                let (from, on) = this.ungrouped(|this| this.tables(from))?;
                 out.append(&fill(" FROM {}", &[&from]));
+                conditions = on;
             }
             if let Some(filter) = &select.filter {
-                let filter = this.ungrouped(|this| this.truth(filter, true))?;
-                out.append(&fill(" WHERE {}", &[&filter]));
+                conditions.push(this.ungrouped(|this| this.truth(filter, true))?);
+            }
+            if !conditions.is_empty() {
+                out.append(&fill(" WHERE {}", &[&Frag::join(&conditions, " AND ")]));
             }
             if !select.group.is_empty() {
                 let keys = this.ungrouped(|this| select.group.iter().map(|k| this.group_key(k)).collect::<Result<Vec<_>, _>>())?;
@@ -280,6 +287,24 @@ impl Lower<'_> {
         let piece = if key.folds() { self.order_key(key)? } else { self.natural(key)? };
         // A bare number would be read as an ordinal; a constant groups nothing.
         Ok(if key.constant().is_some() { fill("({})", &[&piece]) } else { piece })
+    }
+
+    /// FROM of a SELECT, and what of it belongs to WHERE. Of more inner joins than it plans at once in the order of JOINs
+    /// (`join_collapse_limit`) the backend finds an order only in a plain list.
+    fn tables(&mut self, from: &From) -> Result<(Frag, Vec<Frag>), ClientError> {
+        let (mut factors, mut conditions, mut first) = (Vec::new(), Vec::new(), from);
+        while let From::Join("JOIN" | "CROSS JOIN", left, right, on) = first {
+            factors.push(&**right);
+            conditions.extend(on);
+            first = left;
+        }
+        if factors.len() < COLLAPSED {
+            return Ok((self.from(from)?, Vec::new()));
+        }
+        factors.push(first);
+        let factors = factors.into_iter().rev().map(|factor| self.from(factor)).collect::<Result<Vec<_>, _>>()?;
+        let conditions = conditions.into_iter().rev().map(|on| self.truth(on, true)).collect::<Result<Vec<_>, _>>()?;
+        Ok((Frag::join(&factors, ", "), conditions))
     }
 
     /// FROM.
@@ -326,7 +351,11 @@ impl Lower<'_> {
                     _ => return Err(ClientError::new(SqlState::DATATYPE_MISMATCH, "datatype mismatch")),
                 },
                 None => {
-                    let n = self.integer(e)?;
+                    let mut n = self.whole(e)?;
+                    // A NULL is no number. Without helpers a parameter is taken at its word.
+                    if e.ty.nullable && !(matches!(e.kind, Kind::Param(_)) && self.catalog.helpers.is_none()) {
+                        n = self.call("row_count", &[&n])?;
+                    }
                     let pattern = if word == " LIMIT " { "nullif(greatest({}, -1), -1)" } else { "greatest({}, 0)" };
                     out.push(word);
                     out.append(&fill(pattern, &[&n]));

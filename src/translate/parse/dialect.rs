@@ -180,6 +180,8 @@ impl Dialect for Sqlite {
             Token::Tilde => UnaryOperator::BitwiseNot,
             // sqlparser tries a word as a type first, which takes longer than all the rest.
             Token::Word(w) if w.keyword != Keyword::NULL => return word_prefix(parser),
+            // sqlparser takes VALUES here for a function.
+            Token::LParen if keyword(&parser.peek_nth_token_ref(1).token) == Keyword::VALUES => return Some(values_prefix(parser)),
             _ => return literal_prefix(parser).map(Ok),
         };
         parser.next_token();
@@ -388,6 +390,14 @@ fn word_prefix(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         return Some(parser.parse_function(ObjectName::from(parts)));
     }
     Some(Ok(Expr::CompoundIdentifier(parts)))
+}
+
+/// `(VALUES …)` as an operand.
+fn values_prefix(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.next_token();
+    let query = parser.parse_query()?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Subquery(query))
 }
 
 fn literal_prefix(parser: &mut Parser) -> Option<Expr> {

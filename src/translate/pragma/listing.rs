@@ -474,8 +474,7 @@ fn function_list(_: Asked) -> Result<Rows, ClientError> {
 }
 
 fn compile_options(_: Asked) -> Result<Rows, ClientError> {
-    let options = ["ENABLE_MATH_FUNCTIONS", "ENABLE_UPDATE_DELETE_LIMIT", "OMIT_LOAD_EXTENSION", "THREADSAFE=1"];
-    Ok(options.into_iter().map(|option| vec![text(option)]).collect())
+    Ok(functions::COMPILE_OPTIONS.into_iter().map(|option| vec![text(option)]).collect())
 }
 
 fn pragma_list(_: Asked) -> Result<Rows, ClientError> {

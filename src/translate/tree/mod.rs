@@ -244,6 +244,8 @@ pub struct Call {
     pub filter: Option<Expr>,
     /// OVER (…).
     pub over: Option<Window>,
+    /// An aggregate: how many queries further out the one stands that it aggregates the rows of (`sqlite3ReferencesSrcList`).
+    pub level: usize,
 }
 
 /// What is called.
@@ -305,6 +307,16 @@ impl Frame {
     pub fn has_real_distance(&self) -> bool {
         let real = |bound: &FrameBound| matches!(bound, FrameBound::Preceding(Some(e)) | FrameBound::Following(Some(e)) if e.ty.class == Class::Real);
         self.units == WindowFrameUnits::Range && (real(&self.start) || self.end.as_ref().is_some_and(real))
+    }
+}
+
+impl Window {
+    /// The key of a RANGE with a distance, when only its values tell whether they are numbers.
+    pub fn mixed_range(&self) -> Option<&Expr> {
+        let frame = self.frame.as_ref().filter(|f| f.units == WindowFrameUnits::Range)?;
+        let far = |bound: &FrameBound| matches!(bound, FrameBound::Preceding(Some(_)) | FrameBound::Following(Some(_)));
+        let [item] = self.order.as_slice() else { return None };
+        (item.expr.ty.class == Class::Dynamic && (far(&frame.start) || frame.end.as_ref().is_some_and(far))).then_some(&item.expr)
     }
 }
 
@@ -510,9 +522,9 @@ impl Expr {
         folds(self.ty)
     }
 
-    /// Is it an aggregate call (no window)?
+    /// Is it an aggregate call (no window) of the query that it stands in?
     pub fn is_aggregate(&self) -> bool {
-        matches!(&self.kind, Kind::Call(call) if call.over.is_none() && matches!(call.function, Callee::Known(f) if f.is_aggregate(call.args.len())))
+        matches!(&self.kind, Kind::Call(call) if call.over.is_none() && call.level == 0 && matches!(call.function, Callee::Known(f) if f.is_aggregate(call.args.len())))
     }
 }
 

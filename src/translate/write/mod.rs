@@ -125,6 +125,10 @@ impl<'a, 'b> Write<'a, 'b> {
         }
         if let Some(items) = items {
             let texts = super::parse::scan::result_items(self.binder.sql, true);
+            // Here the table has its own name again, not its alias (lang_returning.html §2.1).
+            if let Some(source) = self.binder.scopes.first_mut().and_then(|scope| scope.sources.first_mut()) {
+                source.name.clone_from(&self.table.name);
+            }
             let bound = self.binder.items(items, &texts)?;
             let mut columns = Vec::new();
             for (_, name, expr) in &bound {
