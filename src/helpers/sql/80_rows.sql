@@ -37,13 +37,31 @@ BEGIN
   RETURN QUERY EXECUTE write USING r, place;
 END $$;
 
+-- What a trigger, or a conflict, has failed with, when the client's own statement asks; a RAISE(IGNORE) is over with its row.
+CREATE OR REPLACE FUNCTION litewire.halted() RETURNS text
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  halt constant text := current_setting('litewire.halt', true);
+BEGIN
+  IF halt = '' OR halt IS NULL OR halt = 'F' AND pg_trigger_depth() > 0 THEN
+    RETURN NULL;
+  END IF;
+  PERFORM set_config('litewire.halt', '', true);
+  IF halt = 'F' THEN
+    PERFORM set_config('litewire.policy', '', true);
+  END IF;
+  RETURN CASE WHEN halt = 'F' THEN current_setting('litewire.failure') END;
+END $$;
+
 -- Writes all rows.
 --   bulk     does it in one statement, with the rows as $1; where a key comes twice the rows are taken one by one after all
---   keeps    constraints (columns for NOT NULL, * for all) whose violation, and RAISE(FAIL), leaves the rows before it: it comes back as `failure`
+--   keeps    constraints (columns for NOT NULL, * for all) whose violation, as RAISE(FAIL) does, leaves the rows before it: it comes back as
+--            `failure`, and within a trigger ends the statement that fired it
 --   defers   foreign keys that are looked at when all rows are written
+--   policy   the statement's word on conflicts, which stands over that of its triggers' statements
 CREATE OR REPLACE FUNCTION litewire.write_rows(
   shape anyelement, rows anyarray, places tid[], bulk text, probes text[], upserts text[], skip text, remove text, write text, keeps text[],
-  defers text)
+  defers text, policy text)
 RETURNS TABLE ("row" anyelement, inserted bool, failure text)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -55,6 +73,7 @@ DECLARE
   "table" text;
   "column" text;
   "constraint" text;
+  outer_policy constant text := coalesce(current_setting('litewire.policy', true), '');
 BEGIN
   IF bulk IS NOT NULL THEN
     BEGIN
@@ -72,13 +91,16 @@ BEGIN
   IF defers IS NOT NULL THEN
     EXECUTE 'SET CONSTRAINTS ' || defers || ' DEFERRED';
   END IF;
+  IF policy IS NOT NULL AND outer_policy = '' THEN
+    PERFORM set_config('litewire.policy', policy, true);
+  END IF;
   FOR n IN 1 .. coalesce(cardinality(rows), 0) LOOP
-    IF remove IS NULL AND keeps IS NULL THEN
-      RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write) w;
-      CONTINUE;
-    END IF;
     tries := 0;
     LOOP
+      IF remove IS NULL AND keeps IS NULL THEN
+        RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write) w;
+        EXIT;
+      END IF;
       BEGIN
         RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write) w;
         EXIT;
@@ -86,9 +108,9 @@ BEGIN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, told = MESSAGE_TEXT, "schema" = SCHEMA_NAME, "table" = TABLE_NAME,
           "column" = COLUMN_NAME, "constraint" = CONSTRAINT_NAME;
         IF state = 'LW003' OR '*' = ANY (keeps) OR coalesce(nullif("constraint", ''), "column") = ANY (keeps) THEN
-          failure := json_build_object('C', state, 'M', told, 's', "schema", 't', "table", 'c', "column", 'n', "constraint");
-          RETURN NEXT;
-          RETURN;
+          PERFORM set_config('litewire.halt', 'F', true), set_config('litewire.failure',
+            json_build_object('C', state, 'M', told, 's', "schema", 't', "table", 'c', "column", 'n', "constraint")::text, true);
+          EXIT;
         END IF;
         -- Somebody else's row may have come between what was removed and what is written.
         tries := tries + 1;
@@ -97,7 +119,15 @@ BEGIN
         END IF;
       END;
     END LOOP;
+    failure := litewire.halted();
+    IF failure IS NOT NULL THEN
+      RETURN NEXT;
+    END IF;
+    EXIT WHEN current_setting('litewire.halt', true) = 'F' OR failure IS NOT NULL;
   END LOOP;
+  IF policy IS NOT NULL AND outer_policy = '' THEN
+    PERFORM set_config('litewire.policy', '', true);
+  END IF;
   IF defers IS NOT NULL THEN
     EXECUTE 'SET CONSTRAINTS ' || defers || ' IMMEDIATE';
   END IF;

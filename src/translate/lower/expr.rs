@@ -134,9 +134,7 @@ impl Lower<'_> {
         let state = match kind {
             Raise::Ignore => return self.call("raise_error", &[&Frag::text("'LW001', ''")]),
             Raise::Rollback => "'LW002'",
-            // With nothing done yet there is nothing that FAIL would keep.
-            Raise::Fail if self.program.is_some_and(|p| p.untouched) => "CASE WHEN pg_trigger_depth() > 1 THEN '0A000' ELSE 'LW003' END",
-            Raise::Fail => "'0A000'",
+            Raise::Fail => "'LW003'",
             Raise::Abort => "'23000'",
         };
         let message = message.map_or_else(|| Ok(Frag::text("''")), |m| self.text(m))?;

@@ -59,8 +59,6 @@ pub struct Misfit {
 /// What a trigger's program has of its own.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Program {
-    /// Has nothing been changed when this step runs, unless the trigger is itself fired by a trigger?
-    pub untouched: bool,
     /// Was a counter of the connection read?
     pub counts: bool,
     /// Did this step become a loop, which counts for itself?

@@ -25,6 +25,17 @@ pub enum Resolution {
 }
 
 impl Resolution {
+    /// Its keyword, in small letters.
+    pub fn text(self) -> &'static str {
+        match self {
+            Resolution::Abort => "abort",
+            Resolution::Fail => "fail",
+            Resolution::Ignore => "ignore",
+            Resolution::Replace => "replace",
+            Resolution::Rollback => "rollback",
+        }
+    }
+
     fn named(word: &str) -> Option<Self> {
         Some(match word.to_ascii_uppercase().as_str() {
             "ABORT" => Resolution::Abort,

@@ -1,6 +1,6 @@
 //! A trigger's program as a function of the backend.
 
-use super::rows_of;
+use super::{halt, rows_of};
 use crate::catalog::{Catalog, Relation, Trigger};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Mention, Mentioned, Scope, Source, quote_ident};
@@ -10,10 +10,15 @@ use crate::translate::parse::scan::{self, Kind, Token};
 use crate::translate::parse::trigger::{self, Event, Time};
 use crate::translate::plan::{self as written, Hidden, Part};
 use crate::translate::tree::Class;
+use crate::translate::parse::Resolution;
+use crate::translate::write::policy;
 use crate::translate::{Options, parse, write};
 use sqlparser::ast::{self, SelectItem, SetExpr, Statement};
 use std::cell::RefCell;
 use std::ops::Range;
+
+/// The policy that the firing statement has, or nothing.
+const POLICY: &str = "\"_lw_policy\"";
 
 /// The statement that makes the function. What cannot be translated now fails when the trigger fires, as in SQLite.
 pub(super) fn definition(made: &Trigger, relation: &Relation, catalog: &Catalog, options: &Options) -> String {
@@ -60,11 +65,15 @@ pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, optio
         _ => relation.schema.chars().filter(char::is_ascii_alphanumeric).chain(['.']).collect(),
     };
     let mark = format!(":{place}{}:", made.number);
+    let hides = halt::hides_others(relation, made, parsed.event);
     let recursive = "current_setting('litewire.recursive_triggers', true) IS DISTINCT FROM 'on'";
 
     let mut text = String::from("DECLARE\n");
     for record in [ROW_VARIABLE, GOT_VARIABLE].into_iter().filter(|r| steps.iter().any(|s| s.contains(r))) {
         text.push_str(&format!("{record} record;\n"));
+    }
+    if steps.iter().any(|s| s.contains(POLICY)) {
+        text.push_str(&format!("{POLICY} constant text := coalesce(current_setting('litewire.policy', true), '');\n"));
     }
     if writes {
         text.push_str("\"_lw_firing\" text := coalesce(current_setting('litewire.firing', true), '');\n");
@@ -75,6 +84,7 @@ pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, optio
         text.push_str(&format!("{ROWID_VARIABLE} int8 := {start};\n{CHANGES_VARIABLE} int8;\n\"_lw_count\" int8;\n\"_lw_n\" int8;\n"));
     }
     text.push_str("BEGIN\n");
+    text.push_str(halt::ENTRY);
     if parsed.time == Time::Before && relation.triggers.iter().any(|t| super::changes_own(t, relation, parsed.event)) {
         text.push_str(&format!("IF current_setting('litewire.pass', true) = 'second' AND pg_trigger_depth() = 1 THEN {done}; END IF;\n"));
     }
@@ -89,16 +99,18 @@ pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, optio
         );
     }
     if let Some(when) = when {
-        text.push_str(&format!("IF ({when}) IS NOT TRUE THEN {done}; END IF;\n"));
+        let test = format!("IF ({when}) IS NOT TRUE THEN {done}; END IF");
+        let raises = parsed.when.clone().is_some_and(|place| raises(&made.sql[place]));
+        text.push_str(&if raises { halt::raising(&test, "", hides) } else { format!("{test};\n") });
     }
     if writes {
         text.push_str(&format!("PERFORM set_config('litewire.firing', \"_lw_firing\" || '{mark}', true);\n"));
     }
     for (step, place) in steps.iter().zip(&parsed.steps) {
-        if ignores(&made.sql[place.clone()]) {
-            text.push_str(&format!("BEGIN\n{step};\nEXCEPTION WHEN SQLSTATE 'LW001' THEN\n{leave}RETURN NULL;\nEND;\n"));
-        } else {
-            text.push_str(&format!("{step};\n"));
+        let sql = &made.sql[place.clone()];
+        text.push_str(&if raises(sql) { halt::raising(step, leave, hides) } else { format!("{step};\n") });
+        if !is_query(sql) {
+            text.push_str(&format!("{};\n", halt::AFTER_STEP));
         }
     }
     text.push_str(&format!("{leave}{done};\nEND"));
@@ -141,16 +153,14 @@ pub fn mentions(sql: &str, relation: &Relation, catalog: &Catalog, options: &Opt
 
 impl<'m> Making<'m> {
     fn steps(&mut self) -> Bound<Vec<String>> {
-        let mut untouched = self.parsed.time != Time::After;
         let mut steps = Vec::new();
         for place in &self.parsed.steps {
-            steps.push(self.step(place.clone(), untouched)?);
-            untouched &= is_query(&self.sql[place.clone()]);
+            steps.push(self.step(place.clone())?);
         }
         Ok(steps)
     }
 
-    fn step(&mut self, place: Range<usize>, untouched: bool) -> Bound<String> {
+    fn step(&mut self, place: Range<usize>) -> Bound<String> {
         let sql = &self.sql[place.clone()];
         let shifted = |mut e: ClientError| {
             e.position = e.position.map(|p| p + place.start);
@@ -158,7 +168,7 @@ impl<'m> Making<'m> {
         };
         self.whole_rows(sql).map_err(shifted)?;
         let statement = parse::parse(sql).map_err(shifted)?;
-        let (mut binder, mut lower) = self.tools(sql, untouched);
+        let (mut binder, mut lower) = self.tools(sql);
         let text = match &statement {
             Statement::Query(query) => {
                 let bound = binder.query(query).map_err(shifted)?;
@@ -166,16 +176,53 @@ impl<'m> Making<'m> {
                 let text = lower.query_as(&bound, &classes).map_err(shifted)?;
                 wrapped("PERFORM * FROM (", &text, ") AS \"_s\"")
             }
-            _ if ignores(sql) => return Err(shifted(ClientError::refused("RAISE(IGNORE) in a statement that changes rows").at(0))),
+            // What it has changed before it raises stays, which an error at the backend does not leave.
+            write if raises(sql) && !is_one_row(write) => return Err(shifted(ClientError::refused("RAISE() in a statement that may change several rows").at(0))),
             write => {
                 let written = write::write(write, &mut binder, &mut lower);
                 *self.misfit = lower.misfit.take();
-                changing(written.map_err(shifted)?, lower.program.unwrap_or_default())
+                let own = changing(written.map_err(shifted)?, lower.program.unwrap_or_default());
+                self.under_each_policy(write, sql, own)
             }
         };
         self.counts |= lower.program.is_some_and(|p| p.counts);
         self.mentioned(binder, |at| at + place.start);
         text.into_fixed().ok_or_else(|| shifted(ClientError::new(SqlState::SYNTAX_ERROR, "trigger cannot use variables").at(0)))
+    }
+
+    /// A step that changes something, in the forms that a policy from outside may ask for.
+    fn under_each_policy(&mut self, write: &Statement, sql: &str, own: Frag) -> Frag {
+        if self.mentions.is_some() || !policy::is_constrained(write, self.catalog) {
+            return own;
+        }
+        let mut forms = Frag::default();
+        for (resolution, names) in [
+            (Resolution::Ignore, "'ignore'"),
+            (Resolution::Replace, "'replace'"),
+            (Resolution::Fail, "'fail'"),
+            (Resolution::Abort, "'abort', 'rollback'"),
+        ] {
+            let (mut binder, mut lower) = self.tools(sql);
+            let form = match write::write(&policy::under(write, resolution), &mut binder, &mut lower) {
+                Ok(written) => changing(written, lower.program.unwrap_or_default()),
+                Err(e) => Frag::text(format!("RAISE EXCEPTION USING ERRCODE = '{}', MESSAGE = {}", e.state.as_str(), literal_text(&e.message))),
+            };
+            if form.clone().into_fixed() != own.clone().into_fixed() {
+                forms.append(&wrapped(&format!("WHEN {names} THEN\n"), &form, ";\n"));
+            }
+        }
+        let heard = policy::target(write, self.catalog).filter(|t| !t.triggers.is_empty()).and(policy::own(write));
+        let mut text = match forms.clone().into_fixed() {
+            Some(none) if none.is_empty() => own,
+            _ => wrapped(&format!("CASE {POLICY}\n"), &forms, &format!("ELSE\n{};\nEND CASE", own.into_fixed().unwrap_or_default())),
+        };
+        if let Some(own) = heard {
+            // The triggers that it fires hear it, unless somebody outside has spoken.
+            let set = |value: &str| format!("PERFORM set_config('litewire.policy', {value}, true)");
+            let spoken = set(&format!("coalesce(nullif({POLICY}, ''), '{}')", own.text()));
+            text = wrapped(&format!("{spoken};\n"), &text, &format!(";\n{}", set(POLICY)));
+        }
+        text
     }
 
     /// Keeps what a part of the text mentions.
@@ -196,7 +243,7 @@ impl<'m> Making<'m> {
         self.whole_rows(&sql).map_err(shifted)?;
         let statement = parse::parse(&sql).map_err(shifted)?;
         let Some(expr) = only_item(&statement) else { return Err(ClientError::syntax("WHEN").at(place.start)) };
-        let (mut binder, mut lower) = self.tools(&sql, self.parsed.time != Time::After);
+        let (mut binder, mut lower) = self.tools(&sql);
         let bound = binder.expr(expr).map_err(shifted)?;
         let text = lower.truth(&bound, false).map_err(shifted)?;
         self.counts |= lower.program.is_some_and(|p| p.counts);
@@ -204,7 +251,7 @@ impl<'m> Making<'m> {
         text.into_fixed().ok_or_else(|| shifted(ClientError::new(SqlState::SYNTAX_ERROR, "trigger cannot use variables").at(0)))
     }
 
-    fn tools<'s>(&self, sql: &'s str, untouched: bool) -> (Binder<'s>, Lower<'s>)
+    fn tools<'s>(&self, sql: &'s str) -> (Binder<'s>, Lower<'s>)
     where
         'm: 's,
     {
@@ -231,7 +278,7 @@ impl<'m> Making<'m> {
         binder.mentions = self.mentions.as_ref().map(|_| RefCell::default());
         let mut lower = Lower::new(self.catalog, self.options);
         lower.stored = true;
-        lower.program = Some(Program { untouched, counts: self.counts, loops: false });
+        lower.program = Some(Program { counts: self.counts, loops: false });
         (binder, lower)
     }
 
@@ -292,9 +339,15 @@ pub(super) fn is_query(step: &str) -> bool {
     scan::next(step.as_bytes(), &mut at).is_some_and(|t| ["SELECT", "VALUES", "WITH"].iter().any(|w| t.is(step, w)) || t.is_op(step, "("))
 }
 
-/// Does a text hold RAISE(IGNORE)?
-pub(super) fn ignores(sql: &str) -> bool {
-    scan::tokens(sql).windows(3).any(|w| w[0].is(sql, "RAISE") && w[1].is_op(sql, "(") && w[2].is(sql, "IGNORE"))
+/// May a text raise what is no error of the whole statement?
+fn raises(sql: &str) -> bool {
+    halt::raises(sql, &["IGNORE", "FAIL"])
+}
+
+/// Is it an INSERT of one row?
+fn is_one_row(write: &Statement) -> bool {
+    let Statement::Insert(insert) = write else { return false };
+    insert.source.as_ref().is_none_or(|query| matches!(&*query.body, SetExpr::Values(values) if values.rows.len() == 1))
 }
 
 /// What SQLite's grammar has no room for in a trigger's statements.

@@ -2,7 +2,9 @@
 //! made anew when DDL changes what the text means: a body may name what does not exist until it fires.
 
 mod function;
+mod halt;
 pub use function::mentions;
+pub use halt::{AFTER_STEP, may_halt};
 
 use super::bind::{Bound, quote_ident, quote_relation};
 use super::lower::{Misfit, literal_text};
@@ -82,11 +84,6 @@ pub fn create(sql: &str, catalog: &Catalog, options: &Options, misfit: &mut Opti
         _ => {}
     }
     checked(&parsed, sql)?;
-    let ignores = function::ignores(sql) && parsed.time == Time::After;
-    let after = |t: &Trigger| trigger::parse(&t.sql).is_ok_and(|t| t.time == Time::After && t.event == parsed.event);
-    if ignores && relation.triggers.iter().any(after) {
-        return Err(ClientError::refused("RAISE(IGNORE) in an AFTER trigger that others follow").at(parsed.name_at.start));
-    }
     let last = catalog.relations.iter().flat_map(|r| &r.triggers).map(|t| t.number).max().unwrap_or(0);
     let made = Trigger { name: parsed.name.clone(), oid: 0, number: last + 1, sql: parsed.schema_text(sql), temporary: session };
     let mut after = catalog.clone();

@@ -2,16 +2,25 @@
 //! queues AFTER triggers up to the statement's end. So a statement that may change several rows of such a table is run row by row.
 
 use super::Write;
-use super::modify::Restriction;
+use super::modify::{Restriction, Set, columns_of, value_of};
 use super::rows::Row;
-use crate::catalog::{ForeignKey, IndexPart, RelationKind};
+use crate::catalog::{ForeignKey, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Bound, quote_ident};
 use crate::translate::lower::{Beforehand, Frag, ROW_VARIABLE, literal_text, wrapped};
 use crate::translate::parse::trigger::{self, Event, Time, Trigger};
+use crate::translate::trigger::AFTER_STEP;
 use crate::translate::plan::{Columns, Hidden, OutKind, Part, Statement};
 use crate::translate::tree::Class;
-use sqlparser::ast::{self, SelectItem};
+use sqlparser::ast::SelectItem;
+
+/// What is done with each row.
+pub(super) enum Change {
+    /// A statement of PostgreSQL's, to which RETURNING can be added.
+    Native(Frag),
+    /// What the helper writes, from FROM on.
+    Written(Frag),
+}
 
 /// The rows that a statement is run for, one by one.
 pub(super) struct Rows {
@@ -46,6 +55,22 @@ impl Write<'_, '_> {
         let refers = |k: &ForeignKey| !k.name.is_empty() && k.target.eq_ignore_ascii_case(&self.table.name);
         let acts = || self.table.foreign_keys.iter().any(refers) || catalog.relations.iter().any(|r| !r.triggers.is_empty());
         self.fires(event, columns) || self.is_referred_to() && acts()
+    }
+
+    /// May a trigger end the statement, and leave what is done?
+    pub(super) fn may_halt(&self) -> bool {
+        self.binder.rows.is_none() && crate::translate::trigger::may_halt(self.table, self.binder.catalog)
+    }
+
+    /// A change of a view's rows, which tells what its INSTEAD OF triggers have failed with once they all have run.
+    pub(super) fn watched(&mut self, mut statement: Frag, returning: Option<&[SelectItem]>, out: &mut Statement) -> Bound<Frag> {
+        let halted = self.lower.helper("halted")?;
+        let cells = self.cells(returning, vec![(Frag::text("NULL::text"), Hidden::Failure)], out)?;
+        statement.append(&wrapped(" RETURNING ", &Frag::join(&cells, ", "), ""));
+        let names: Vec<String> = (1..=cells.len()).map(|n| format!("\"c{n}\"")).collect();
+        let nothing = "NULL, ".repeat(cells.len() - 1);
+        let told = format!(") SELECT * FROM \"_w\" UNION ALL SELECT {nothing}\"_h\".\"f\" FROM (SELECT {halted}() AS \"f\") AS \"_h\" WHERE NOT (\"f\" IS NULL)");
+        Ok(wrapped(&format!("WITH \"_w\"({}) AS (", names.join(", ")), &statement, &told))
     }
 
     /// Does a BEFORE trigger that fires change the table itself? (Where a trigger's program runs, PostgreSQL's rule stands.)
@@ -83,7 +108,8 @@ impl Write<'_, '_> {
     }
 
     /// The rows that a statement is about, by their keys; and the condition that finds one of them again.
-    pub(super) fn keyed(&mut self, restriction: &Restriction) -> Bound<(Rows, Frag)> {
+    /// With FROM, all that they get is computed before the first one changes.
+    pub(super) fn keyed(&mut self, restriction: &Restriction, from: Option<&Frag>, sets: &mut Vec<Set>) -> Bound<(Rows, Frag)> {
         let key = self.key();
         if key.is_empty() {
             return Err(ClientError::refused("a write to several rows of a table with triggers and without a key"));
@@ -93,14 +119,34 @@ impl Write<'_, '_> {
             key.iter().map(|at| (quote_ident(&self.table.columns[*at].name), self.table.columns[*at].type_name.clone())).collect();
         let list = |prefix: &str| columns.iter().map(|(n, _)| format!("{prefix}{n}")).collect::<Vec<_>>().join(", ");
         let values = self.lower.beforehand.take().map_or(Vec::new(), |b| b.values);
-        let chosen = self.chosen(&Frag::text(list(&format!("{alias}."))), None, restriction, false)?;
-        let mut query = Frag::text(format!("SELECT {}", list("\"_k\".")));
+        let mut what = Frag::text(list(&format!("{alias}.")));
+        let mut given = Vec::new();
+        if from.is_some() {
+            for at in columns_of(sets) {
+                let value = value_of(sets, at).unwrap_or_default();
+                let (name, ty) = (format!("\"_v{at}\""), self.table.columns[at].type_name.clone());
+                what.append(&wrapped(", (", &value, &format!(")::{} AS {name}", uncut(&ty))));
+                given.push((at, name, ty));
+            }
+        }
+        let chosen = self.chosen(&what, from, restriction, false)?;
+        // A row that FROM finds twice is changed once.
+        let once = if from.is_some() { format!("DISTINCT ON ({}) ", list("\"_k\".")) } else { String::new() };
+        let mut query = Frag::text(format!("SELECT {once}{}", list("\"_k\".")));
+        for (_, name, _) in &given {
+            query.push(&format!(", \"_k\".{name}"));
+        }
         for (at, (value, ty)) in values.iter().enumerate() {
             query.append(&wrapped(", (", value, &format!(")::{ty} AS {}", Beforehand::name(at))));
         }
         // Sorted outside, so that every row is found and locked before the first one changes.
         query.append(&wrapped(" FROM (", &chosen, &format!(") AS \"_k\" ORDER BY {}", list("\"_k\"."))));
         let found: Vec<Frag> = columns.iter().enumerate().map(|(i, (n, ty))| wrapped(&format!("{alias}.{n} = "), &self.hole(i, n, ty), "")).collect();
+        columns.extend(given.iter().map(|(_, name, ty)| (name.clone(), ty.clone())));
+        if from.is_some() {
+            let first = key.len();
+            *sets = given.iter().enumerate().map(|(i, (at, name, ty))| Set::One(*at, self.hole(first + i, name, ty))).collect();
+        }
         columns.extend(values.iter().enumerate().map(|(at, (_, ty))| (Beforehand::name(at), (*ty).to_owned())));
         Ok((Rows { query, columns }, Frag::join(&found, " AND ")))
     }
@@ -110,14 +156,14 @@ impl Write<'_, '_> {
         if self.binder.rows.is_some() {
             return Frag::text(format!("{ROW_VARIABLE}.{name}"));
         }
-        Frag::text(format!("(($1)[{}])::{}", at + 1, if ty.starts_with("character") { "text" } else { ty }))
+        Frag::text(format!("(($1)[{}])::{}", at + 1, uncut(ty)))
     }
 
     /// The statement for each of the rows.
     pub(super) fn each(
         &mut self,
         rows: Rows,
-        mut statement: Frag,
+        change: Change,
         sets: &[usize],
         returning: Option<&[SelectItem]>,
         tag: &'static str,
@@ -126,38 +172,66 @@ impl Write<'_, '_> {
         let cells = self.cells(returning, Vec::new(), out)?;
         if let Some(program) = &mut self.lower.program {
             program.loops = true;
+            let mut statement = match change {
+                Change::Native(statement) => statement,
+                Change::Written(from) => wrapped("PERFORM", &from, ""),
+            };
             if program.counts {
                 statement.push(";\nGET DIAGNOSTICS \"_lw_n\" = ROW_COUNT;\n\"_lw_count\" := \"_lw_count\" + \"_lw_n\"");
             }
             let mut text = wrapped(&format!("FOR {ROW_VARIABLE} IN "), &rows.query, " LOOP\n");
-            text.append(&wrapped("", &statement, ";\nEND LOOP"));
+            text.append(&wrapped("", &statement, &format!(";\n{AFTER_STEP};\nEND LOOP")));
             return Ok(text);
         }
         if out.columns == Columns::Backend {
             return Err(ClientError::refused("RETURNING in PostgreSQL's types from a table with triggers"));
         }
+        let event = if tag.starts_with("UPDATE") { Event::Update } else { Event::Delete };
+        let sets: Vec<&str> = sets.iter().map(|c| self.table.columns[*c].name.as_str()).collect();
+        let passes = matches!(change, Change::Native(_)) && self.changes_itself(event, &sets);
+        let halts = matches!(change, Change::Written(_)) || self.may_halt();
         let mut args: Vec<Frag> = rows.columns.iter().map(|(n, _)| Frag::text(format!("\"_r\".{n}::text"))).collect();
-        let texts: Vec<Frag> = cells.iter().map(|c| wrapped("(", c, ")::text")).collect();
-        statement.append(&wrapped(" RETURNING ARRAY[", &Frag::join(&texts, ", "), "]::text[]"));
+        let mut texts: Vec<Frag> = cells.iter().map(|c| wrapped("(", c, ")::text")).collect();
+        if halts {
+            // There the helper says what failed.
+            texts.push(match change {
+                Change::Native(_) => Frag::text("NULL"),
+                Change::Written(_) => Frag::text(format!("{}.\"_failure\"", self.alias())),
+            });
+        }
+        let array = wrapped("ARRAY[", &Frag::join(&texts, ", "), "]::text[]");
+        let statement = match change {
+            Change::Native(mut statement) => {
+                statement.append(&wrapped(" RETURNING ", &array, ""));
+                statement
+            }
+            Change::Written(from) => {
+                let mut statement = wrapped("SELECT ", &array, "");
+                statement.append(&from);
+                statement
+            }
+        };
         let statement = boxed(statement, &mut args);
         let types: Vec<&str> = match &out.columns {
             Columns::Shaped(columns) => columns.iter().map(|c| type_of(c.kind)).collect(),
             _ => Vec::new(),
         };
-        let cells: Vec<String> = types.iter().enumerate().map(|(i, ty)| format!("(\"_e\".\"v\"[{}])::{ty}", i + 1)).collect();
-        let event = if tag.starts_with("UPDATE") { Event::Update } else { Event::Delete };
-        let sets: Vec<&str> = sets.iter().map(|c| self.table.columns[*c].name.as_str()).collect();
-        let passes = self.changes_itself(event, &sets);
-        let each = self.lower.helper(if passes { "each_in_passes" } else { "each" })?;
-        let mut text = wrapped(&format!("SELECT {} FROM (", cells.join(", ")), &rows.query, &format!(") AS \"_r\", {each}({statement}, ARRAY["));
-        text.append(&wrapped(
-            "",
-            &Frag::join(&args, ", "),
-            &format!(
-                "]::text[]{}) AS \"_e\"(\"v\")",
-                if passes { format!(", {}", literal_text(&format!("|{}|", sets.join("||")))) } else { String::new() }
-            ),
-        ));
+        let mut cells: Vec<String> = types.iter().enumerate().map(|(i, ty)| format!("(\"_e\".\"v\"[{}])::{ty}", i + 1)).collect();
+        let (mut begin, mut call) = ("", format!("{}({statement}, ARRAY[", self.lower.helper("each")?));
+        let mut options = String::new();
+        if passes {
+            call = format!("{}({statement}, ARRAY[", self.lower.helper("each_in_passes")?);
+            options = format!(", {}", literal_text(&format!("|{}|", sets.join("||"))));
+        }
+        if halts {
+            begin = "litewire.begin_rows() AS \"_b\"(\"at\"), ";
+            call = format!("{}(\"_b\".\"at\", {statement}, ARRAY[", self.lower.helper("each_until")?);
+            options = format!(", {}{}", texts.len(), if passes { options } else { ", NULL".to_owned() });
+            cells.push(format!("\"_e\".\"v\"[{}]", texts.len()));
+            out.hidden.push(Hidden::Failure);
+        }
+        let mut text = wrapped(&format!("SELECT {} FROM {begin}(", cells.join(", ")), &rows.query, &format!(") AS \"_r\", {call}"));
+        text.append(&wrapped("", &Frag::join(&args, ", "), &format!("]::text[]{options}) AS \"_e\"(\"v\")")));
         out.tag = Some(tag);
         Ok(text)
     }
@@ -189,16 +263,13 @@ impl Write<'_, '_> {
         if !row.removes.is_empty() {
             self.replaceable()?;
         }
-        if self.raises_fail(event).is_some() {
-            row.keeps.push("RAISE(FAIL)".to_owned());
-        }
         Ok(())
     }
 
-    /// What the helper runs as text sees nothing of NEW and OLD, and its failures are told to a client alone.
+    /// What the helper runs as text sees nothing of NEW and OLD.
     pub(super) fn steps_alone(&self, row: &Row) -> Bound<()> {
         let reads = |f: &Frag| f.clone().into_fixed().is_none_or(|t| t.contains("NEW.\"") || t.contains("OLD.\""));
-        if self.binder.rows.is_some() && (!row.keeps.is_empty() || row.upserts.iter().filter_map(|(_, u)| u.as_ref()).any(reads)) {
+        if self.binder.rows.is_some() && row.upserts.iter().filter_map(|(_, u)| u.as_ref()).any(reads) {
             return Err(ClientError::refused("a conflict clause of this kind in a trigger"));
         }
         Ok(())
@@ -210,58 +281,6 @@ impl Write<'_, '_> {
             return Err(ClientError::refused("a conflict clause that leaves out rows of a table with a BEFORE trigger"));
         }
         Ok(())
-    }
-
-    /// The policy of the statement that fires a trigger stands over those within it (lang_createtrigger.html §2): refused where
-    /// that could be seen.
-    pub(super) fn not_overridden(&self, event: Event, columns: &[&str]) -> Bound<()> {
-        for (trigger, sql) in self.triggers(event, columns) {
-            for step in trigger.steps {
-                if self.is_constrained(&sql[step]) {
-                    return Err(ClientError::refused(format!("a conflict clause that stands over the trigger {}", trigger.name)));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Can a step of a trigger meet a constraint?
-    fn is_constrained(&self, step: &str) -> bool {
-        let (name, columns, updates) = match crate::translate::parse::parse(step) {
-            Ok(ast::Statement::Insert(insert)) => (insert.table.to_string(), insert.columns.iter().map(ToString::to_string).collect(), false),
-            Ok(ast::Statement::Update(update)) => (update.table.relation.to_string(), Vec::new(), true),
-            _ => return false,
-        };
-        let Some(table) = self.binder.catalog.relation(&crate::translate::parse::scan::unquote(&name)) else { return true };
-        let rowid = table.rowid().map(|(at, _)| at);
-        let automatic = |at: usize| {
-            rowid == Some(at)
-                && !updates
-                && (table.columns[at].hidden || !columns.is_empty())
-                && !columns.iter().any(|c: &String| c.eq_ignore_ascii_case(&table.columns[at].name))
-        };
-        let free = |i: &crate::catalog::Index| {
-            !i.unique || matches!(i.parts.as_slice(), [IndexPart::Column(at)] if automatic(*at) || updates && table.columns[*at].hidden)
-        };
-        let required = table.columns.iter().enumerate().any(|(at, c)| c.not_null && rowid != Some(at));
-        !table.triggers.is_empty() || !table.checks.is_empty() || required || !table.indexes.iter().all(free)
-    }
-
-    /// The trigger that may RAISE(FAIL).
-    fn raises_fail(&self, event: Event) -> Option<String> {
-        let fails = |(trigger, sql): &(Trigger, &str)| {
-            let tokens = crate::translate::parse::scan::tokens(sql);
-            tokens.windows(3).any(|w| w[0].is(sql, "RAISE") && w[2].is(sql, "FAIL")).then(|| trigger.name.clone())
-        };
-        self.triggers(event, &[]).iter().find_map(fails)
-    }
-
-    /// RAISE(FAIL) keeps the rows that are done, which an error at the backend does not.
-    pub(super) fn no_fail(&self, event: Event) -> Bound<()> {
-        match self.raises_fail(event) {
-            Some(name) => Err(ClientError::refused(format!("a write to several rows whose trigger {name} may RAISE(FAIL)"))),
-            None => Ok(()),
-        }
     }
 
     /// What REPLACE removes is gone before a BEFORE INSERT trigger looks, where SQLite would still show it.
@@ -278,6 +297,11 @@ impl Write<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// A type without its length, for a cast would cut silently what the column refuses.
+fn uncut(ty: &str) -> &str {
+    if ty.starts_with("character") { "text" } else { ty }
 }
 
 /// A statement as a string for the helper that runs it, its slots taken from the arguments.

@@ -94,7 +94,7 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     let keys = keys(write.table, &declared, write.lower)?;
     let returning = insert.returning.as_deref();
     write.no_unknown_rowid(returning, write.table.rowid().is_some_and(|(r, _)| columns.contains(&r)))?;
-    Insert { write, columns, kept, or, declared, keys, returning }.finish(rows, &upserts)
+    Insert { write, columns, kept, or, declared, keys, returning, policy: None }.finish(rows, &upserts)
 }
 
 impl Write<'_, '_> {
@@ -145,6 +145,8 @@ struct Insert<'a, 'b, 's> {
     declared: Declared,
     keys: Vec<Key>,
     returning: Option<&'s [ast::SelectItem]>,
+    /// What the triggers must hear of `or`.
+    policy: Option<Resolution>,
 }
 
 impl Insert<'_, '_, '_> {
@@ -165,13 +167,18 @@ impl Insert<'_, '_, '_> {
         if is_view && !upserts.is_empty() {
             return Err(ClientError::new(SqlState::WRONG_OBJECT, "cannot UPSERT a view"));
         }
-        if self.or.is_some() {
-            self.write.not_overridden(Event::Insert, &[])?;
+        let updated = upserts.iter().filter_map(|u| u.update.as_ref()).map(|(set, _)| self.write.assigned_names(set)).collect::<Bound<Vec<_>>>()?;
+        let mut events: Vec<(Event, &[&str])> = updated.iter().map(|set| (Event::Update, set.as_slice())).collect();
+        events.push((Event::Insert, &[]));
+        if self.or == Some(Resolution::Replace) {
+            events.push((Event::Delete, &[]));
         }
-
-        let text = if is_view {
+        self.policy = self.write.policy(self.or, &events);
+        let text = if is_view && self.policy.is_none() && !self.write.may_halt() {
             self.native(rows, None, false, &mut out)?
-        } else if many && self.fires(upserts) {
+        } else if is_view || self.policy.is_some() {
+            self.one_by_one(rows, upserts, &met, &not_null, &mut out)?
+        } else if self.fires(upserts) && (many || self.write.may_halt()) {
             self.one_by_one(rows, upserts, &met, &not_null, &mut out)?
         } else if !upserts.is_empty() {
             let native = !mixed && matches!(plain, Resolution::Abort | Resolution::Rollback);
@@ -188,7 +195,8 @@ impl Insert<'_, '_, '_> {
             match plain {
                 Resolution::Ignore if self.ignores_natively() => self.native(rows, Some(Frag::text(" ON CONFLICT DO NOTHING")), false, &mut out)?,
                 Resolution::Ignore => self.one_by_one(rows, upserts, &met, &not_null, &mut out)?,
-                Resolution::Fail if many => self.one_by_one(rows, upserts, &met, &not_null, &mut out)?,
+                // Within a trigger the helper says what failed, for an error would take back what is to stay.
+                Resolution::Fail if many || self.write.binder.rows.is_some() => self.one_by_one(rows, upserts, &met, &not_null, &mut out)?,
                 Resolution::Replace if met.is_empty() => self.native(rows, None, false, &mut out)?,
                 Resolution::Replace => match met.as_slice() {
                     [(key, _)] if !many && self.replaces_in_place(key) => {
@@ -452,7 +460,7 @@ impl Insert<'_, '_, '_> {
         out: &mut Statement,
     ) -> Bound<Frag> {
         let table = self.write.table;
-        let mut row = Row::default();
+        let mut row = Row { policy: self.policy, ..Row::default() };
         self.write.resolve(&mut row, not_null, met, self.or == Some(Resolution::Ignore));
         if self.or == Some(Resolution::Fail) {
             row.keeps = vec!["*".to_owned()];

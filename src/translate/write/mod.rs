@@ -5,6 +5,7 @@ mod insert;
 mod keys;
 mod modify;
 mod module;
+pub mod policy;
 mod rows;
 mod sequence;
 mod store;

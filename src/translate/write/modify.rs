@@ -1,5 +1,6 @@
 //! UPDATE (lang_update.html) and DELETE (lang_delete.html).
 
+use super::each::Change;
 use super::insert::resolution;
 use super::keys::{Key, keys};
 use super::rows::Row;
@@ -48,16 +49,18 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     write.writable(Event::Update, &names)?;
     let restriction = write.restriction(update.selection.as_ref(), &update.order_by, update.limit.as_ref())?;
     let fires = write.fires(Event::Update, &names);
-    let several = write.interferes(Event::Update, &names) && !restriction.single && write.table.kind == RelationKind::Table;
-    let by_triggers = several || or.is_none() && write.changes_itself(Event::Update, &names);
-    if or.is_some() {
-        write.not_overridden(Event::Update, &names)?;
+    let interferes = write.table.kind == RelationKind::Table && write.interferes(Event::Update, &names);
+    let several = interferes && !restriction.single;
+    let by_triggers = several || or.is_none() && (interferes && write.may_halt() || write.changes_itself(Event::Update, &names));
+    let mut events: Vec<(Event, &[&str])> = vec![(Event::Update, &names)];
+    if or == Some(Resolution::Replace) {
+        events.push((Event::Delete, &[]));
     }
-    if by_triggers {
-        write.no_fail(Event::Update)?;
+    let policy = write.policy(or, &events);
+    if by_triggers && from.is_none() {
         write.compute_beforehand();
     }
-    let sets = write.assignments(&update.assignments)?;
+    let mut sets = write.assignments(&update.assignments)?;
     let from = from.map(|from| write.lower.from(&from)).transpose()?;
     write.binder.scopes[0].sources.truncate(1);
     let mut out = Statement { counts: true, guard: true, ..Statement::default() };
@@ -89,29 +92,23 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     let by_row = |r: &Resolution| matches!(r, Resolution::Ignore | Resolution::Replace | Resolution::Fail);
     // Uniqueness is looked at row by row, in the order of the rowid.
     let several = !met.is_empty() && !restriction.single;
-    let resolves = or.as_ref().is_some_and(by_row) || met.iter().any(|(_, r)| by_row(r)) || not_null.iter().any(|(_, r)| by_row(r));
+    let resolves = policy.is_some() || or.as_ref().is_some_and(by_row) || met.iter().any(|(_, r)| by_row(r)) || not_null.iter().any(|(_, r)| by_row(r));
+    let plan = Resolving { or, policy, not_null, met, fires };
     let text = if by_triggers {
-        if from.is_some() || resolves {
-            return Err(ClientError::refused("UPDATE … FROM or UPDATE OR … of several rows that triggers or foreign keys may change"));
-        }
-        let (rows, found) = write.keyed(&restriction)?;
-        let mut text = wrapped(&format!("UPDATE {} SET ", write.target()), &write.set_list(&sets), " WHERE ");
-        text.append(&found);
-        write.each(rows, text, &changed, returning, "UPDATE {}", &mut out)?
+        let (rows, found) = write.keyed(&restriction, from.as_ref(), &mut sets)?;
+        let change = if resolves {
+            let one = Restriction { filter: Some(found), order: Vec::new(), limit: None, limited: false, single: true };
+            let (source, row, change) = write.updating(&sets, None, &one, plan)?;
+            Change::Written(write.written(&source, &row, &change, true)?)
+        } else {
+            let mut text = wrapped(&format!("UPDATE {} SET ", write.target()), &write.set_list(&sets), " WHERE ");
+            text.append(&found);
+            Change::Native(text)
+        };
+        write.each(rows, change, &changed, returning, "UPDATE {}", &mut out)?
     } else if several || resolves {
-        let mut row = Row::default();
-        write.resolve(&mut row, &not_null, &met, or == Some(Resolution::Ignore));
-        if or == Some(Resolution::Fail) {
-            row.keeps = vec!["*".to_owned()];
-        }
-        if fires {
-            write.one_by_one_with_triggers(&mut row, Event::Update)?;
-        }
-        let replaced: Vec<usize> = not_null.iter().filter(|(_, r)| *r == Resolution::Replace).map(|(c, _)| *c).collect();
-        let source = write.changed_rows(&sets, from.as_ref(), &restriction, &replaced)?;
-        let set: Vec<String> = changed.iter().map(|c| quote_ident(&write.table.columns[*c].name)).map(|n| format!("{n} = ($1).{n}")).collect();
-        let change = format!("UPDATE {} SET {} WHERE {}.ctid = $2{}", write.target(), set.join(", "), write.alias(), write.returned("false"));
-        write.by_row(&source, &row, &Frag::text(change), true, returning, &mut out)?
+        let (source, row, change) = write.updating(&sets, from.as_ref(), &restriction, plan)?;
+        write.by_row(&source, &row, &change, true, returning, &mut out)?
     } else {
         let mut text = Frag::text(format!("UPDATE {} SET ", write.target()));
         text.append(&write.set_list(&sets));
@@ -120,7 +117,11 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
             text.append(from);
         }
         text.append(&write.restricted(&restriction)?);
-        write.returning(returning, Vec::new(), &mut out, &mut text)?;
+        if write.table.kind != RelationKind::Table && write.may_halt() {
+            text = write.watched(text, returning, &mut out)?;
+        } else {
+            write.returning(returning, Vec::new(), &mut out, &mut text)?;
+        }
         text
     };
     out.template = text.into_template();
@@ -146,21 +147,34 @@ pub(super) fn delete<'a>(delete: &ast::Delete, binder: &mut Binder<'a>, lower: &
     let restriction = write.restriction(delete.selection.as_ref(), &delete.order_by, delete.limit.as_ref())?;
     let is_view = write.table.kind != RelationKind::Table;
     let mut out = Statement { counts: true, guard: true, ..Statement::default() };
-    if !is_view && (!restriction.single && write.interferes(Event::Delete, &[]) || write.changes_itself(Event::Delete, &[])) {
-        write.no_fail(Event::Delete)?;
-        let (rows, found) = write.keyed(&restriction)?;
+    let by_triggers = write.interferes(Event::Delete, &[]) && (!restriction.single || write.may_halt());
+    if !is_view && (by_triggers || write.changes_itself(Event::Delete, &[])) {
+        let (rows, found) = write.keyed(&restriction, None, &mut Vec::new())?;
         text.push(" WHERE ");
         text.append(&found);
-        text = write.each(rows, text, &[], delete.returning.as_deref(), "DELETE {}", &mut out)?;
+        text = write.each(rows, Change::Native(text), &[], delete.returning.as_deref(), "DELETE {}", &mut out)?;
     } else {
         text.append(&write.restricted(&restriction)?);
-        write.returning(delete.returning.as_deref(), Vec::new(), &mut out, &mut text)?;
+        if is_view && write.may_halt() {
+            text = write.watched(text, delete.returning.as_deref(), &mut out)?;
+        } else {
+            write.returning(delete.returning.as_deref(), Vec::new(), &mut out, &mut text)?;
+        }
     }
     out.template = text.into_template();
     if is_view {
         out.tag = Some("DELETE 0");
     }
     Ok(out)
+}
+
+/// What an UPDATE does with a row that breaks a constraint.
+struct Resolving {
+    or: Option<Resolution>,
+    policy: Option<Resolution>,
+    not_null: Vec<(usize, Resolution)>,
+    met: Vec<(Key, Resolution)>,
+    fires: bool,
 }
 
 /// Which rows a statement is about.
@@ -174,13 +188,25 @@ pub(super) struct Restriction {
     single: bool,
 }
 
-fn columns_of(sets: &[Set]) -> Vec<usize> {
+pub(super) fn columns_of(sets: &[Set]) -> Vec<usize> {
     sets.iter()
         .flat_map(|set| match set {
             Set::One(column, _) => vec![*column],
             Set::Many(columns, _) => columns.clone(),
         })
         .collect()
+}
+
+/// What SET gives a column.
+pub(super) fn value_of(sets: &[Set], at: usize) -> Option<Frag> {
+    sets.iter().find_map(|set| match set {
+        Set::One(column, piece) => (*column == at).then(|| piece.clone()),
+        Set::Many(columns, query) => {
+            let i = columns.iter().position(|c| *c == at)?;
+            let names: Vec<String> = (1..=columns.len()).map(|n| format!("\"c{n}\"")).collect();
+            Some(wrapped(&format!("(SELECT \"_s\".{} FROM (", names[i]), query, &format!(") AS \"_s\"({}))", names.join(", "))))
+        }
+    })
 }
 
 impl<'a> Write<'a, '_> {
@@ -268,24 +294,31 @@ impl<'a> Write<'a, '_> {
         Ok(out)
     }
 
+    /// What the helper is given to update rows one after the other: the rows, what is done with each, and the UPDATE.
+    fn updating(&mut self, sets: &[Set], from: Option<&Frag>, restriction: &Restriction, plan: Resolving) -> Bound<(Frag, Row, Frag)> {
+        let mut row = Row { policy: plan.policy, ..Row::default() };
+        self.resolve(&mut row, &plan.not_null, &plan.met, plan.or == Some(Resolution::Ignore));
+        if plan.or == Some(Resolution::Fail) {
+            row.keeps = vec!["*".to_owned()];
+        }
+        if plan.fires {
+            self.one_by_one_with_triggers(&mut row, Event::Update)?;
+        }
+        let replaced: Vec<usize> = plan.not_null.iter().filter(|(_, r)| *r == Resolution::Replace).map(|(c, _)| *c).collect();
+        let source = self.changed_rows(sets, from, restriction, &replaced)?;
+        let set: Vec<String> = columns_of(sets).iter().map(|c| quote_ident(&self.table.columns[*c].name)).map(|n| format!("{n} = ($1).{n}")).collect();
+        let change = format!("UPDATE {} SET {} WHERE {}.ctid = $2{}", self.target(), set.join(", "), self.alias(), self.returned("false"));
+        Ok((source, row, Frag::text(change)))
+    }
+
     /// A query of one row: `rows` as they shall be, and the `places` where they are.
     fn changed_rows(&mut self, sets: &[Set], from: Option<&Frag>, restriction: &Restriction, replaced: &[usize]) -> Bound<Frag> {
         let alias = self.alias();
-        let value = |at: usize| {
-            sets.iter().find_map(|set| match set {
-                Set::One(column, piece) => (*column == at).then(|| piece.clone()),
-                Set::Many(columns, query) => {
-                    let i = columns.iter().position(|c| *c == at)?;
-                    let names: Vec<String> = (1..=columns.len()).map(|n| format!("\"c{n}\"")).collect();
-                    Some(wrapped(&format!("(SELECT \"_s\".{} FROM (", names[i]), query, &format!(") AS \"_s\"({}))", names.join(", "))))
-                }
-            })
-        };
         let row = self.row(|at, column| {
             if column.generated {
                 return None;
             }
-            let Some(value) = value(at) else { return Some(Frag::text(format!("{alias}.{}", quote_ident(&column.name)))) };
+            let Some(value) = value_of(sets, at) else { return Some(Frag::text(format!("{alias}.{}", quote_ident(&column.name)))) };
             match &column.default {
                 Some(default) if replaced.contains(&at) => Some(wrapped("coalesce(", &value, &format!(", {default})"))),
                 _ => Some(value),

@@ -24,6 +24,8 @@ pub(super) struct Row {
     pub ignores: Vec<Key>,
     /// Constraints whose violation leaves what was done before.
     pub keeps: Vec<String>,
+    /// The statement's word on conflicts, where its triggers must hear it.
+    pub policy: Option<Resolution>,
 }
 
 impl Write<'_, '_> {
@@ -70,16 +72,8 @@ impl Write<'_, '_> {
         }
     }
 
-    /// The statement: `source` gives the columns `rows` and, for an UPDATE, `places`.
-    pub(super) fn by_row(
-        &mut self,
-        source: &Frag,
-        row: &Row,
-        write: &Frag,
-        updates: bool,
-        returning: Option<&[SelectItem]>,
-        out: &mut Statement,
-    ) -> Bound<Frag> {
+    /// The rows as they are written, under the table's alias, behind FROM: `source` gives the columns `rows` and, for an UPDATE, `places`.
+    pub(super) fn written(&mut self, source: &Frag, row: &Row, write: &Frag, updates: bool) -> Bound<Frag> {
         let helper = self.lower.helper("write_rows")?;
         self.steps_alone(row)?;
         let table = self.row_type();
@@ -114,6 +108,7 @@ impl Write<'_, '_> {
             quoted(write),
             list(keeps),
             fixed(defers),
+            fixed(row.policy.map(|p| p.text().to_owned())),
         ];
         let mut from = Frag::text(" FROM (SELECT (\"_w\".\"row\").*, \"_w\".inserted AS \"_inserted\", \"_w\".failure AS \"_failure\" FROM (");
         from.append(source);
@@ -121,6 +116,20 @@ impl Write<'_, '_> {
         from.append(&Frag::join(&arguments, ", "));
         from.push(&format!(") AS \"_w\") AS {}", self.alias()));
 
+        Ok(from)
+    }
+
+    /// The statement that writes rows one after the other.
+    pub(super) fn by_row(
+        &mut self,
+        source: &Frag,
+        row: &Row,
+        write: &Frag,
+        updates: bool,
+        returning: Option<&[SelectItem]>,
+        out: &mut Statement,
+    ) -> Bound<Frag> {
+        let from = self.written(source, row, write, updates)?;
         let alias = self.alias();
         let mut hidden = Vec::new();
         if let (Some((_, column)), false) = (self.table.rowid(), updates) {
