@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Tables that are compared at once.
     #[arg(long, value_name = "N", default_value_t = 4)]
     jobs: usize,
+    /// Where the copy of the file goes meanwhile [default: beside the file].
+    #[arg(long, value_name = "DIR")]
+    snapshot_dir: Option<PathBuf>,
     /// One JSON object a line instead of text.
     #[arg(long)]
     json: bool,
@@ -32,7 +35,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     let progress = Progress::new(args.json);
-    let outcome = args.place.with(&progress, async |target| run::verify(target, &args.file, args.jobs, &progress).await)?;
+    let outcome = args.place.with(&progress, async |target| run::verify(target, &args.file, args.snapshot_dir.as_deref(), args.jobs, &progress).await)?;
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => return Ok(failed(&error, args.json)),

@@ -48,7 +48,8 @@ pub async fn copy(
     if misfits > 0 && !quarantine {
         return Err(Error::refused(format!("{misfits} rows of {} do not fit, and the scan has not seen them", layout.table)));
     }
-    transaction.execute("DELETE FROM litewire.quarantine WHERE migration = $1 AND tbl = $2", &[&migration, &layout.table]).await?;
+    // The table was emptied: what an earlier migration set aside of it is void.
+    transaction.execute("DELETE FROM litewire.quarantine WHERE tbl = $1", &[&layout.table]).await?;
     if misfits > 0 {
         let into = "COPY litewire.quarantine (migration, tbl, key, reason, columns, literals, row) FROM STDIN (FORMAT binary)";
         stream(&transaction, into, file, layout, Rows::Misfit(migration.to_owned()), work.clone()).await?;
@@ -142,32 +143,41 @@ fn put_row(layout: &Layout, row: &Row, out: &mut BytesMut) -> Result<bool, rusql
         }
         count += 1;
     }
+    if layout.overflows(row, 0)? {
+        return Ok(false);
+    }
     out[at..at + 2].copy_from_slice(&i16::to_be_bytes(count));
     Ok(true)
 }
 
 /// Appends a row of the quarantine; false for a row that fits.
 fn put_misfit(layout: &Layout, row: &Row, migration: &str, out: &mut BytesMut) -> Result<bool, rusqlite::Error> {
-    let Some((at, misfit)) = layout.misfit(row)? else { return Ok(false) };
+    let Some(reason) = layout.misfit(row)? else { return Ok(false) };
+    out.put_i16(7);
+    put_quarantined(layout, row, 0, migration, &reason, out)?;
+    Ok(true)
+}
+
+/// The seven fields of a row of the quarantine; the row's columns begin at `from`.
+pub fn put_quarantined(layout: &Layout, row: &Row, from: usize, migration: &str, reason: &str, out: &mut BytesMut) -> Result<(), rusqlite::Error> {
     let mut literals = Vec::new();
     for place in 0..layout.fields.len() {
-        literals.push(literal(row.get_ref(place)?));
+        literals.push(literal(row.get_ref(from + place)?));
     }
     let columns: Vec<&str> = layout.fields.iter().map(|f| f.name.as_str()).collect();
-    out.put_i16(7);
-    for text in [migration, &layout.table, &layout.key_of(row)?, &format!("{}: {misfit}", layout.fields[at].name)] {
+    for text in [migration, &layout.table, &layout.key_from(row, from)?, reason] {
         put_text(text, out);
     }
     put_texts(columns.into_iter(), out);
     put_texts(literals.iter().map(String::as_str), out);
-    put_text(&raw_text(layout, row)?, out);
-    Ok(true)
+    put_text(&raw_text(layout, row, from)?, out);
+    Ok(())
 }
 
-/// The canonical text of a row as SQLite has it, whatever its columns would hold.
-pub fn raw_text(layout: &Layout, row: &Row) -> Result<String, rusqlite::Error> {
+/// The canonical text of a row as SQLite has it, whatever its columns would hold; they begin at `from`.
+pub fn raw_text(layout: &Layout, row: &Row, from: usize) -> Result<String, rusqlite::Error> {
     let mut text = String::new();
-    for place in 0..layout.fields.len() {
+    for place in from..from + layout.fields.len() {
         let value = row.get_ref(place)?;
         let cell = match value {
             ValueRef::Null => Cell::Null,
@@ -181,7 +191,8 @@ pub fn raw_text(layout: &Layout, row: &Row) -> Result<String, rusqlite::Error> {
     Ok(text)
 }
 
-fn put_text(text: &str, out: &mut BytesMut) {
+/// A field of text.
+pub fn put_text(text: &str, out: &mut BytesMut) {
     out.put_i32(text.len() as i32);
     out.put_slice(text.as_bytes());
 }

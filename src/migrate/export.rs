@@ -1,6 +1,7 @@
 //! The way back: a SQLite file with SQLite's own DDL and all rows, the ones set aside too; compared before it gets its name.
 
 use super::canon;
+use super::compare::{self, Sides};
 use super::layout::Layout;
 use super::progress::{Progress, Work};
 use super::scan::TICK;
@@ -56,6 +57,14 @@ pub async fn export(target: &Target, file: &Path, jobs: usize, progress: &Progre
     // All tables as of one moment.
     client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let catalog = target::catalog(&client).await?;
+    if catalog.helpers.is_none() && catalog.relations.is_empty() {
+        return Err(Error::refused(format!("{} holds no tables; nothing was ever moved there", target.name())));
+    }
+    if catalog.meta.contains_key(super::state::META)
+        && let Some(unfinished) = super::state::unfinished(&client).await?
+    {
+        return Err(Error::refused(format!("the migration of {unfinished} is not finished; run litewire migrate again first")));
+    }
     let partial = file.with_extension("partial");
     let _ = fs::remove_file(&partial);
     let written = write(&client, &catalog, &partial, progress).await;
@@ -69,7 +78,9 @@ pub async fn export(target: &Target, file: &Path, jobs: usize, progress: &Progre
     let layouts = Layout::all(&source, source.tables(), &catalog)?;
     let comparison =
         Comparison { file: partial.clone(), layouts, quarantine: catalog.meta.contains_key(super::state::META), rows: Default::default() };
-    let outcome = Outcome { tables: verify::rows(target, &comparison, jobs, progress).await?, schema: verify::schema(&client, &source, &[]).await? };
+    let tables = verify::rows(target, &comparison, jobs, progress).await?;
+    let sides = Sides { source: &source, catalog: &catalog, layouts: &comparison.layouts, migration: None };
+    let outcome = Outcome { tables, schema: compare::schema(&client, &sides).await? };
     fs::rename(&partial, file).map_err(|source| Error::File { path: file.to_owned(), source })?;
     Ok(outcome)
 }

@@ -91,6 +91,8 @@ pub enum Misfit {
     Range,
     /// A text that is none of the type's.
     Syntax,
+    /// A zero with a sign, in a column that has none.
+    SignedZero,
 }
 
 impl fmt::Display for Misfit {
@@ -102,6 +104,7 @@ impl fmt::Display for Misfit {
             Misfit::Null => f.write_str("NULL in a key"),
             Misfit::Range => f.write_str("out of range"),
             Misfit::Syntax => f.write_str("text of another form"),
+            Misfit::SignedZero => f.write_str("negative zero"),
         }
     }
 }
@@ -177,7 +180,7 @@ impl Form {
             (Form::Any, ValueRef::Text(bytes)) => Cell::RawText(bytes),
             (Form::Any, ValueRef::Integer(n)) => Cell::Integer(n),
             // PostgreSQL's numeric has no sign of zero.
-            (Form::Any, ValueRef::Real(x)) if x == 0.0 && x.is_sign_negative() => return Err(Misfit::Range),
+            (Form::Any | Form::Numeric, ValueRef::Real(x)) if x == 0.0 && x.is_sign_negative() => return Err(Misfit::SignedZero),
             (Form::Any, ValueRef::Real(x)) => Cell::Real(x),
             (Form::Any, ValueRef::Blob(bytes)) => Cell::Blob(bytes),
             (Form::Integer(8), ValueRef::Integer(n)) => Cell::Integer(n),
@@ -191,7 +194,7 @@ impl Form {
                 ((n as f64) as i128 == i128::from(n)).then_some(Cell::Real(n as f64)).ok_or(Misfit::Range)?
             }
             (Form::Numeric, ValueRef::Integer(n)) => Cell::Integer(n),
-            (Form::Numeric, ValueRef::Real(x)) if x.is_finite() && !(x == 0.0 && x.is_sign_negative()) => Cell::Real(x),
+            (Form::Numeric, ValueRef::Real(x)) if x.is_finite() => Cell::Real(x),
             (Form::Numeric, ValueRef::Real(_)) => return Err(Misfit::Range),
             (Form::Decimal(limits), ValueRef::Integer(n)) => {
                 let fits = limits.is_none_or(|(precision, scale)| n.unsigned_abs().to_string().len() + scale <= precision);
@@ -225,6 +228,26 @@ impl Form {
             (Form::Interval, ValueRef::Integer(n)) => Cell::Integer(n),
             (_, value) => return Err(class(value)),
         })
+    }
+
+    /// Where a row that is `at` bytes long ends with this value, at the most: what is long is stored elsewhere (storage-toast.html).
+    pub fn room(self, value: ValueRef, at: usize) -> usize {
+        /// What stays in the row, and the pointer to what does not.
+        const INLINE: usize = 20;
+        const POINTER: usize = 18;
+        let aligned = |to: usize, length: usize| at.next_multiple_of(to) + length;
+        match (self, value) {
+            (_, ValueRef::Null) => at,
+            (Form::Integer(bytes) | Form::Real(bytes), _) => aligned(bytes.into(), bytes.into()),
+            (Form::Bool, _) => at + 1,
+            (Form::Date, _) => aligned(4, 4),
+            (Form::Time | Form::Timestamp, _) => aligned(8, 8),
+            (Form::Uuid, _) => at + 16,
+            (Form::Interval, _) => aligned(8, 16),
+            (Form::Text(_) | Form::Bytes, ValueRef::Text(bytes) | ValueRef::Blob(bytes)) if bytes.len() <= INLINE => at + 1 + bytes.len(),
+            (Form::Text(_) | Form::Bytes, _) => at + POINTER,
+            _ => at + 1 + INLINE,
+        }
     }
 
     /// Appends the field of binary COPY: its length and its bytes.

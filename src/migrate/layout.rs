@@ -10,6 +10,14 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use std::sync::Arc;
 
+/// What a page of PostgreSQL's has for one row (MaxHeapTupleSize), the row's own head, and the most that a value takes there.
+const PAGE: usize = 8160;
+const HEADER: usize = 24;
+const LONGEST: usize = 24;
+
+/// The reason of a row that [`Layout::overflows`].
+pub const OVERFLOW: &str = "more columns with values than a page of PostgreSQL's has room for";
+
 /// A column on both sides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
@@ -64,7 +72,7 @@ impl Layout {
     pub fn of(source: &Connection, object: &Object, catalog: &Catalog) -> Result<Self, Error> {
         let relation = catalog
             .relation(&object.name)
-            .ok_or_else(|| Error::refused(format!("the target has no table {}; without --data-only it would be made", object.name)))?;
+            .ok_or_else(|| Error::refused(format!("table {} is missing", object.name)))?;
         let given = columns(source, &object.name)?;
         let known = |name: &str| given.iter().find(|g| g.eq_ignore_ascii_case(name));
         let mut fields = Vec::new();
@@ -75,7 +83,11 @@ impl Layout {
                 continue;
             }
             let select = match known(&column.name) {
-                _ if column.hidden => rowid(&given).ok_or_else(|| Error::refused(format!("the rowid of {} has no name", object.name)))?.to_owned(),
+                // Where three columns take all its names, SQL cannot tell what the rowid is.
+                _ if column.hidden => match rowid(&given) {
+                    Some(name) => name.to_owned(),
+                    None => continue,
+                },
                 Some(name) => quoted(name),
                 None if !column.not_null || column.default.is_some() || column.sequence.is_some() || column.generated => continue,
                 None => {
@@ -122,23 +134,52 @@ impl Layout {
         self.fields.iter().enumerate().filter(|(_, f)| !f.generated)
     }
 
-    /// The first value of a row that does not fit, and why; generated columns are not asked.
-    pub fn misfit(&self, row: &Row) -> Result<Option<(usize, Misfit)>, rusqlite::Error> {
+    /// Why a row does not fit: its first value that does not, or its length; generated columns are not asked.
+    pub fn misfit(&self, row: &Row) -> Result<Option<String>, rusqlite::Error> {
+        self.misfit_from(row, 0)
+    }
+
+    /// The same of a row whose columns begin at `from`.
+    pub fn misfit_from(&self, row: &Row, from: usize) -> Result<Option<String>, rusqlite::Error> {
         for (at, field) in self.copied() {
-            if let Err(misfit) = field.cell(row.get_ref(at)?) {
-                return Ok(Some((at, misfit)));
+            if let Err(misfit) = field.cell(row.get_ref(from + at)?) {
+                return Ok(Some(format!("{}: {misfit}", field.name)));
             }
         }
-        Ok(None)
+        Ok(self.overflows(row, from)?.then(|| OVERFLOW.to_owned()))
+    }
+
+    /// Has a row that fits, column by column, too many of them for a page of PostgreSQL's? Long values leave a pointer there. Its
+    /// columns begin at `from`.
+    pub fn overflows(&self, row: &Row, from: usize) -> Result<bool, rusqlite::Error> {
+        if self.fields.len() * LONGEST <= PAGE - HEADER {
+            return Ok(false);
+        }
+        let mut length = (HEADER + self.fields.len() / 8).next_multiple_of(8);
+        for (at, field) in self.fields.iter().enumerate() {
+            length = field.form.room(row.get_ref(from + at)?, length);
+        }
+        Ok(length > PAGE)
+    }
+
+    /// The columns that tell rows apart, all of them where there is no key.
+    pub fn telling(&self) -> Vec<usize> {
+        if self.key.is_empty() { (0..self.fields.len()).collect() } else { self.key.clone() }
     }
 
     /// What tells the row apart, for a person: `id = 7`.
     pub fn key_of(&self, row: &Row) -> Result<String, rusqlite::Error> {
+        self.key_from(row, 0)
+    }
+
+    /// The same of a row whose columns begin at `from`.
+    pub fn key_from(&self, row: &Row, from: usize) -> Result<String, rusqlite::Error> {
         // A key of SQLite's may be NULL, and then tells nothing.
         let hidden = self.fields.iter().position(|f| f.hidden);
-        let rowid = hidden.filter(|_| self.key.iter().any(|&at| row.get_ref(at).is_ok_and(|v| v == ValueRef::Null)));
-        let key = rowid.as_ref().map_or(self.key.as_slice(), std::slice::from_ref);
-        let parts = key.iter().map(|&at| Ok(format!("{} = {}", self.fields[at].name, literal(row.get_ref(at)?))));
+        let rowid = hidden.filter(|_| self.key.iter().any(|&at| row.get_ref(from + at).is_ok_and(|v| v == ValueRef::Null)));
+        let all = self.telling();
+        let key = rowid.as_ref().map_or(all.as_slice(), std::slice::from_ref);
+        let parts = key.iter().map(|&at| Ok(format!("{} = {}", self.fields[at].name, literal(row.get_ref(from + at)?))));
         Ok(parts.collect::<Result<Vec<_>, rusqlite::Error>>()?.join(", "))
     }
 }

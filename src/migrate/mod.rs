@@ -10,6 +10,7 @@
 //! | [`copy`] | rows by binary COPY, one transaction a table |
 //! | [`state`] | what is done, kept in the target, so that a run that was broken off goes on |
 //! | [`canon`], [`verify`] | every row, compared by checksums |
+//! | [`compare`] | the schema, compared |
 //! | [`export`] | the way back: a SQLite file |
 //! | [`sync`] | what changed in the file since |
 //! | [`check`], [`report`] | all of that foretold, as text and as a page |
@@ -19,6 +20,7 @@
 pub mod canon;
 mod carrier;
 pub mod check;
+pub mod compare;
 pub mod constraints;
 pub mod copy;
 pub mod export;
@@ -44,9 +46,25 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The SQLite file.
-    #[error("cannot open {path}: {source}")]
+    #[error("cannot open {path}: {source}{}", if source.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) { ", or it is encrypted" } else { "" })]
     Open {
         /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// Reading one of its tables.
+    #[error("cannot read the table {table}: {source}; .recover of SQLite's shell saves what can be saved of a damaged file")]
+    Table {
+        /// The table.
+        table: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// Writing the copy of it.
+    #[error("cannot write the copy {path}: {source}; --snapshot-dir names another place for it")]
+    Unwritten {
+        /// The copy.
         path: PathBuf,
         /// Why.
         source: rusqlite::Error,

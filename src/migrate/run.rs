@@ -1,9 +1,10 @@
 //! A migration from its beginning to its proof.
 
+use super::compare::{self, Sides};
 use super::constraints::{is_reference, put_back, take_off, take_off_references};
 use super::copy::copy;
 use super::form::Form;
-use super::layout::Layout;
+use super::layout::{Layout, OVERFLOW};
 use super::progress::Progress;
 use super::scan::{TableScan, scan};
 use super::schema::{self, Planned};
@@ -104,6 +105,9 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
     let file = request.file.canonicalize().map_err(|source| Error::File { path: request.file.clone(), source })?;
     let mut client = target.prepared().await?;
     state::prepare(&client).await?;
+    for migration in state::begun(&client, &file).await? {
+        forget(&client, migration).await?;
+    }
     let begun = state::latest(&client, &file).await?.filter(|m| m.state == "running");
     let mut report = Report::default();
     let (snapshot, decisions, source) = match begun {
@@ -120,15 +124,21 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
             if let Some(migration) = broken_off {
                 forget(&client, migration).await?;
             }
-            let snapshot = take_snapshot(&file, request, progress).await?;
-            let source = Source::read(&snapshot.path)?;
-            match decide(&client, &source, request, progress).await {
-                Ok(decisions) => {
-                    state::begin(&client, &file, &snapshot, &decisions).await?;
-                    (snapshot, decisions, source)
-                }
+            let snapshot = Snapshot::named(&file, &request.snapshots)?;
+            state::begin(&client, &file, &snapshot).await?;
+            let prepared = async {
+                fill_snapshot(&file, &snapshot, progress).await?;
+                let source = Source::read(&snapshot.path)?;
+                let decisions = decide(&client, &source, request, progress).await?;
+                state::decided(&client, &snapshot.id, &decisions).await?;
+                Ok((decisions, source))
+            };
+            match prepared.await {
+                Ok((decisions, source)) => (snapshot, decisions, source),
                 Err(error) => {
-                    snapshot.remove()?;
+                    snapshot.clear()?;
+                    // After a lost connection it is forgotten by the next run.
+                    let _ = state::forget(&client, &snapshot.id).await;
                     return Err(error);
                 }
             }
@@ -152,11 +162,12 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
     if request.verify {
         let rows = decisions.rows.clone();
         let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: true, rows };
-        let mut outcome = Outcome { tables: verify::rows(target, &comparison, request.jobs, progress).await?, schema: Vec::new() };
-        if !decisions.data_only {
-            outcome.schema = verify::schema(&client, &source, &decisions.skipped).await?;
-        }
-        report.verified = Some(outcome);
+        let tables = verify::rows(target, &comparison, request.jobs, progress).await?;
+        let (id, path) = (snapshot.id.clone(), snapshot.path.clone());
+        let migration = Migration { id, snapshot: path, decisions: decisions.clone(), state: "running".to_owned() };
+        let catalog = target::catalog(&client).await?;
+        let sides = Sides { source: &source, catalog: &catalog, layouts: &comparison.layouts, migration: Some(&migration) };
+        report.verified = Some(Outcome { tables, schema: compare::schema(&client, &sides).await? });
     }
     let end = if report.verified.as_ref().is_some_and(Outcome::equal) { "verified" } else { "copied" };
     state::set(&client, &snapshot.id, end).await?;
@@ -169,9 +180,9 @@ pub async fn migrate(target: &Target, request: &Request, progress: &Progress) ->
 }
 
 /// The copy is made on a thread that may block.
-async fn take_snapshot(file: &Path, request: &Request, progress: &Progress) -> Result<Snapshot, Error> {
-    let (file, directory, progress) = (file.to_owned(), request.snapshots.clone(), progress.clone());
-    tokio::task::spawn_blocking(move || Snapshot::take(&file, &directory, &progress)).await?
+async fn fill_snapshot(file: &Path, snapshot: &Snapshot, progress: &Progress) -> Result<(), Error> {
+    let (file, snapshot, progress) = (file.to_owned(), snapshot.clone(), progress.clone());
+    tokio::task::spawn_blocking(move || snapshot.fill(&file, &progress)).await?
 }
 
 /// Drops what a broken-off migration made, and puts back what it took off.
@@ -190,12 +201,8 @@ async fn forget(client: &Client, migration: Migration) -> Result<(), Error> {
             }
         }
     }
-    client.execute("DELETE FROM litewire.quarantine WHERE migration = $1", &[&migration.id]).await?;
-    client.execute("DELETE FROM litewire.migrations WHERE id = $1", &[&migration.id]).await?;
-    if let Some(snapshot) = Snapshot::find(&migration.snapshot, &migration.id) {
-        snapshot.remove()?;
-    }
-    Ok(())
+    state::forget(client, &migration.id).await?;
+    Snapshot { id: migration.id, path: migration.snapshot }.clear()
 }
 
 /// The translator's options for a migration.
@@ -225,7 +232,7 @@ async fn decide(client: &Client, source: &Source, request: &Request, progress: &
                 taken.name
             )));
         }
-        planned(source, &catalog, &mut decisions, request.skip_unsupported)?
+        planned(client, source, &catalog, &mut decisions, request.skip_unsupported).await?
     };
     let tables = kept(source, &decisions);
     let scans = scan_all(source, tables, &known, request.jobs, progress).await?;
@@ -240,7 +247,7 @@ async fn decide(client: &Client, source: &Source, request: &Request, progress: &
     if !request.data_only {
         // A wider column may be one that an expression over it cannot take.
         let found = std::mem::take(&mut decisions.findings);
-        planned(source, &catalog, &mut decisions, request.skip_unsupported)?;
+        planned(client, source, &catalog, &mut decisions, request.skip_unsupported).await?;
         decisions.findings.extend(found.into_iter().filter(|f| !f.starts_with("view ")));
     }
     decisions.findings.extend(orphans(&source.path)?);
@@ -248,8 +255,9 @@ async fn decide(client: &Client, source: &Source, request: &Request, progress: &
 }
 
 /// All of the file's objects can be made, or are skipped; the catalog as it will be.
-fn planned(source: &Source, catalog: &Catalog, decisions: &mut Decisions, skip: bool) -> Result<Catalog, Error> {
-    let (planned, known) = schema::plan(&source.objects, catalog, &options(decisions));
+async fn planned(client: &Client, source: &Source, catalog: &Catalog, decisions: &mut Decisions, skip: bool) -> Result<Catalog, Error> {
+    let (mut planned, known) = schema::plan(&source.objects, catalog, &options(decisions));
+    schema::rehearse(client, &mut planned).await?;
     let refusals: Vec<String> = planned.iter().filter_map(Planned::refusal).collect();
     if !refusals.is_empty() && !skip {
         return Err(Error::Unsupported(refusals));
@@ -324,6 +332,13 @@ fn settle(layout: &Layout, seen: &TableScan, on_misfit: OnMisfit, decisions: &mu
             _ => decisions.findings.push(format!("{what}; the rows go to quarantine")),
         }
     }
+    if seen.overflowing.count > 0 {
+        let what = seen.overflowing.describe(&format!("with {OVERFLOW}"));
+        match on_misfit {
+            OnMisfit::Stop => stops.push(format!("{}: {what}", layout.table)),
+            _ => decisions.findings.push(format!("{}: {what}; the rows go to quarantine", layout.table)),
+        }
+    }
 }
 
 /// Rows that refer to none: SQLite holds them where foreign keys are off.
@@ -369,7 +384,9 @@ async fn make_tables(client: &mut Client, source: &Source, snapshot: &Snapshot, 
         transaction.batch_execute(&sql).await.map_err(|e| named(table, &e))?;
         let printed = format!("{}.{}", bind_ident(&catalog.current_schema), bind_ident(&table.name));
         let mut later = if table.kind == ObjectKind::Table { take_off(&transaction, &printed).await? } else { Vec::new() };
-        for index in planned.iter().filter(|p| p.object.kind == ObjectKind::Index && p.object.table.eq_ignore_ascii_case(&table.name)) {
+        let of_table = |p: &&Planned| p.object.kind == ObjectKind::Index && p.object.table.eq_ignore_ascii_case(&table.name);
+        let is_kept = |p: &&Planned| !decisions.skipped.contains(&format!("index {}", p.object.name));
+        for index in planned.iter().filter(of_table).filter(is_kept) {
             later.extend(index.outcome.clone().ok().flatten());
         }
         state::made(&transaction, &snapshot.id, &table.name, &later).await?;
@@ -400,7 +417,8 @@ async fn fill(
     let source = Source::read(&snapshot.path)?;
     let todo: Vec<_> = layouts.iter().filter(|l| states.get(&l.table).is_some_and(|s| s.stage < Stage::Done)).cloned().collect();
     let queue = Arc::new(Mutex::new(todo));
-    let (states, sequences) = (Arc::new(states), Arc::new(source.sequences));
+    // Rows that are set aside have ids too.
+    let (states, sequences) = (Arc::new(states), Arc::new(source.highest(layouts)?));
     let mut workers = JoinSet::new();
     for _ in 0..jobs.clamp(1, layouts.len().max(1)) {
         let (target, snapshot, queue, states, sequences) = (target.clone(), snapshot.clone(), queue.clone(), states.clone(), sequences.clone());
@@ -522,20 +540,32 @@ async fn search(client: &Client, source: &Source, catalog: &Catalog) -> Result<(
 }
 
 /// Compares a file with what was migrated from it. A file in use is compared as it is at the beginning.
-pub async fn verify(target: &Target, file: &Path, jobs: usize, progress: &Progress) -> Result<Outcome, Error> {
+pub async fn verify(target: &Target, file: &Path, snapshots: Option<&Path>, jobs: usize, progress: &Progress) -> Result<Outcome, Error> {
     let file = file.canonicalize().map_err(|source| Error::File { path: file.to_owned(), source })?;
     let client = target.connect().await?;
     let migration = state::latest(&client, &file).await?;
     let decisions = migration.as_ref().map_or_else(Decisions::default, |m| m.decisions.clone());
-    let directory = file.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let directory = snapshots.or(file.parent()).unwrap_or(Path::new(".")).to_owned();
     let (taken, shown) = (file.clone(), progress.clone());
     let snapshot = tokio::task::spawn_blocking(move || Snapshot::take(&taken, &directory, &shown)).await??;
     let compared = async {
         let source = Source::read(&snapshot.path)?;
-        let layouts = layouts(&client, &source, &decisions).await?;
-        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine: migration.is_some(), rows: decisions.rows.clone() };
+        let catalog = target::catalog(&client).await?;
+        let (mut layouts, mut lost) = (Vec::new(), Vec::new());
+        for table in kept(&source, &decisions) {
+            match Layout::all(&source, [table], &catalog) {
+                Ok(layout) => layouts.extend(layout),
+                // A table that cannot be compared differs.
+                Err(Error::Refused(why)) => lost.push(why),
+                Err(error) => return Err(error),
+            }
+        }
+        let quarantine = catalog.meta.contains_key(state::META);
+        let comparison = Comparison { file: snapshot.path.clone(), layouts, quarantine, rows: decisions.rows.clone() };
         let tables = verify::rows(target, &comparison, jobs, progress).await?;
-        let schema = if decisions.data_only { Vec::new() } else { verify::schema(&client, &source, &decisions.skipped).await? };
+        let sides = Sides { source: &source, catalog: &catalog, layouts: &comparison.layouts, migration: migration.as_ref() };
+        let mut schema = compare::schema(&client, &sides).await?;
+        schema.extend(lost.into_iter().filter(|line| !schema.contains(line)).collect::<Vec<_>>());
         Ok(Outcome { tables, schema })
     };
     let compared = compared.await;

@@ -1,10 +1,11 @@
 //! DDL by the translator that a client's DDL goes through.
 
 use super::Error;
+use super::constraints::savepoint;
 use super::source::{Object, ObjectKind};
 use crate::catalog::module::{Content, Module};
 use crate::catalog::{Catalog, Relation};
-use crate::error::ClientError;
+use crate::error::{ClientError, SqlState};
 use crate::translate::{self, Action, Options, bind_ident, literal_text};
 use tokio_postgres::Client;
 
@@ -79,6 +80,20 @@ pub fn plan(objects: &[Object], catalog: &Catalog, options: &Options) -> (Vec<Pl
         view.unreadable = statement(&format!("SELECT * FROM {}", super::source::quoted(&view.object.name)), &known, options).err();
     }
     (planned, known)
+}
+
+/// Makes everything in a transaction that is taken back, so that what PostgreSQL itself refuses (a name that is taken, say) is known
+/// before anything changes.
+pub async fn rehearse(client: &Client, planned: &mut [Planned]) -> Result<(), Error> {
+    client.batch_execute("BEGIN").await?;
+    for plan in planned {
+        let Ok(Some(sql)) = &plan.outcome else { continue };
+        if let Err(error) = savepoint(client, sql).await? {
+            plan.outcome = Err(ClientError::new(SqlState::FEATURE_NOT_SUPPORTED, crate::backend::detail(&error)));
+        }
+    }
+    client.batch_execute("ROLLBACK").await?;
+    Ok(())
 }
 
 /// What a full-text table has no content of cannot be read.

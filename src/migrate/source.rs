@@ -1,14 +1,20 @@
 //! What a SQLite file holds.
 
 use super::Error;
+use super::layout::Layout;
 use crate::catalog::module::{Content, Fts5, Module};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A connection that writes nothing.
 pub fn open(path: &Path) -> Result<Connection, Error> {
+    if path.is_dir() {
+        return Err(Error::refused(format!("{} is a directory; name the SQLite file", path.display())));
+    }
     let failed = |source| Error::Open { path: path.to_owned(), source };
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
@@ -118,6 +124,30 @@ impl Source {
         }
         let number = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0));
         Ok(Source { path: path.to_owned(), objects, sequences, user_version: number("user_version")?, application_id: number("application_id")? })
+    }
+
+    /// The highest id that each table with a sequence at the target has, or ever gave.
+    pub fn highest(&self, layouts: &[Arc<Layout>]) -> Result<BTreeMap<String, i64>, Error> {
+        let connection = open(&self.path)?;
+        let mut highest = self.sequences.clone();
+        for layout in layouts {
+            let Some((_, at)) = &layout.sequence else { continue };
+            let (id, table) = (&layout.fields[*at].select, quoted(&layout.table));
+            // Of a rowid SQLite knows it at once; in another column something may stand above all integers.
+            let all = [format!("SELECT max({id}) FROM {table}"), format!("SELECT max({id}) FROM {table} WHERE typeof({id}) = 'integer'")];
+            let mut stored = Value::Null;
+            for sql in all {
+                stored = connection.query_row(&sql, [], |row| row.get(0))?;
+                if matches!(stored, Value::Null | Value::Integer(_)) {
+                    break;
+                }
+            }
+            if let Value::Integer(stored) = stored {
+                let last = highest.entry(layout.table.clone()).or_insert(stored);
+                *last = stored.max(*last);
+            }
+        }
+        Ok(highest)
     }
 
     /// The objects that hold rows.

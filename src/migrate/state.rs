@@ -118,7 +118,7 @@ pub struct Migration {
     pub snapshot: PathBuf,
     /// What was decided.
     pub decisions: Decisions,
-    /// `running`, `copied` or `verified`.
+    /// `begun` (nothing is made yet), `running`, `copied` or `verified`.
     pub state: String,
 }
 
@@ -134,23 +134,55 @@ pub async fn prepare(client: &Client) -> Result<(), Error> {
     Err(Error::refused("another migration into this database is at work; wait for it, or stop it"))
 }
 
-/// The latest migration from a file; None when there is none.
+/// The latest migration from a file that has made something; None when there is none.
 pub async fn latest(client: &Client, source: &Path) -> Result<Option<Migration>, Error> {
-    if !client.query_one("SELECT to_regclass('litewire.migrations') IS NOT NULL", &[]).await?.get::<_, bool>(0) {
-        return Ok(None);
-    }
-    let sql = "SELECT id, snapshot, options::text, state FROM litewire.migrations WHERE source = $1 ORDER BY started DESC LIMIT 1";
-    let Some(row) = client.query_opt(sql, &[&source.to_string_lossy()]).await? else { return Ok(None) };
-    let decisions = serde_json::from_str(row.get(2))
-        .map_err(|e| Error::refused(format!("the state of migration {} is of another version: {e}", row.get::<_, &str>(0))))?;
-    Ok(Some(Migration { id: row.get(0), snapshot: PathBuf::from(row.get::<_, String>(1)), decisions, state: row.get(3) }))
+    Ok(migrations(client, source).await?.into_iter().find(|m| m.state != "begun"))
 }
 
-/// Records a migration that begins.
-pub async fn begin(client: &Client, source: &Path, snapshot: &Snapshot, decisions: &Decisions) -> Result<(), Error> {
+/// Migrations of a file that were broken off before they made anything.
+pub async fn begun(client: &Client, source: &Path) -> Result<Vec<Migration>, Error> {
+    Ok(migrations(client, source).await?.into_iter().filter(|m| m.state == "begun").collect())
+}
+
+/// Those of a file, the latest first.
+async fn migrations(client: &Client, source: &Path) -> Result<Vec<Migration>, Error> {
+    if !client.query_one("SELECT to_regclass('litewire.migrations') IS NOT NULL", &[]).await?.get::<_, bool>(0) {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT id, snapshot, options::text, state FROM litewire.migrations WHERE source = $1 ORDER BY started DESC";
+    let migration = |row: &tokio_postgres::Row| {
+        let decisions = serde_json::from_str(row.get(2))
+            .map_err(|e| Error::refused(format!("the state of migration {} is of another version: {e}", row.get::<_, &str>(0))))?;
+        Ok(Migration { id: row.get(0), snapshot: PathBuf::from(row.get::<_, String>(1)), decisions, state: row.get(3) })
+    };
+    client.query(sql, &[&source.to_string_lossy()]).await?.iter().map(migration).collect()
+}
+
+/// The file of a migration into this database that is not finished; None when there is none.
+pub async fn unfinished(client: &Client) -> Result<Option<String>, Error> {
+    let row = client.query_opt("SELECT source FROM litewire.migrations WHERE state = 'running' LIMIT 1", &[]).await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// Records a migration that begins, before there is a copy of the file: what is left of one that is killed can be found.
+pub async fn begin(client: &Client, source: &Path, snapshot: &Snapshot) -> Result<(), Error> {
+    let sql = "INSERT INTO litewire.migrations (id, source, snapshot, options, state) VALUES ($1, $2, $3, '{}', 'begun')";
+    client.execute(sql, &[&snapshot.id, &source.to_string_lossy(), &snapshot.path.to_string_lossy()]).await?;
+    Ok(())
+}
+
+/// Records what was decided; from here on the migration goes on after a break.
+pub async fn decided(client: &Client, id: &str, decisions: &Decisions) -> Result<(), Error> {
     let options = serde_json::to_string(decisions).map_err(|e| Error::refused(e.to_string()))?;
-    let sql = "INSERT INTO litewire.migrations (id, source, snapshot, options) VALUES ($1, $2, $3, $4::text::jsonb)";
-    client.execute(sql, &[&snapshot.id, &source.to_string_lossy(), &snapshot.path.to_string_lossy(), &options]).await?;
+    let sql = "UPDATE litewire.migrations SET options = $2::text::jsonb, state = 'running' WHERE id = $1";
+    client.execute(sql, &[&id, &options]).await?;
+    Ok(())
+}
+
+/// Forgets a migration.
+pub async fn forget(client: &Client, id: &str) -> Result<(), Error> {
+    client.execute("DELETE FROM litewire.quarantine WHERE migration = $1", &[&id]).await?;
+    client.execute("DELETE FROM litewire.migrations WHERE id = $1", &[&id]).await?;
     Ok(())
 }
 

@@ -2,11 +2,11 @@
 
 use super::canon::{self, Checksum, Sum};
 use super::copy::raw_text;
-use super::form::Form;
+use super::form::{Cell, Form, Misfit};
 use super::layout::Layout;
 use super::progress::{Progress, Work};
 use super::scan::TICK;
-use super::source::{Source, open};
+use super::source::open;
 use super::target::Target;
 use super::{Error, counted};
 use crate::translate::bind_ident;
@@ -146,17 +146,22 @@ async fn table(client: &Client, comparison: &Comparison, layout: &Arc<Layout>, w
 /// A row's canonical text as the target would hold it, or whole when it does not fit.
 fn row_text(layout: &Layout, row: &rusqlite::Row) -> Result<String, rusqlite::Error> {
     if layout.misfit(row)?.is_some() {
-        return raw_text(layout, row);
+        return raw_text(layout, row, 0);
     }
     let mut text = String::new();
     for (at, field) in layout.fields.iter().enumerate() {
-        match field.cell(row.get_ref(at)?) {
-            Ok(cell) => canon::push(&cell, &mut text),
-            // A generated column's value that the target's cannot be.
-            Err(_) => text.push_str("?;"),
-        }
+        push(field.cell(row.get_ref(at)?), &mut text);
     }
     Ok(text)
+}
+
+/// Appends a value of a row that fits.
+pub(super) fn push(cell: Result<Cell, Misfit>, text: &mut String) {
+    match cell {
+        Ok(cell) => canon::push(&cell, text),
+        // A generated column's value that the target's cannot be.
+        Err(_) => text.push_str("?;"),
+    }
 }
 
 fn each_row(file: &Path, layout: &Layout, mut each: impl FnMut(&rusqlite::Row, String) -> Result<(), rusqlite::Error>) -> Result<(), Error> {
@@ -235,11 +240,11 @@ async fn quarantined(client: &Client, comparison: &Comparison, layout: &Layout) 
 }
 
 /// The columns' texts, JSON in one spelling.
-fn normal(layout: &Layout, values: Vec<String>) -> Vec<String> {
+pub(super) fn normal(layout: &Layout, values: Vec<String>) -> Vec<String> {
     let one = |(at, value): (usize, String)| match (layout.fields[at].form, value.strip_prefix('j').and_then(|v| v.strip_suffix(';'))) {
         (Form::Json(_), Some(text)) => {
             let mut out = String::new();
-            canon::push(&super::form::Cell::Json(text), &mut out);
+            canon::push(&Cell::Json(text), &mut out);
             out
         }
         _ => value,
@@ -334,10 +339,7 @@ fn source_rows(file: &Path, layout: &Layout, wanted: &[u8]) -> Result<HashMap<[u
             let mut values = Vec::new();
             for (at, field) in layout.fields.iter().enumerate() {
                 let mut out = String::new();
-                match field.cell(row.get_ref(at)?) {
-                    Ok(cell) => canon::push(&cell, &mut out),
-                    Err(_) => out.push_str("?;"),
-                }
+                push(field.cell(row.get_ref(at)?), &mut out);
                 values.push(out);
             }
             let (key, shown) = key_of(layout, &values);
@@ -350,7 +352,8 @@ fn source_rows(file: &Path, layout: &Layout, wanted: &[u8]) -> Result<HashMap<[u
 
 /// The key of a row, canonical and for a person.
 fn key_of(layout: &Layout, values: &[String]) -> (String, String) {
-    let parts = || layout.key.iter().filter_map(|&at| Some((&layout.fields[at].name, values.get(at)?)));
+    let telling = layout.telling();
+    let parts = || telling.iter().filter_map(|&at| Some((&layout.fields[at].name, values.get(at)?)));
     (parts().map(|(_, v)| v.as_str()).collect(), parts().map(|(name, v)| format!("{name} = {}", shown(v))).collect::<Vec<_>>().join(", "))
 }
 
@@ -373,23 +376,4 @@ fn shown(canonical: &str) -> String {
         'm' => format!("{content} µs from 2000-01-01"),
         _ => cut(content),
     }
-}
-
-/// How the registry's objects differ from the file's.
-pub async fn schema(client: &Client, source: &Source, skipped: &[String]) -> Result<Vec<String>, Error> {
-    // A trigger is known by its function.
-    let there = "EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = relid) OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE oid = relid)";
-    let rows = client.query(&format!("SELECT kind, name, sql FROM litewire.objects WHERE kind IS NOT NULL AND ({there})"), &[]).await?;
-    let made: HashMap<(String, String), String> = rows.iter().map(|row| ((row.get(0), row.get::<_, String>(1).to_lowercase()), row.get(2))).collect();
-    let mut found = Vec::new();
-    for object in &source.objects {
-        let name = format!("{} {}", object.kind.name(), object.name);
-        match made.get(&(object.kind.registered().to_owned(), object.name.to_lowercase())) {
-            Some(sql) if *sql == object.sql => {}
-            Some(_) => found.push(format!("{name} was made by another statement")),
-            None if skipped.contains(&name) => {}
-            None => found.push(format!("{name} is missing")),
-        }
-    }
-    Ok(found)
 }

@@ -228,6 +228,10 @@ fn checked(create: &ast::CreateTable, relation: &Relation, binder: &Binder) -> B
     }
     let mut plain = 0;
     for (def, column) in create.columns.iter().zip(&relation.columns) {
+        if SYSTEM_COLUMNS.contains(&column.name.as_str()) {
+            let construct = format!("a column named {}, as PostgreSQL names one of every table's own,", column.name);
+            return Err(ClientError::refused(construct).at(binder.at(def.name.span)));
+        }
         let declared = column.declared.as_deref().unwrap_or_default();
         let has = |test: fn(&ColumnOption) -> bool| def.options.iter().any(|o| test(&o.option));
         let primary = has(|o| matches!(o, ColumnOption::PrimaryKey(_)));
@@ -265,6 +269,9 @@ fn checked(create: &ast::CreateTable, relation: &Relation, binder: &Binder) -> B
     }
     Ok(())
 }
+
+/// Columns that every table of PostgreSQL's has (ddl-system-columns.html).
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
 /// PostgreSQL takes 1600 columns; one may be the rowid's.
 const COLUMNS: usize = 1599;
