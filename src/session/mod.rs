@@ -11,6 +11,7 @@ mod expect;
 mod extended;
 mod hatches;
 mod link;
+mod named;
 pub(crate) mod params;
 mod relay;
 mod schema;

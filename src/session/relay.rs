@@ -239,7 +239,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.cout.extend_from_slice(whole);
             }
             b'D' if matches!(self.expect.front(), Some(Expect::Survey)) => self.survey_row(body),
-            b'N' | b'A' => self.cout.extend_from_slice(whole),
+            b'N' => self.cout.extend_from_slice(whole),
+            b'A' => self.notification(whole),
             b'1' => match self.expect.pop_front() {
                 Some(Expect::Parse { pass, .. }) => self.pass_if(pass, whole),
                 other => return Err(format!("ParseComplete where {other:?} was expected")),

@@ -52,6 +52,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(());
         }
         if !self.is_sqlite() {
+            if self.deallocate(sql) {
+                self.ready_here();
+                return Ok(());
+            }
             return self.forward(sql).await;
         }
         let statements = translate::split(sql);

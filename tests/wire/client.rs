@@ -55,6 +55,11 @@ impl Wire {
         wire
     }
 
+    /// What a CancelRequest takes: the process number, and the key that goes with it.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
     /// Connects and says nothing.
     pub fn open(address: SocketAddr) -> Wire {
         let stream = TcpStream::connect(address).expect("it listens");
