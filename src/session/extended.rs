@@ -111,6 +111,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let status = self.link.as_ref().filter(|_| self.expect.is_empty()).map_or(b'I', |link| link.status);
         let failed = status == b'E';
         if !failed && !parse.name.is_empty() && self.statements.contains_key(parse.name) {
+            if !self.is_sqlite() {
+                // What is wrong with the text itself comes first.
+                self.ensure_link().await?;
+                self.prepare(&translate::shared(parse.sql.to_owned(), parse.types, self.pool.generation()), false);
+            }
             return Err(ClientError::new(SqlState::DUPLICATE_STATEMENT, format!("prepared statement \"{}\" already exists", parse.name)).into());
         }
         let sql: Arc<str> = parse.sql.into();

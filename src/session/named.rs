@@ -4,8 +4,9 @@
 
 use super::Session;
 use super::expect::Expect;
+use crate::translate;
 use crate::translate::parse::scan;
-use crate::wire::{encode, frame};
+use crate::wire::{backend, encode, frame};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -44,6 +45,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         encode::complete(&mut out, "DEALLOCATE");
         self.inject(out);
         true
+    }
+
+    /// An error of the backend's for the client: where it names a statement, by the client's name.
+    pub(super) fn named_by_client(&self, whole: &[u8], out: &mut BytesMut) {
+        let fields = backend::fields(&whole[frame::HEADER..]);
+        let message = fields.iter().find(|(code, _)| *code == b'M').map_or("", |(_, text)| *text);
+        let statement = message.split('"').skip(1).step_by(2).find(|name| translate::is_shared_name(name));
+        let of = |name: &str| self.statements.iter().find(|(_, s)| s.shared.as_ref().is_some_and(|shared| shared.name() == name));
+        let Some((statement, (name, _))) = statement.and_then(|name| Some((name, of(name)?))) else {
+            out.extend_from_slice(whole);
+            return;
+        };
+        let message = message.replace(&format!("\"{statement}\""), &format!("\"{name}\""));
+        encode::error_fields(out, fields.iter().map(|(code, text)| (*code, if *code == b'M' { message.as_str() } else { text })));
     }
 
     /// NotificationResponse. Of a notification of its own a client knows it by the process number that it was told.

@@ -488,7 +488,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             reply::shape_error(&mut message, body, &catalog);
             self.schema.stale |= STALE.contains(&state.as_str());
         } else {
-            message.extend_from_slice(whole);
+            self.named_by_client(whole, &mut message);
         }
         if state == "0A000" && memchr::memmem::find(body, super::widen::OUTDATED).is_some() {
             self.pool.outdated();
@@ -592,7 +592,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
                 ready
             }
-            Some(Expect::Query { ready, .. }) => ready,
+            Some(Expect::Query { ready, .. }) => {
+                self.leaving = false;
+                ready
+            }
             Some(Expect::Sync) => true,
             _ => false,
         };

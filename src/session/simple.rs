@@ -90,7 +90,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return Ok(());
         }
-        self.leaves(survey::traces(sql).as_ref());
+        let traces = survey::traces(sql);
+        self.leaves(traces.as_ref());
+        self.leaving = traces.is_some();
         encode::query(&mut self.bout, sql);
         self.expect.push_back(Expect::Query { shape: RAW.clone(), guards: 0, retry: false, ready: true });
         self.unnamed_here = false;
