@@ -93,9 +93,12 @@ impl Peer {
             Delivery::Bytes => bytes.iter().try_for_each(|byte| stream.get_mut().write_all(&[*byte])),
             Delivery::Pieces(sizes) => {
                 let mut rest = &bytes[..];
-                sizes.iter().cycle().map_while(|size| rest.split_off(..rest.len().min(*size))).take_while(|piece| !piece.is_empty()).try_for_each(
-                    |piece| stream.get_mut().write_all(piece),
-                )
+                sizes
+                    .iter()
+                    .cycle()
+                    .map_while(|size| rest.split_off(..rest.len().min(*size)))
+                    .take_while(|piece| !piece.is_empty())
+                    .try_for_each(|piece| stream.get_mut().write_all(piece))
             }
         };
         let mut said = Vec::new();

@@ -61,11 +61,7 @@ const NAMES: &[&str] = &["", "a", "b"];
 fn whole(sql: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     let name = || select(NAMES);
     let sql = move || select(sql);
-    let value = prop_oneof![
-        Just(Param::Null),
-        "[0-9a-z']{0,3}".prop_map(Param::Text),
-        vec(any::<u8>(), 0..9).prop_map(Param::Binary),
-    ];
+    let value = prop_oneof![Just(Param::Null), "[0-9a-z']{0,3}".prop_map(Param::Text), vec(any::<u8>(), 0..9).prop_map(Param::Binary),];
     prop_oneof![
         4 => sql().prop_map(query),
         4 => (name(), sql(), vec(select(vec![0_u32, 20, 23, 25, 701, 17]), 0..3)).prop_map(|(name, sql, oids)| parse(name, sql, &oids)),

@@ -50,12 +50,40 @@ fn variant(sql: &str, n: usize) -> String {
     out + &sql[last..]
 }
 
+/// Families whose statements have literals to take; `LITEWIRE_EVERY_FIXTURE=1` runs all of them.
+const FAMILIES: &[&str] = &[
+    "arithmetic",
+    "cast_typeof",
+    "collation",
+    "comparison",
+    "conflict_rows",
+    "counters",
+    "cte",
+    "datetime",
+    "dynamic",
+    "insert_conflict",
+    "join",
+    "like_glob",
+    "limit",
+    "misfit",
+    "null_order",
+    "subquery",
+    "traps",
+    "truth",
+    "types",
+    "update_delete",
+    "upsert",
+];
+
 #[test]
 fn plans_without_literals_are_plans() {
     let stack = Stack::shared();
     let (mut wrong, mut compared) = (Vec::new(), 0);
     let mut paths: Vec<_> = std::fs::read_dir(directory()).expect("the fixtures").map(|entry| entry.expect("it can be read").path()).collect();
     paths.sort();
+    if std::env::var_os("LITEWIRE_EVERY_FIXTURE").is_none() {
+        paths.retain(|path| path.file_stem().is_some_and(|stem| FAMILIES.iter().any(|family| stem == *family)));
+    }
     for path in paths {
         let (first, second) = (stack.database(), stack.database());
         let mut pair = Pair { lifted: Proxy::new(stack.connect(&first), Mode::Simple), whole: Proxy::new(stack.connect(&second), Mode::Extended) };
@@ -73,7 +101,12 @@ fn plans_without_literals_are_plans() {
                 let (lifted, whole) = pair.run(&statement).unwrap_or_else(|lost| panic!("{}: {lost}", statement.sql));
                 compared += 1;
                 if lifted != whole && !is_of_the_moment(&statement.sql) {
-                    wrong.push(format!("{}:{}: {}\n    from the cache {lifted:?}\n    whole {whole:?}", path.display(), statement.line, statement.sql));
+                    wrong.push(format!(
+                        "{}:{}: {}\n    from the cache {lifted:?}\n    whole {whole:?}",
+                        path.display(),
+                        statement.line,
+                        statement.sql
+                    ));
                 }
             }
         }

@@ -127,7 +127,11 @@ pub(super) fn databases(admin: &Admin) -> Vec<Row> {
         let connected = clients.iter().filter(|client| client.identity.database == name).count();
         let paused = i64::from(mine().any(|pool| pool.is_paused()));
         let lifetime = i64::try_from(config.pool.max_lifetime.as_secs()).unwrap_or(i64::MAX);
-        rows.push(row(name, place, [i64::from(config.pool.size), i64::from(config.pool.reserve_size), lifetime, count(servers), count(connected), paused]));
+        rows.push(row(
+            name,
+            place,
+            [i64::from(config.pool.size), i64::from(config.pool.reserve_size), lifetime, count(servers), count(connected), paused],
+        ));
     }
     rows
 }
