@@ -1,8 +1,21 @@
-//! Every decoder of the wire on arbitrary bytes. Also run, within bounds, by the property tests.
+//! Every decoder of the wire, and the translator, on arbitrary bytes. Also run, within bounds, by the property tests.
 
+use litewire::catalog::Catalog;
 use litewire::config::{ScramVerifier, Verifier};
+use litewire::translate::cache::PlanCache;
+use litewire::translate::{Options, catalog_from_ddl, split};
 use litewire::wire::scram::{ChannelBinding, Client, Keys, PLAIN, PLUS, Server};
 use litewire::wire::{backend, certificate, frame, frontend, startup};
+use std::sync::LazyLock;
+
+/// What the translator is given beside a text.
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    let ddl = "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b REAL, c, d NUMERIC DEFAULT 1, UNIQUE (a, b));
+        CREATE TABLE u(t_id REFERENCES t, \"of time\" DATETIME, e BOOLEAN CHECK (e IN (0, 1)));
+        CREATE VIEW v AS SELECT a, count(*) AS n FROM t GROUP BY a;
+        CREATE INDEX i ON t(c);";
+    catalog_from_ddl(ddl).expect("it is right")
+});
 
 /// What a client might send: frames as long as they can be framed, then their bodies. Gives how many frames there were.
 pub fn frontend(mut bytes: &[u8]) -> usize {
@@ -60,4 +73,18 @@ pub fn log_in(bytes: &[u8]) {
     let mut client = Client::new(Keys { client_key: [5; 32], verifier }, ChannelBinding::Unsupported);
     client.last(first);
     assert!(!client.is_genuine(last), "nobody knows the key");
+}
+
+/// What a client might say in SQL: each statement is translated or refused, with its literals and without.
+pub fn sql(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let plans = PlanCache::new(0);
+    for range in split(text) {
+        let sql = &text[range];
+        if let Err(error) = plans.simple(sql, &CATALOG, &Options::default()) {
+            assert!(error.state.as_str() != "XX000", "{}: {}", sql, error.message);
+            assert!(error.position.is_none_or(|at| at <= sql.len()), "{sql}: {} at {:?}", error.message, error.position);
+        }
+        let _ = litewire::translate::traces(sql);
+    }
 }

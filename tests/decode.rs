@@ -1,10 +1,13 @@
-//! The decoders of the wire on whatever a peer may send: no panic, no hang. `fuzz/` does the same without end.
+//! The decoders of the wire, and the translator, on whatever a peer may send: no panic, no hang. `fuzz/` does the same without end.
 
 #[path = "../fuzz/decode.rs"]
 mod decode;
 
+use litewire::translate::{self, parse::scan};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::Index;
+use std::sync::LazyLock;
 
 /// A frame of a kind that exists, whose length is right, or nearly, or not at all.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
@@ -45,6 +48,50 @@ proptest! {
     fn a_backends_bytes_do_not_panic(kind in prop::sample::select(b"TtDENSC".to_vec()), body in vec(prop_oneof![Just(0_u8), any::<u8>()], 0..128)) {
         decode::backend(&[&[kind], &body[..]].concat());
     }
+}
+
+/// Statements of the fixtures, in tokens.
+static TOKENS: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/differential");
+    let paths = std::fs::read_dir(directory).expect("the fixtures").map(|entry| entry.expect("it can be read").path());
+    let texts = paths.map(|path| std::fs::read_to_string(path).expect("readable"));
+    let statements = texts.flat_map(|text| {
+        let tokens = |range: std::ops::Range<usize>| {
+            let sql = &text[range];
+            scan::tokens(sql).iter().map(|token| token.text(sql).to_owned()).collect::<Vec<_>>()
+        };
+        translate::split(&text).into_iter().map(tokens).collect::<Vec<_>>()
+    });
+    statements.filter(|tokens| !tokens.is_empty()).collect()
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn a_clients_sql_does_not_panic(start in any::<Index>(), edits in vec((any::<Index>(), any::<Index>(), any::<Index>(), 0..4), 0..6)) {
+        let mut tokens = TOKENS[start.index(TOKENS.len())].clone();
+        for (at, from, piece, kind) in edits {
+            let other = &TOKENS[from.index(TOKENS.len())];
+            let (at, piece) = (at.index(tokens.len()), piece.index(other.len()));
+            match kind {
+                0 => tokens[at] = other[piece].clone(),
+                1 => tokens.insert(at, other[piece].clone()),
+                2 if tokens.len() > 1 => drop(tokens.remove(at)),
+                _ => drop(tokens.splice(at.., other[piece..].iter().cloned())),
+            }
+        }
+        decode::sql(tokens.join(" ").as_bytes());
+    }
+}
+
+/// However deep it is nested.
+#[test]
+fn deep_sql_is_refused() {
+    for (open, close) in [("(", ")"), ("SELECT (", ")"), ("NOT ", ""), ("- ", ""), ("CASE WHEN ", " THEN 1 END"), ("a OR ", ""), ("1 || ", "")] {
+        decode::sql(format!("SELECT {}1{} FROM t", open.repeat(20_000), close.repeat(20_000)).as_bytes());
+    }
+    decode::sql(format!("SELECT 1{}", " UNION SELECT 1".repeat(5_000)).as_bytes());
 }
 
 #[test]

@@ -9,8 +9,9 @@ use client::{Param, Wire, bind, execute, parse, query, sync, tagged};
 use common::Stack;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,18 @@ fn until(what: &str, mut is: impl FnMut() -> bool) {
 }
 
 fn descriptors(stack: &Stack) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", stack.proxy_id())).expect("it runs").count()
+    descriptors_of(stack.proxy_id())
+}
+
+fn descriptors_of(process: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{process}/fd")).expect("it runs").count()
+}
+
+/// A process's memory in KiB.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find(|l| l.starts_with("VmRSS")).expect("Linux");
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
 }
 
 fn backends(stack: &Stack, database: &str) -> String {
@@ -38,39 +50,70 @@ fn backends(stack: &Stack, database: &str) -> String {
     stack.admin_rows("postgres", &sql)[0][0].clone().unwrap_or_default()
 }
 
-/// A proxy between a client and Litewire that can stop to pass anything on, or cut the connection.
+/// A network between two that can take everything and deliver nothing, or cut all connections.
 struct Network {
     address: std::net::SocketAddr,
     blocked: Arc<AtomicBool>,
+    ends: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+/// Where the network leads.
+enum Far {
+    Tcp(std::net::SocketAddr),
+    Unix(std::path::PathBuf),
 }
 
 impl Network {
-    fn to(server: std::net::SocketAddr) -> Network {
+    fn to(far: Far) -> Network {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let blocked = Arc::new(AtomicBool::new(false));
-        let is_blocked = blocked.clone();
+        let network = Network { address, blocked: Arc::default(), ends: Arc::default() };
+        let (blocked, ends) = (network.blocked.clone(), network.ends.clone());
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
-                let Ok(far) = TcpStream::connect(server) else { return };
-                let (near_too, far_too) = (near.try_clone().expect("a socket"), far.try_clone().expect("a socket"));
-                for (mut from, mut to) in [(near, far), (far_too, near_too)] {
-                    let blocked = is_blocked.clone();
-                    thread::spawn(move || {
-                        let mut buffer = [0; 4096];
-                        while let Ok(count @ 1..) = from.read(&mut buffer) {
-                            // A black hole takes everything and says nothing.
-                            if !blocked.load(Ordering::Relaxed) && to.write_all(&buffer[..count]).is_err() {
-                                break;
-                            }
-                        }
-                        let _ = to.shutdown(Shutdown::Both);
-                    });
+                let near_too = near.try_clone().expect("a socket");
+                ends.lock().expect("no panic").push(near.try_clone().expect("a socket"));
+                let passed = match &far {
+                    Far::Tcp(server) => TcpStream::connect(server).and_then(|far| {
+                        carry(near, far.try_clone()?, &blocked);
+                        carry(far, near_too, &blocked);
+                        Ok(())
+                    }),
+                    Far::Unix(path) => UnixStream::connect(path).and_then(|far| {
+                        carry(near, far.try_clone()?, &blocked);
+                        carry(far, near_too, &blocked);
+                        Ok(())
+                    }),
+                };
+                if passed.is_err() {
+                    return;
                 }
             }
         });
-        Network { address, blocked }
+        network
     }
+
+    fn block(&self, blocked: bool) {
+        self.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// Cuts what is connected.
+    fn cut(&self) {
+        self.ends.lock().expect("no panic").drain(..).for_each(|end| _ = end.shutdown(Shutdown::Both));
+    }
+}
+
+/// Carries bytes until one end is gone; while the network is blocked, to nowhere.
+fn carry(mut from: impl Read + Send + 'static, mut to: impl Write + Send + 'static, blocked: &Arc<AtomicBool>) {
+    let blocked = blocked.clone();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            if !blocked.load(Ordering::Relaxed) && to.write_all(&buffer[..count]).is_err() {
+                break;
+            }
+        }
+    });
 }
 
 #[test]
@@ -151,10 +194,10 @@ fn a_server_that_crashes_comes_back() {
 fn a_client_behind_a_black_hole_holds_nobody_up() {
     let stack = Stack::start("[pool]\nsize = 1\ncheckout_timeout = '20s'\n");
     let database = stack.database();
-    let network = Network::to(stack.address());
+    let network = Network::to(Far::Tcp(stack.address()));
     let mut lost = Wire::connect(network.address, &database, POSTGRES);
     assert_eq!(lost.value("SELECT 1"), "1");
-    network.blocked.store(true, Ordering::Relaxed);
+    network.block(true);
     lost.send(&[query("SELECT 'never heard'")]);
     let mut other = connect(&stack, &database);
     assert_eq!(other.value("SELECT 2"), "2");
@@ -237,4 +280,83 @@ fn a_flood_of_connections_is_served_or_told() {
     assert_eq!(connect(&stack, &database).value("SELECT count(DISTINCT a) FROM t"), "290");
     drop((clients, mute));
     until("the sockets are closed", || descriptors(&stack) <= before + 4);
+}
+
+#[test]
+fn a_black_hole_in_front_of_the_backend_swallows_one_statement() {
+    let stack = Stack::shared();
+    let database = stack.database();
+    let network = Network::to(Far::Unix(stack.socket()));
+    let proxy = stack.beside_at(network.address, "[pool]\nsize = 1\n[limits]\nquery_timeout = '300ms'\n");
+    let connect = || Wire::connect(proxy.address, &database, POSTGRES);
+    let (mut lost, mut waits) = (connect(), connect());
+    lost.run("CREATE TABLE t(a int); INSERT INTO t VALUES (1)");
+    network.block(true);
+    lost.send(&[query("INSERT INTO t VALUES (2)")]);
+    // Nobody knows whether it was done: its client is told that the connection is lost.
+    assert_eq!(lost.rest().state(), "08006");
+    network.block(false);
+    // The connections of then deliver nothing that was sent into the hole; who comes now has others.
+    assert_eq!(waits.value("SELECT count(*) FROM t"), "1");
+    assert_eq!(connect().value("SELECT count(*) FROM t"), "1");
+    // Cut, all at once: who has no transaction does not notice.
+    let before = descriptors_of(proxy.id());
+    for _ in 0..3 {
+        network.cut();
+        assert_eq!(waits.value("SELECT count(*) FROM t"), "1");
+    }
+    waits.run("BEGIN");
+    network.cut();
+    assert_eq!(waits.query_or_end("SELECT 1").state(), "08006");
+    until("what was cut is closed", || descriptors_of(proxy.id()) <= before + 2);
+}
+
+#[test]
+fn a_client_that_is_gone_without_a_word_is_found_out() {
+    let stack = Stack::start("[pool]\nsize = 1\ncheckout_timeout = '20s'\n[limits]\nidle_in_transaction_timeout = '500ms'\n");
+    let database = stack.database();
+    connect(&stack, &database).run("CREATE TABLE t(a int)");
+    let before = descriptors(&stack);
+    let network = Network::to(Far::Tcp(stack.address()));
+    // In a transaction, in the middle of a message, and before a log-in.
+    let mut lost = Wire::connect(network.address, &database, POSTGRES);
+    lost.run("BEGIN; INSERT INTO t VALUES (1)");
+    let mut half = connect(&stack, &database);
+    half.send(&[query("SELECT 'half'")[..7].to_vec()]);
+    network.block(true);
+    assert_eq!(connect(&stack, &database).value("SELECT count(*) FROM t"), "0");
+    drop((half, lost));
+    network.cut();
+    until("the sockets are closed", || descriptors(&stack) <= before + 1);
+}
+
+/// `LITEWIRE_FLOOD` clients at once, 400 of them unless it says otherwise; each logs in with a password, over and over.
+#[test]
+fn a_storm_of_log_ins_passes() {
+    let count = std::env::var("LITEWIRE_FLOOD").ok().and_then(|n| n.parse().ok()).unwrap_or(400_usize);
+    let stack = Stack::start(&format!("[server]\nmax_clients = {}\n[pool]\nsize = 10\ncheckout_timeout = '60s'\n", count + 10));
+    let database = stack.database();
+    connect(&stack, &database).run("CREATE TABLE t(a int)");
+    let (descriptors_before, memory_before) = (descriptors(&stack), resident(stack.proxy_id()));
+    let mut memory_after = 0;
+    for round in 0..3 {
+        let mut clients: Vec<Wire> = (0..count).map(|_| Wire::open(stack.address())).collect();
+        clients.iter_mut().for_each(|client| client.begin(&database, POSTGRES));
+        for client in &mut clients {
+            assert_eq!(client.answer().error(), None);
+        }
+        for (at, client) in clients.iter_mut().enumerate() {
+            client.send(&[query(&format!("SELECT {at}"))]);
+        }
+        for (at, client) in clients.iter_mut().enumerate() {
+            assert_eq!(client.answer().texts().concat(), [at.to_string()]);
+        }
+        eprintln!("{count} clients: {} KiB each", (resident(stack.proxy_id()).saturating_sub(memory_before)) / count as u64);
+        drop(clients);
+        until("the sockets are closed", || descriptors(&stack) <= descriptors_before + 10);
+        let memory = resident(stack.proxy_id());
+        // The allocator keeps what it had; it does not grow with every storm.
+        assert!(round == 0 || memory < memory_after + 4096, "{memory} KiB after storm {round}, {memory_after} before");
+        memory_after = memory_after.max(memory);
+    }
 }

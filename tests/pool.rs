@@ -196,6 +196,17 @@ fn a_plan_whose_columns_changed_is_made_anew() {
         assert_eq!((answer.error(), answer.tags().as_str()), (None, "2DCZ"));
         assert_eq!(answer.texts().concat().len(), n);
     }
+    // Another client's Parse of the same text comes with its Bind.
+    other.run("ALTER TABLE t ADD COLUMN e int");
+    other.send(&[parse("another", "SELECT * FROM t", &[]), bind("", "another", &[], &[]), client::describe('P', ""), execute("", 0), sync()]);
+    assert_eq!(other.answer().tags(), "12TDCZ");
+    // And is the backend's to answer in a transaction, which may see another table.
+    other.run("BEGIN; ALTER TABLE t ADD COLUMN f int");
+    other.send(&[parse("third", "SELECT * FROM t", &[]), bind("", "third", &[], &[]), execute("", 0), sync()]);
+    assert_eq!(other.answer().tags(), "12DCZ");
+    other.run("COMMIT");
+    client.send(std::slice::from_ref(&ask));
+    assert_eq!(client.answer().state(), "");
     // Within a transaction the error is the client's, as at PostgreSQL.
     client.run("BEGIN");
     client.send(std::slice::from_ref(&ask));
@@ -224,4 +235,39 @@ fn a_pool_keeps_connections_ready() {
         );
         stack.admin("postgres", &format!("SELECT pg_terminate_backend(pid, 5000) {own}"));
     }
+}
+
+#[test]
+fn the_reserve_is_for_those_who_have_waited() {
+    let stack = Stack::start("[pool]\nsize = 1\nreserve_size = 1\nreserve_timeout = '300ms'\ncheckout_timeout = '1500ms'\n");
+    let database = stack.database();
+    let mut clients: Vec<Wire> = (0..3).map(|_| connect(&stack, &database)).collect();
+    clients[0].run("BEGIN");
+    let start = std::time::Instant::now();
+    clients[1].run("BEGIN");
+    assert!(start.elapsed().as_millis() >= 300, "not before");
+    assert_eq!(clients[2].query("SELECT 1").state(), "53300", "and no more than that");
+    clients[1].run("COMMIT");
+    assert_eq!(clients[2].value("SELECT 3"), "3");
+    clients[0].run("COMMIT");
+    assert_eq!(clients[1].value("SELECT 2"), "2");
+}
+
+#[test]
+fn a_notification_of_ones_own_comes_from_oneself() {
+    let stack = Stack::shared();
+    let database = stack.database();
+    let mut client = connect(&stack, &database);
+    client.run("LISTEN channel");
+    let answer = client.run("NOTIFY channel, 'own'");
+    let notified = answer.0.iter().find(|m| m.tag == b'A').expect("it listens");
+    assert_eq!(notified.body[..4], client.key()[..4]);
+    connect(&stack, &database).run("NOTIFY channel, 'other'");
+    let other = loop {
+        let message = client.message().expect("it listens");
+        if message.tag == b'A' {
+            break message;
+        }
+    };
+    assert_ne!(other.body[..4], client.key()[..4]);
 }

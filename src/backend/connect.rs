@@ -1,5 +1,5 @@
 use super::replay::Replay;
-use super::{Link, Stream, TlsError, start, tls};
+use super::{Keepalive, Link, Stream, TlsError, start, tls};
 use crate::config::{BackendUrl, SessionAttrs, SslMode};
 use crate::error::{ClientError, SqlState};
 use crate::wire::scram::Keys;
@@ -56,13 +56,13 @@ enum Place {
 }
 
 impl Place {
-    async fn connect(&self) -> io::Result<Stream> {
+    async fn connect(&self, keepalive: Option<Keepalive>) -> io::Result<Stream> {
         match self {
             Place::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
             Place::Tcp { address, port, .. } => {
                 let socket = TcpStream::connect((address.as_str(), *port)).await?;
                 socket.set_nodelay(true)?;
-                socket2::SockRef::from(&socket).set_keepalive(true)?;
+                keepalive.map_or(Ok(()), |keepalive| keepalive.apply(&socket))?;
                 Ok(Stream::Tcp(socket))
             }
         }
@@ -236,10 +236,10 @@ impl Target {
 
     /// A socket to the first host that takes one, with TLS or without.
     async fn open(&self, way: Way) -> Result<Stream, ConnectError> {
-        let limit = self.limit();
+        let (limit, keepalive) = (self.limit(), Keepalive::of(self.config()));
         let mut failure = None;
         for place in self.places() {
-            match tokio::time::timeout(limit, place.connect()).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            match tokio::time::timeout(limit, place.connect(keepalive)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(Stream::Tcp(socket)) if way != Way::Plain => {
                     return tokio::time::timeout(limit, self.secure(socket, place.name(), way)).await.map_err(timed_out)?;
                 }

@@ -4,6 +4,7 @@ pub mod catalog;
 mod connect;
 mod control;
 pub mod install;
+mod keepalive;
 mod link;
 mod outage;
 mod replay;
@@ -13,6 +14,7 @@ pub(crate) mod tls;
 
 pub use connect::{ConnectError, Target};
 pub use control::{Control, ControlError, INSTANCE, detail};
+pub use keepalive::Keepalive;
 pub use link::{CancelKey, Link};
 pub use outage::Outage;
 pub use replay::Replay;

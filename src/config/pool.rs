@@ -10,6 +10,11 @@ pub struct Pool {
     pub mode: PoolMode,
     /// Connections in a pool at most.
     pub size: u32,
+    /// Connections beyond `size`, for clients that have waited for `reserve_timeout`.
+    pub reserve_size: u32,
+    /// How long a client waits for one of the `size` connections before it may have one of the reserve.
+    #[serde(deserialize_with = "units::duration")]
+    pub reserve_timeout: Duration,
     /// Idle connections that a pool keeps ready, within `size`.
     pub min_size: u32,
     /// Statements that one connection keeps prepared at most; the least recently used go first.
@@ -30,6 +35,8 @@ impl Default for Pool {
         Pool {
             mode: PoolMode::default(),
             size: 20,
+            reserve_size: 0,
+            reserve_timeout: Duration::from_secs(1),
             min_size: 0,
             max_prepared: 256,
             idle_timeout: Duration::from_secs(30),

@@ -70,9 +70,7 @@ impl Layout {
 
     /// Matches a table with the relation that holds it, by the names of columns.
     pub fn of(source: &Connection, object: &Object, catalog: &Catalog) -> Result<Self, Error> {
-        let relation = catalog
-            .relation(&object.name)
-            .ok_or_else(|| Error::refused(format!("table {} is missing", object.name)))?;
+        let relation = catalog.relation(&object.name).ok_or_else(|| Error::refused(format!("table {} is missing", object.name)))?;
         let given = columns(source, &object.name)?;
         let known = |name: &str| given.iter().find(|g| g.eq_ignore_ascii_case(name));
         let mut fields = Vec::new();

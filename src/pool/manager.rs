@@ -90,7 +90,7 @@ impl bb8::ManageConnection for Manager {
 /// A bb8 pool, without connections yet. Failed attempts go to `failures`, so that who waits learns of them at once.
 pub(super) fn pool(manager: Manager, settings: &config::Pool, failures: Arc<Failures>) -> bb8::Pool<Manager> {
     bb8::Pool::builder()
-        .max_size(settings.size)
+        .max_size(settings.size.saturating_add(settings.reserve_size))
         .min_idle((settings.min_size > 0).then_some(settings.min_size.min(settings.size)))
         .idle_timeout(settings.idle_timeout)
         .max_lifetime(settings.max_lifetime)

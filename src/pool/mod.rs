@@ -27,6 +27,7 @@ use links::Links;
 use manager::{Failures, Manager};
 use operate::Gate;
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct Pool {
     gate: Gate,
     /// Fair, unlike bb8: whoever came first is served first.
     turns: Arc<Semaphore>,
+    /// Those of `[pool] reserve_size`.
+    reserve: Arc<Semaphore>,
     immediate: Arc<Semaphore>,
     failures: Arc<Failures>,
     settings: RwLock<Arc<config::Pool>>,
@@ -65,6 +68,7 @@ impl Pool {
             links: Links::new(target.clone(), settings, failures.clone()),
             gate: Gate::default(),
             turns: Arc::new(Semaphore::new(settings.size as usize)),
+            reserve: Arc::new(Semaphore::new(settings.reserve_size as usize)),
             immediate: Arc::new(Semaphore::new(1)),
             failures,
             settings: RwLock::new(Arc::new(settings.clone())),
@@ -117,8 +121,26 @@ impl Pool {
     /// A turn, waited for.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, ClientError> {
         counters().waits.add(1);
-        let turn = tokio::time::timeout(self.settings().checkout_timeout, self.turns.clone().acquire_owned()).await;
-        Ok(turn.map_err(|_| self.exhausted())?.expect("the semaphore is never closed"))
+        let settings = self.settings();
+        let turn = async {
+            let mut turn = pin!(self.turns.clone().acquire_owned());
+            if settings.reserve_size > 0 {
+                tokio::select! {
+                    biased;
+                    turn = &mut turn => return turn,
+                    () = tokio::time::sleep(settings.reserve_timeout) => {}
+                }
+                // The place in the queue is kept.
+                tokio::select! {
+                    biased;
+                    turn = &mut turn => return turn,
+                    turn = self.reserve.clone().acquire_owned() => return turn,
+                }
+            }
+            turn.await
+        };
+        let turn = tokio::time::timeout(settings.checkout_timeout, turn).await;
+        Ok(turn.map_err(|_| self.exhausted())?.expect("the semaphores are never closed"))
     }
 
     async fn link(
@@ -148,7 +170,7 @@ impl Pool {
 
     fn exhausted(&self) -> ClientError {
         let settings = self.settings();
-        let (size, limit) = (settings.size, settings.checkout_timeout);
+        let (size, limit) = (settings.size + settings.reserve_size, settings.checkout_timeout);
         ClientError::new(SqlState::TOO_MANY_CONNECTIONS, format!("no backend connection became free within {limit:?}"))
             .detail(format!("All {size} connections of the pool are in transactions or queries."))
             .hint("Keep transactions short, or raise [pool] size or checkout_timeout.")

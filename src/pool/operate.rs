@@ -43,12 +43,14 @@ impl Pool {
     pub async fn pause(&self) {
         self.gate.set(true);
         // Who waits in front of the gate holds no turn, so that all of them come back in the end.
-        let turns = self.turns.acquire_many(self.settings().size).await.expect("the semaphore is never closed");
+        let settings = self.settings();
+        let turns = self.turns.acquire_many(settings.size).await.expect("the semaphore is never closed");
+        let reserve = self.reserve.acquire_many(settings.reserve_size).await.expect("the semaphore is never closed");
         if self.gate.is_closed() {
             self.reconnect();
             self.keeper.control().close().await;
         }
-        drop(turns);
+        drop((turns, reserve));
     }
 
     /// As [`Pool::pause`], without waiting for those that are out.
@@ -84,6 +86,7 @@ impl Pool {
         }
         *self.target.write().unwrap_or_else(PoisonError::into_inner) = target.clone();
         resize(&self.turns, before.size as usize, settings.size as usize);
+        resize(&self.reserve, before.reserve_size as usize, settings.reserve_size as usize);
         self.links.replace(target, settings);
     }
 

@@ -20,7 +20,7 @@ pub use reload::Source;
 pub use tls::ServerTlsError;
 
 use crate::admin::{self, Admin, Order, Phase};
-use crate::backend::Stream;
+use crate::backend::{Keepalive, Stream};
 use crate::config::Config;
 use crate::error::ClientError;
 use crate::observe::{Clients, counters};
@@ -208,7 +208,7 @@ async fn accept(listeners: Option<&(TcpListener, Local)>) -> std::io::Result<(St
         accepted = listener.accept() => {
             let (socket, peer) = accepted?;
             // Of a client that has gone already, it cannot be.
-            let _ = socket.set_nodelay(true);
+            let _ = socket.set_nodelay(true).and_then(|()| Keepalive::default().apply(&socket));
             Ok((Stream::Tcp(socket), Some(peer)))
         }
         accepted = local.accept() => Ok((Stream::Unix(accepted?), None)),

@@ -40,7 +40,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.settle_description(tag, body);
             self.batch_goes_on(tag, whole);
             self.replaying = false;
-            self.sync();
+            self.sync(body);
             return Ok(());
         }
         if self.skipping {
@@ -56,6 +56,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             b'D' => self.describe(body).await,
             b'E' => self.execute(body).await,
             b'C' => self.close(body),
+            _ if !body.is_empty() => Err(WireError::Format.into()),
             _ => {
                 self.prompt = true;
                 if self.unsynced {
@@ -72,8 +73,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         Ok(())
     }
 
-    fn sync(&mut self) {
+    fn sync(&mut self, body: &[u8]) {
         self.skipping = false;
+        if !body.is_empty() {
+            if self.link.is_some() && !self.is_sqlite() {
+                // It ends the transaction: the backend is to see it.
+                encode::message(&mut self.bout, b'S', |b| b.extend_from_slice(body));
+                self.expect.push_back(Expect::Sync);
+                self.unsynced = false;
+                return;
+            }
+            self.inject_error(&super::simple::broken(&WireError::Format), "");
+        }
         if let Some(Expect::Own { tag: Some(_), ready, .. }) = self.expect.back_mut().filter(|_| self.unsynced) {
             // The Query that ends the batch is answered by a ReadyForQuery: a Sync would have another, and a wake-up for it.
             *ready = true;
@@ -96,8 +107,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             let message = format!("the statement of {} bytes is longer than max_query_size", parse.sql.len());
             return Err(ClientError::new(SqlState::PROGRAM_LIMIT, message).into());
         }
-        let failed = self.link.as_ref().is_some_and(|link| link.status == b'E') && self.expect.is_empty();
+        let status = self.link.as_ref().filter(|_| self.expect.is_empty()).map_or(b'I', |link| link.status);
+        let failed = status == b'E';
         if !failed && !parse.name.is_empty() && self.statements.contains_key(parse.name) {
+            if !self.is_sqlite() {
+                // What is wrong with the text itself comes first.
+                self.ensure_link().await?;
+                self.prepare(&translate::shared(parse.sql.to_owned(), parse.types, self.pool.generation()), false);
+            }
             return Err(ClientError::new(SqlState::DUPLICATE_STATEMENT, format!("prepared statement \"{}\" already exists", parse.name)).into());
         }
         let sql: Arc<str> = parse.sql.into();
@@ -121,11 +138,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.unsynced = true;
         } else {
             let shared = translate::shared(parse.sql.to_owned(), prepared.declared.clone(), self.pool.generation());
-            if failed {
-                // Whether the transaction takes it is for the backend to say.
+            if status != b'I' {
+                // Whether the transaction takes it, and what the statement means in it, is for the backend to say.
                 self.unprepare(shared.id);
             }
+            let before = self.unsynced;
             if !self.prepare(&shared, true) {
+                // The batch has not begun with it.
+                self.unsynced = before;
                 self.inject_empty(b'1');
             }
             prepared.shared = Some(shared);
@@ -242,6 +262,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     async fn bind(&mut self, whole: &[u8]) -> Result<(), Failed> {
         let body = &whole[frame::HEADER..];
         let (portal, name) = frontend::bind_names(body)?;
+        if self.may_be_of_sql(name) {
+            self.bind_of_sql(portal, whole);
+            return Ok(());
+        }
         let prepared = self.current(name).await?;
         let Some(plan) = prepared.plan.clone() else { return self.bind_native(portal, name, whole, &prepared).await };
         let bind = frontend::bind(body)?;
@@ -393,6 +417,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     async fn describe_statement(&mut self, name: &str) -> Result<(), Failed> {
+        if self.may_be_of_sql(name) {
+            self.describe_of_sql(name);
+            return Ok(());
+        }
         let name_of_client = name;
         let prepared = self.current(name).await?;
         let native = match &prepared.plan {

@@ -11,6 +11,7 @@ mod expect;
 mod extended;
 mod hatches;
 mod link;
+mod named;
 pub(crate) mod params;
 mod relay;
 mod schema;
@@ -51,6 +52,7 @@ use std::time::Duration;
 use timeouts::{Clock, Waiting};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use transaction::Transaction;
 
 /// A buffer's bytes that are kept while a client is idle.
@@ -210,6 +212,8 @@ struct Session<IO> {
     dynamic_text: bool,
     /// The unnamed statement that the backend at hand has parsed (postgres dialect).
     unnamed_here: bool,
+    /// A Query is under way that may end what is prepared, or prepare: what a name stands for depends on it.
+    leaving: bool,
     /// COPY data on its way to the backend.
     copy: copy::Copy,
     /// A large message that passes as it comes.
@@ -281,6 +285,7 @@ pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(
         undescribed: None,
         dynamic_text: false,
         unnamed_here: false,
+        leaving: false,
         copy: copy::Copy::default(),
         stream: stream::Stream::default(),
         surveyed: None,
@@ -314,6 +319,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let client = self.info.meter.client().clone();
         let mut killed = pin!(client.killed());
         let mut clock = Clock::new(self.options.timeouts);
+        // The statement whose backend was asked to cancel it, and since when it does not answer.
+        let mut cancelled: Option<(u64, Instant)> = None;
         // Both wake this task once they were polled; whether they are to be polled again is seen cheaply.
         let mut watching = false;
         loop {
@@ -365,7 +372,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 Event::Client | Event::Drained => {}
                 Event::Late(waited) => match waited.too_long() {
                     Some(error) => return Err(Ended::Fatal(error)),
-                    None => self.info.cancel.cancel(),
+                    None => match cancelled.filter(|(at, _)| *at == self.answered) {
+                        Some((_, since)) if since.elapsed() >= SILENCE => return Err(Ended::Fatal(self.unreachable())),
+                        Some(_) => self.info.cancel.cancel(),
+                        None => {
+                            cancelled = Some((self.answered, Instant::now()));
+                            self.info.cancel.cancel();
+                        }
+                    },
                 },
                 Event::ClientGone => return Ok(()),
                 // It has said why.
@@ -382,6 +396,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
             }
         }
+    }
+
+    /// The backend neither answers nor can be told to stop.
+    fn unreachable(&mut self) -> ClientError {
+        if let Some(link) = self.link.as_mut() {
+            link.broken = true;
+            tracing::warn!(pid = link.pid, "a backend does not answer, not even to its cancelling: it is taken for lost");
+        }
+        let error = ClientError::new(SqlState::CONNECTION_FAILURE, "the connection to the backend was lost");
+        error.detail("It took longer than [limits] query_timeout, and could not be cancelled.")
     }
 
     /// Gives memory back that a client who waits does not need.
@@ -505,16 +529,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             // It is the end of the batch that the Query of our own is in.
             b'S' if self.unsynced && matches!(self.expect.back(), Some(Expect::Own { tag: Some(_), .. })) => false,
             _ if self.held_error.is_some() || self.expect.iter().any(|e| matches!(e, Expect::Own { required: true, .. })) => true,
+            b'P' | b'B' | b'D' | b'C' if self.leaving => true,
             // Whether a name stands for a statement depends on how the batch before ended.
-            b'P' | b'B' | b'D' | b'C' if !self.unsynced && self.expect.iter().any(|e| matches!(e, Expect::Renamed(name, _) if !name.is_empty())) => {
-                true
-            }
+            b'P' | b'B' | b'D' | b'C' if self.renamed_before() => true,
             // Within a transaction the guard of a batch depends on how the batch before it ended.
             _ => {
                 self.is_sqlite()
                     && (self.expect.iter().any(|e| matches!(e, Expect::Own { tag: Some(_), .. })) || (!self.unsynced && self.transaction.is_active()))
             }
         }
+    }
+
+    /// Did a batch before this one, whose end is still to come, give a name to a statement?
+    fn renamed_before(&self) -> bool {
+        let mut earlier = self.expect.iter().rev().skip_while(|e| self.unsynced && !matches!(e, Expect::Sync | Expect::Ready | Expect::Query { .. }));
+        earlier.any(|e| matches!(e, Expect::Renamed(name, _) if !name.is_empty()))
     }
 
     /// Does a message of a pipeline depend on replies that are still to come: on the counters, or on a schema that changes?
@@ -638,6 +667,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         encode::ready(&mut self.cout, status);
     }
 }
+
+/// A backend that was asked to cancel a statement, again and again, and says nothing for so long is taken for lost.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// How long a client is listened to that was told that the connection ends.
 const LINGER: Duration = Duration::from_secs(1);

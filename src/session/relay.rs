@@ -239,7 +239,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.cout.extend_from_slice(whole);
             }
             b'D' if matches!(self.expect.front(), Some(Expect::Survey)) => self.survey_row(body),
-            b'N' | b'A' => self.cout.extend_from_slice(whole),
+            b'N' => self.cout.extend_from_slice(whole),
+            b'A' => self.notification(whole),
             b'1' => match self.expect.pop_front() {
                 Some(Expect::Parse { pass, .. }) => self.pass_if(pass, whole),
                 other => return Err(format!("ParseComplete where {other:?} was expected")),
@@ -487,7 +488,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             reply::shape_error(&mut message, body, &catalog);
             self.schema.stale |= STALE.contains(&state.as_str());
         } else {
-            message.extend_from_slice(whole);
+            self.named_by_client(whole, &mut message);
         }
         if state == "0A000" && memchr::memmem::find(body, super::widen::OUTDATED).is_some() {
             self.pool.outdated();
@@ -591,7 +592,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
                 ready
             }
-            Some(Expect::Query { ready, .. }) => ready,
+            Some(Expect::Query { ready, .. }) => {
+                self.leaving = false;
+                ready
+            }
             Some(Expect::Sync) => true,
             _ => false,
         };

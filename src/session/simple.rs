@@ -52,6 +52,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Ok(());
         }
         if !self.is_sqlite() {
+            if self.deallocate(sql) {
+                self.ready_here();
+                return Ok(());
+            }
             return self.forward(sql).await;
         }
         let statements = translate::split(sql);
@@ -84,7 +88,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             self.ready_here();
             return Ok(());
         }
-        self.leaves(translate::traces(sql).as_ref());
+        let traces = translate::traces(sql);
+        self.leaves(traces.as_ref());
+        self.leaving = traces.is_some();
         encode::query(&mut self.bout, sql);
         self.expect.push_back(Expect::Query { shape: RAW.clone(), guards: 0, retry: false, ready: true });
         self.unnamed_here = false;

@@ -30,7 +30,7 @@ pub use introspect::create_text;
 pub use lower::Misfit;
 pub use lower::literal_text;
 pub use plan::*;
-pub use shared::{Shared, shared, shared_name};
+pub use shared::{Shared, is_shared_name, shared, shared_name};
 pub use traces::{Traces, traces};
 
 use crate::catalog::{Catalog, oid};

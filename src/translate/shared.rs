@@ -23,6 +23,11 @@ pub fn shared_name(id: u64) -> String {
     format!("lw{id}")
 }
 
+/// Is it the name of a shared statement?
+pub fn is_shared_name(name: &str) -> bool {
+    name.strip_prefix("lw").is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// How many shared statements are known at most; one that is forgotten gets a new number when it comes again.
 const KNOWN: NonZeroUsize = NonZeroUsize::new(16 * 1024).expect("not zero");
 

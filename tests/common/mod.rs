@@ -67,6 +67,14 @@ impl Stack {
         Proxy::start(&self.dir.path().join("litewire.toml"), &without_database(&self.cluster.url(DATABASE, ROLE)), log)
     }
 
+    /// A second proxy with a configuration of its own, that reaches the cluster at another address.
+    pub fn beside_at(&self, address: SocketAddr, config: &str) -> Proxy {
+        let file = self.dir.path().join("beside-at.toml");
+        std::fs::write(&file, config).expect("the configuration is written");
+        let log = File::create(self.dir.path().join("beside-at.log")).expect("the log is made");
+        Proxy::start(&file, &format!("postgres://{ROLE}@{address}"), log)
+    }
+
     /// A directory that goes with the stack.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -170,6 +178,13 @@ impl Proxy {
             panic!("litewire did not say where it listens: {line:?}, {status:?}");
         };
         Proxy { child, address }
+    }
+}
+
+impl Proxy {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

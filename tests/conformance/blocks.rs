@@ -68,6 +68,7 @@ pub fn all() -> Vec<Block> {
         ("sql prepare", "PREPARE p(int) AS SELECT $1 + 1"),
         ("sql execute", "EXECUTE p(2)"),
         ("sql deallocate", "DEALLOCATE p"),
+        ("sql deallocate of the protocol's", "DEALLOCATE s1"),
         ("deallocate all", "DEALLOCATE ALL"),
         ("discard all", "DISCARD ALL"),
         ("declare", "DECLARE c CURSOR WITH HOLD FOR SELECT a FROM t ORDER BY a"),
@@ -99,7 +100,11 @@ pub fn all() -> Vec<Block> {
     add("execute a named portal", vec![execute("p3", 1), sync()]);
     add("close what is not there", vec![close('S', "never"), close('P', "never"), sync()]);
     add("close, unsynced", vec![close('S', "s3"), close('P', "p3")]);
+    add("bind of what sql has prepared", vec![bind("", "p", &[text("2")], &[]), describe('P', ""), execute("", 0), sync()]);
+    add("describe what sql has prepared", vec![describe('S', "p"), sync()]);
     add("sync", vec![sync()]);
+    add("sync with more", vec![tagged(b'S', b"x")]);
+    add("flush with more", vec![tagged(b'H', b"x"), sync()]);
     add("flush", vec![flush()]);
     add("syncs", vec![sync(), sync(), sync()]);
     add(

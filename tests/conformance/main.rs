@@ -7,6 +7,7 @@ mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod peer;
+mod random;
 
 use common::Stack;
 use peer::{Delivery, Peer, Place};

@@ -14,11 +14,20 @@ const SILENCE: Duration = Duration::from_secs(4);
 
 /// How a conversation's bytes reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
+pub enum Delivery<'a> {
     /// In one write.
     Whole,
     /// Each byte in a write of its own.
     Bytes,
+    /// In writes of these sizes, over and over.
+    Pieces(&'a [usize]),
+}
+
+impl<'a> Delivery<'a> {
+    /// In pieces of some sizes, if there are any.
+    pub fn of(sizes: &'a [usize]) -> Delivery<'a> {
+        if sizes.is_empty() { Delivery::Whole } else { Delivery::Pieces(sizes) }
+    }
 }
 
 /// Where a server listens.
@@ -82,6 +91,15 @@ impl Peer {
         let _ = match delivery {
             Delivery::Whole => stream.get_mut().write_all(&bytes),
             Delivery::Bytes => bytes.iter().try_for_each(|byte| stream.get_mut().write_all(&[*byte])),
+            Delivery::Pieces(sizes) => {
+                let mut rest = &bytes[..];
+                sizes
+                    .iter()
+                    .cycle()
+                    .map_while(|size| rest.split_off(..rest.len().min(*size)))
+                    .take_while(|piece| !piece.is_empty())
+                    .try_for_each(|piece| stream.get_mut().write_all(piece))
+            }
         };
         let mut said = Vec::new();
         loop {

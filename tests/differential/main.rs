@@ -2,6 +2,7 @@
 //! Litewire, by simple queries and by prepared statements; values, storage classes, column names and failures must agree, and
 //! so must every table at the end.
 
+mod cached;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;

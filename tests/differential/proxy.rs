@@ -10,6 +10,8 @@ use std::io;
 pub enum Mode {
     /// As simple queries; those with parameters as unnamed statements with a Describe of the portal.
     Simple,
+    /// As unnamed statements with a Describe of the portal: the text is translated as it is.
+    Extended,
     /// As named statements with a Describe of the statement.
     Prepared,
 }
@@ -40,7 +42,7 @@ impl Proxy {
         let reply = match self.mode {
             _ if several => self.client.simple(sql)?,
             Mode::Simple if parameters.is_empty() => self.client.simple(sql)?,
-            Mode::Simple => self.client.extended(sql, &parameters)?,
+            Mode::Simple | Mode::Extended => self.client.extended(sql, &parameters)?,
             Mode::Prepared => self.client.prepared(sql, &parameters)?,
         };
         if let Some(error) = reply.error {

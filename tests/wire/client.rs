@@ -44,15 +44,16 @@ impl Wire {
     /// Connects and waits until the session is ready.
     pub fn connect(address: SocketAddr, database: &str, options: &str) -> Wire {
         let mut wire = Wire::open(address);
-        let mut body = 196_608_i32.to_be_bytes().to_vec();
-        for text in ["user", "litewire", "database", database, "options", options, ""] {
-            put_text(&mut body, text);
-        }
-        wire.send(&[untagged(&body)]);
+        wire.begin(database, options);
         let answer = wire.answer();
         assert_eq!(answer.error(), None);
         wire.key = answer.0.iter().find(|m| m.tag == b'K').expect("a cancel key").body.clone();
         wire
+    }
+
+    /// What a CancelRequest takes: the process number, and the key that goes with it.
+    pub fn key(&self) -> &[u8] {
+        &self.key
     }
 
     /// Connects and says nothing.
@@ -61,6 +62,15 @@ impl Wire {
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time");
         stream.set_nodelay(true).expect("a socket");
         Wire { stream: BufReader::new(stream), address, key: Vec::new() }
+    }
+
+    /// Asks to be let in.
+    pub fn begin(&mut self, database: &str, options: &str) {
+        let mut body = 196_608_i32.to_be_bytes().to_vec();
+        for text in ["user", "litewire", "database", database, "options", options, ""] {
+            put_text(&mut body, text);
+        }
+        self.send(&[untagged(&body)]);
     }
 
     /// Sends messages in one piece.
@@ -125,6 +135,13 @@ impl Wire {
     pub fn query(&mut self, sql: &str) -> Answer {
         self.send(&[query(sql)]);
         self.answer()
+    }
+
+    /// A simple query whose answer may be the end of the connection.
+    pub fn query_or_end(&mut self, sql: &str) -> Answer {
+        // Who has hung up already may still have said why.
+        let _ = self.try_send(&[query(sql)]);
+        self.rest_or_answer()
     }
 
     /// A simple query that must work.

@@ -119,7 +119,7 @@ pub(super) fn databases(admin: &Admin) -> Vec<Row> {
     let named = config.databases.iter().map(|database| database.name.as_str()).filter(|name| *name != "*").chain(backend);
     let mut names: BTreeSet<&str> = named.collect();
     names.extend(pools.keys().map(|(database, _)| database.as_str()));
-    let mut rows = vec![row(super::super::DATABASE, Place { database: super::super::DATABASE.to_owned(), ..Place::default() }, [0; 5])];
+    let mut rows = vec![row(super::super::DATABASE, Place { database: super::super::DATABASE.to_owned(), ..Place::default() }, [0; 6])];
     for name in names {
         let place = config.target(name).map(|target| Place::of(target.get())).unwrap_or_default();
         let mine = || pools.iter().filter(|((database, _), _)| database == name).map(|(_, pool)| pool);
@@ -127,7 +127,11 @@ pub(super) fn databases(admin: &Admin) -> Vec<Row> {
         let connected = clients.iter().filter(|client| client.identity.database == name).count();
         let paused = i64::from(mine().any(|pool| pool.is_paused()));
         let lifetime = i64::try_from(config.pool.max_lifetime.as_secs()).unwrap_or(i64::MAX);
-        rows.push(row(name, place, [i64::from(config.pool.size), lifetime, count(servers), count(connected), paused]));
+        rows.push(row(
+            name,
+            place,
+            [i64::from(config.pool.size), i64::from(config.pool.reserve_size), lifetime, count(servers), count(connected), paused],
+        ));
     }
     rows
 }
@@ -160,7 +164,7 @@ impl Place {
     }
 }
 
-fn row(name: &str, place: Place, [size, lifetime, servers, clients, paused]: [i64; 5]) -> Row {
+fn row(name: &str, place: Place, [size, reserve, lifetime, servers, clients, paused]: [i64; 6]) -> Row {
     vec![
         name.into(),
         place.host.into(),
@@ -169,7 +173,7 @@ fn row(name: &str, place: Place, [size, lifetime, servers, clients, paused]: [i6
         place.user.into(),
         Cell::Int(size),
         int(0),
-        int(0),
+        Cell::Int(reserve),
         Cell::Int(lifetime),
         MODE.into(),
         Cell::Int(size),

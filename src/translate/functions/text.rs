@@ -54,8 +54,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
 const SOURCE_ID: &str = "'2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76'::text";
 
 /// The options of a standard SQLite that have a meaning here (compile.html), in their order.
-pub const COMPILE_OPTIONS: [&str; 7] =
-    ["ENABLE_FTS5", "ENABLE_MATH_FUNCTIONS", "ENABLE_PERCENTILE", "ENABLE_RTREE", "ENABLE_UPDATE_DELETE_LIMIT", "OMIT_LOAD_EXTENSION", "THREADSAFE=1"];
+pub const COMPILE_OPTIONS: [&str; 7] = [
+    "ENABLE_FTS5",
+    "ENABLE_MATH_FUNCTIONS",
+    "ENABLE_PERCENTILE",
+    "ENABLE_RTREE",
+    "ENABLE_UPDATE_DELETE_LIMIT",
+    "OMIT_LOAD_EXTENSION",
+    "THREADSAFE=1",
+];
 
 /// An option is named with or without `SQLITE_`, and with or without its value.
 fn compiled_with(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
