@@ -235,6 +235,9 @@ async fn decide(client: &Client, source: &Source, request: &Request, progress: &
         planned(client, source, &catalog, &mut decisions, request.skip_unsupported).await?
     };
     let tables = kept(source, &decisions);
+    // Beside the scans, for it takes as long as they do.
+    let file = source.path.clone();
+    let orphans = tokio::task::spawn_blocking(move || orphans(&file));
     let scans = scan_all(source, tables, &known, request.jobs, progress).await?;
     let mut stops = Vec::new();
     for (layout, seen) in &scans {
@@ -250,7 +253,7 @@ async fn decide(client: &Client, source: &Source, request: &Request, progress: &
         planned(client, source, &catalog, &mut decisions, request.skip_unsupported).await?;
         decisions.findings.extend(found.into_iter().filter(|f| !f.starts_with("view ")));
     }
-    decisions.findings.extend(orphans(&source.path)?);
+    decisions.findings.extend(orphans.await??);
     Ok(decisions)
 }
 
@@ -341,9 +344,14 @@ fn settle(layout: &Layout, seen: &TableScan, on_misfit: OnMisfit, decisions: &mu
     }
 }
 
+/// KiB of pages that the search for parents keeps.
+const PARENTS_KIB: i64 = 64 << 10;
+
 /// Rows that refer to none: SQLite holds them where foreign keys are off.
 pub(super) fn orphans(file: &Path) -> Result<Vec<String>, Error> {
     let connection = open(file)?;
+    // It looks for each row's parent, wherever that may be.
+    connection.pragma_update(None, "cache_size", -PARENTS_KIB)?;
     // A key onto what is no key at the other side makes the check fail; it checks nothing then.
     let Ok(mut statement) = connection.prepare("SELECT \"table\", parent, count(*), min(rowid) FROM pragma_foreign_key_check GROUP BY 1, 2") else {
         return Ok(Vec::new());
