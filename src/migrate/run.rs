@@ -423,7 +423,9 @@ async fn fill(
 ) -> Result<(), Error> {
     let states = state::tables(client, &snapshot.id).await?;
     let source = Source::read(&snapshot.path)?;
-    let todo: Vec<_> = layouts.iter().filter(|l| states.get(&l.table).is_some_and(|s| s.stage < Stage::Done)).cloned().collect();
+    let mut todo: Vec<_> = layouts.iter().filter(|l| states.get(&l.table).is_some_and(|s| s.stage < Stage::Done)).cloned().collect();
+    // Taken from the end: the largest first, so that none is alone at last.
+    todo.sort_by_key(|layout| decisions.rows.get(&layout.table));
     let queue = Arc::new(Mutex::new(todo));
     // Rows that are set aside have ids too.
     let (states, sequences) = (Arc::new(states), Arc::new(source.highest(layouts)?));
