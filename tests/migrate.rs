@@ -237,13 +237,15 @@ fn virtual_tables_come_back_as_they_were() {
         CREATE TRIGGER page_ai AFTER INSERT ON page BEGIN INSERT INTO found (rowid, title, body) VALUES (new.id, new.title, new.body); END;
         INSERT INTO page (title, body) VALUES ('One', 'a running fox'), ('Two', 'Crème brûlée');
         CREATE VIRTUAL TABLE note USING fts5(a, b UNINDEXED);
+        CREATE VIRTUAL TABLE older USING fts4(c, d); INSERT INTO older (docid, c, d) VALUES (4, 'one', 2), (9, NULL, 'three');
+        CREATE VIRTUAL TABLE words USING fts5vocab(note, row);
         INSERT INTO note (rowid, a, b) VALUES (3, 'kept words', 1), (9, x'6162', 2.5), (12, NULL, NULL);
         INSERT INTO note (note, rank) VALUES ('rank', 'bm25(3.0)');
         CREATE VIRTUAL TABLE area USING rtree(id, low, high, +name);
         INSERT INTO area VALUES (1, 0.1, 0.2, 'a'), (5, -1e30, 1e30, 7);";
     let file = place.file("app.db", script);
     let printed = place.run(0, "migrate", &file, &[]);
-    assert!(printed.contains("verified 3 tables, 7 rows: equal"), "{printed}");
+    assert!(printed.contains("verified 4 tables, 9 rows: equal"), "{printed}");
     assert_eq!(place.sql("SELECT _rowid_ FROM found WHERE litewire.fts_terms(_fts_tokens) @@ 'run'"), [["1"]]);
     assert_eq!(place.sql("SELECT litewire.fts5_rank('note')"), [["{3}"]]);
     let back = place.path("back.db");
@@ -256,6 +258,8 @@ fn virtual_tables_come_back_as_they_were() {
             "SELECT group_concat(rowid) FROM found('run OR creme')",
             "SELECT group_concat(format('%s %s %.9f', rowid, b, rank)) FROM note('words OR ab')",
             "SELECT group_concat(id || name || low) FROM area WHERE low < 0.15",
+            "SELECT group_concat(docid || d || offsets(older)) FROM older WHERE older MATCH 'one OR three OR 2'",
+            "SELECT group_concat(term || cnt) FROM words",
         ];
         queries.iter().map(|sql| connection.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|e| panic!("{sql}: {e}"))).collect()
     };
@@ -617,7 +621,7 @@ fn any_file_comes_back_as_it_was() {
 fn what_cannot_be_translated_stops_before_anything_changes() {
     let place = Place::new("refused");
     let script = "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO t VALUES (1, 'a');
-        CREATE VIRTUAL TABLE area USING fts4(name); INSERT INTO area VALUES ('a');
+        CREATE VIRTUAL TABLE area USING fts4(name, languageid=lang); INSERT INTO area VALUES ('a');
         CREATE VIEW loads AS SELECT load_extension(x) AS y FROM t;";
     let file = place.file("app.db", script);
     let printed = place.run(2, "migrate", &file, &[]);

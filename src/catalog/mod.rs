@@ -261,8 +261,8 @@ impl Relation {
     }
 
     /// It as a full-text table.
-    pub fn fts5(&self) -> Option<&module::Fts5> {
-        self.module.as_ref().and_then(module::Module::fts5)
+    pub fn full_text(&self) -> Option<&module::FullText> {
+        self.module.as_ref().and_then(module::Module::full_text)
     }
 
     /// The column that plays SQLite's rowid: the hidden one, else a primary key of a single integer column.

@@ -10,7 +10,7 @@ use super::target::{self, Target};
 use super::verify::{self, Comparison, Outcome};
 use super::{Error, counted};
 use crate::catalog::module::Content;
-use crate::catalog::{Catalog, RelationKind};
+use crate::catalog::{Catalog, Relation, RelationKind};
 use crate::translate::{bind_ident, create_text};
 use futures_util::TryStreamExt;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -95,7 +95,7 @@ async fn write(client: &Client, catalog: &Catalog, file: &Path, progress: &Progr
         }
     }
     let objects = objects(client, catalog).await?;
-    if let Some(empty) = catalog.relations.iter().find(|r| r.fts5().is_some_and(|f| f.content == Content::None)) {
+    if let Some(empty) = catalog.relations.iter().find(|r| r.full_text().is_some_and(|f| f.content == Content::None)) {
         return Err(Error::refused(format!("{} is a contentless full-text table, whose rows cannot be read", empty.name)));
     }
     for (_, _, sql) in objects.iter().filter(|(kind, ..)| kind.has_rows()) {
@@ -110,11 +110,11 @@ async fn write(client: &Client, catalog: &Catalog, file: &Path, progress: &Progr
     waiting.sort_by_key(|(kind, ..)| *kind);
     for (kind, name, sql) in waiting {
         sqlite.execute_batch(sql).map_err(|e| Error::refused(format!("{} {name}: {e}", kind.name())))?;
-        if *kind == ObjectKind::Search {
+        if *kind == ObjectKind::Search && catalog.relation(name).is_some_and(|r| r.full_text().is_some()) {
             sqlite.execute(&format!("INSERT INTO {name} ({name}) VALUES ('rebuild')", name = quoted(name)), [])?;
         }
     }
-    for relation in catalog.relations.iter().filter(|r| r.fts5().is_some()) {
+    for relation in catalog.relations.iter().filter(|r| r.full_text().is_some()) {
         if let Some(rank) = catalog.meta.get(&format!("rank {}", relation.oid)) {
             sqlite.execute(&format!("INSERT INTO {name} ({name}, rank) VALUES ('rank', ?)", name = quoted(&relation.name)), [rank])?;
         }
@@ -126,7 +126,9 @@ async fn write(client: &Client, catalog: &Catalog, file: &Path, progress: &Progr
 /// Kind, name and SQLite's text of everything that SQLite's DDL made, tables of PostgreSQL's own with a text that fits them.
 async fn objects(client: &Client, catalog: &Catalog) -> Result<Vec<(ObjectKind, String, String)>, Error> {
     let mut found = Vec::new();
-    for relation in catalog.relations.iter().filter(|r| r.schema == catalog.current_schema) {
+    // What ANALYZE found is found anew.
+    let own = |r: &&Relation| r.schema == catalog.current_schema && !r.name.starts_with("sqlite_");
+    for relation in catalog.relations.iter().filter(own) {
         let kind = match relation.kind {
             RelationKind::Table if relation.module.is_some() => virtual_kind(relation.sql.as_deref().unwrap_or_default()),
             RelationKind::Table => ObjectKind::Table,

@@ -536,7 +536,7 @@ async fn search(client: &Client, source: &Source, catalog: &Catalog) -> Result<(
     {
         let connection = open(&source.path)?;
         for object in source.objects.iter().filter(|o| matches!(o.kind, ObjectKind::Search | ObjectKind::Virtual)) {
-            let Some(relation) = catalog.relation(&object.name).filter(|r| r.fts5().is_some()) else { continue };
+            let Some(relation) = catalog.relation(&object.name).filter(|r| r.full_text().is_some()) else { continue };
             if object.kind == ObjectKind::Search {
                 commands.push(schema::command(relation, "rebuild", None));
             }

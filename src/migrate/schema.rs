@@ -99,17 +99,20 @@ pub async fn rehearse(client: &Client, planned: &mut [Planned]) -> Result<(), Er
 /// What a full-text table has no content of cannot be read.
 fn readable(object: &Object) -> Result<(), ClientError> {
     let module = Module::of_text(&object.sql).filter(|_| object.kind == ObjectKind::Virtual);
-    match module.as_ref().and_then(Module::fts5) {
-        Some(fts5) if fts5.content == Content::None => Err(ClientError::refused("reading the rows of a contentless full-text table")),
+    match module.as_ref().and_then(Module::full_text) {
+        Some(full_text) if full_text.content == Content::None => Err(ClientError::refused("reading the rows of a contentless full-text table")),
         _ => Ok(()),
     }
 }
 
 /// A command to a full-text table, as the backend's table takes it.
 pub fn command(relation: &Relation, command: &str, argument: Option<&str>) -> String {
-    let argument = argument.map_or_else(|| "NULL".to_owned(), literal_text);
+    let (column, value) = match argument {
+        Some(argument) => (", rank", format!(", litewire.v_text({})", literal_text(argument))),
+        None => ("", String::new()),
+    };
     format!(
-        "INSERT INTO {}.{} ({}, rank) VALUES (litewire.v_text({}), litewire.v_text({argument}))",
+        "INSERT INTO {}.{} ({}{column}) VALUES (litewire.v_text({}){value})",
         bind_ident(&relation.schema),
         bind_ident(&relation.name),
         bind_ident(&relation.name),

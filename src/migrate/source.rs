@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::layout::Layout;
-use crate::catalog::module::{Content, Fts5, Module};
+use crate::catalog::module::{Content, FullText, Module, Version};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,15 +161,19 @@ fn is_virtual(sql: &str) -> bool {
     words.next().is_some_and(|w| w.eq_ignore_ascii_case("create")) && words.next().is_some_and(|w| w.eq_ignore_ascii_case("virtual"))
 }
 
-/// What a CREATE VIRTUAL TABLE makes.
+/// What a CREATE VIRTUAL TABLE makes: one that shows what other tables hold has no rows of its own.
 pub fn virtual_kind(sql: &str) -> ObjectKind {
-    let elsewhere = |fts5: &Fts5| matches!(fts5.content, Content::External(..));
-    if Module::of_text(sql).as_ref().and_then(Module::fts5).is_some_and(elsewhere) { ObjectKind::Search } else { ObjectKind::Virtual }
+    match Module::of_text(sql) {
+        Some(Module::FullText(full_text)) if matches!(full_text.content, Content::External(..)) => ObjectKind::Search,
+        Some(Module::Vocabulary(_)) => ObjectKind::Search,
+        _ => ObjectKind::Virtual,
+    }
 }
 
 /// What a full-text table's `rank` was told to be, where it was.
 pub fn rank(connection: &Connection, object: &Object) -> Result<Option<String>, rusqlite::Error> {
-    if Module::of_text(&object.sql).as_ref().and_then(Module::fts5).is_none() {
+    let is_five = |f: &FullText| f.version == Version::Five;
+    if !Module::of_text(&object.sql).as_ref().and_then(Module::full_text).is_some_and(is_five) {
         return Ok(None);
     }
     let sql = format!("SELECT CAST(v AS TEXT) FROM {} WHERE k = 'rank'", quoted(&format!("{}_config", object.name)));

@@ -179,7 +179,7 @@ async fn finish(
     }
     for object in source.objects.iter().filter(|o| o.kind == ObjectKind::Search) {
         let Some(relation) = catalog.relation(&object.name) else { continue };
-        let Some(Content::External(content, ..)) = relation.fts5().map(|fts5| &fts5.content) else { continue };
+        let Some(Content::External(content, ..)) = relation.full_text().map(|full_text| &full_text.content) else { continue };
         if touched.iter().any(|changes| changes.layout.table.eq_ignore_ascii_case(content)) {
             transaction.batch_execute(&schema::command(relation, "rebuild", None)).await?;
         }

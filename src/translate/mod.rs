@@ -159,7 +159,7 @@ fn attempt(sql: &str, params: &[ParamClass], catalog: &Catalog, options: &Option
         "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
             return plain(Action::Transaction(transaction::control(sql, &tokens)?));
         }
-        "VACUUM" | "ANALYZE" | "REINDEX" => return plain(maintenance::maintenance(sql, &tokens, catalog)?),
+        "VACUUM" | "ANALYZE" | "REINDEX" => return plain(maintenance::maintenance(sql, &tokens, catalog, options)?),
         "EXPLAIN" => return explain::explain(sql, &tokens, params, catalog, options),
         "ATTACH" | "DETACH" => {
             let (attach, count) = attach::attach(sql, &tokens, catalog, options)?;

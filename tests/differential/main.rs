@@ -58,8 +58,8 @@ macro_rules! fixtures {
 fixtures! {
     attach long_names temporary_trigger trigger_before trigger_raise trigger_policy misfit conflict_rows keys foreign_rows foreign_check
     create_index create_table migration
-    pragma_function create_as sqlite_sequence maintenance explain
-    collation dynamic dynamic_functions fts5 in_select rtree
+    pragma_function create_as sqlite_sequence sqlite_stat1 maintenance explain
+    collation dynamic dynamic_functions fts4 fts5 fts5_options fts_vocabulary in_select rtree
     aggregate alias alter alter_column alter_drop alter_rename arithmetic cast_typeof comparison compound counters cte datetime ddl foreign_keys group_by
     identifiers insert_conflict join json like_glob limit null_order placeholders pragma printf returning row_values sqlite_master subquery temporary text_functions
     transaction trigger truth types update_delete upsert views window

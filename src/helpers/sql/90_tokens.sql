@@ -1,6 +1,6 @@
 -- Tokens of full-text tables, as SQLite's tokenizers make them (fts5.html §4.3, fts3.html §8).  A tokenizer is told by an object:
 --   t  unicode61, ascii or trigram        m  remove_diacritics (0, 1, 2)      k, s  characters that are tokens' or separators'
---   p  true for porter around it          x  true for a trigram that tells case
+--   p  true for porter around it, 3 for FTS3's          x  true for a trigram that tells case
 -- The tables are those of SQLite's unicode61, of Unicode 6.1; written in ASCII, so that a database of any encoding takes this script.
 
 -- Characters of the categories L*, N* and Co, for a bracket expression.
@@ -269,7 +269,7 @@ BEGIN
   IF tokenizer ->> 't' = 'trigram' THEN
     IF NOT coalesce((tokenizer ->> 'x')::bool, false) THEN
       -- No letter of a word's, but it has a lower case.
-      t := replace(litewire._fts_fold(t, 0), chr(837), chr(953));
+      t := replace(litewire._fts_fold(t, coalesce((tokenizer ->> 'm')::int, 0)), chr(837), chr(953));
     END IF;
     RETURN ARRAY(SELECT substr(t, i, 3) FROM generate_series(1, length(t) - 2) AS i);
   END IF;
@@ -282,8 +282,8 @@ BEGIN
     t := litewire._fts_fold(t, (tokenizer ->> 'm')::int);
     tokens := ARRAY(SELECT m[1] FROM regexp_matches(t, (litewire._fts_word(tokenizer))[2], 'g') AS m);
   END IF;
-  IF coalesce((tokenizer ->> 'p')::bool, false) THEN
-    tokens := ARRAY(SELECT litewire._fts_stem(w) FROM unnest(tokens) WITH ORDINALITY AS u (w, at) ORDER BY at);
+  IF tokenizer ? 'p' THEN
+    tokens := ARRAY(SELECT CASE WHEN tokenizer ->> 'p' = '3' THEN litewire._fts3_stem(w) ELSE litewire._fts_stem(w) END FROM unnest(tokens) WITH ORDINALITY AS u (w, at) ORDER BY at);
   END IF;
   RETURN tokens;
 END $$;
@@ -301,7 +301,10 @@ BEGIN
     RETURN out;
   END IF;
   IF tokenizer ->> 't' = 'trigram' THEN
-    RETURN ARRAY(SELECT unnest(ARRAY[i, i + 3]) FROM generate_series(0, length(t) - 3) AS i);
+    -- A diacritic that is dropped belongs to the character before it.
+    out := ARRAY(SELECT n - 1 FROM unnest(string_to_array(t, NULL)) WITH ORDINALITY AS u (c, n)
+      WHERE coalesce((tokenizer ->> 'm')::int, 0) = 0 OR c !~ ('[' || litewire._fts_marks() || ']') ORDER BY n) || length(t);
+    RETURN ARRAY(SELECT unnest(ARRAY[out[i], out[i + 3]]) FROM generate_series(1, cardinality(out) - 3) AS i);
   END IF;
   word := litewire._fts_word(tokenizer);
   FOR piece IN SELECT regexp_matches(litewire._fts_separated(t, tokenizer), '(' || word[1] || ')(' || word[2] || ')', 'g') LOOP

@@ -1,7 +1,7 @@
--- Full-text search (fts5.html).  A row of a full-text table has its tokens in `_fts_tokens`, column after column, and in `_fts_ends`
+-- Full-text search (fts5.html; what FTS3 and FTS4 have of their own is in 93_fts3.sql).  A row of a full-text table has its tokens in `_fts_tokens`, column after column, and in `_fts_ends`
 -- how many there are up to each column's end; an index over fts_terms(_fts_tokens) finds candidates, which are then looked at exactly.
 --
--- A table is told by an object `spec`: c its columns, k its tokenizer (see fts_tokens).
+-- A table is told by an object `spec`: c its columns, k its tokenizer (see fts_tokens), f its detail where that is not full.
 -- A query is an object: e the expression, t its tsquery.  A node of the expression is one of
 --   {"o": "and" | "or" | "not", "k": [nodes]}
 --   {"o": "near", "d": distance, "c": [columns from 0] or null for all, "p": [phrases]}
@@ -99,7 +99,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- Parses a query. `column` is the one that MATCH names, NULL for the table; `phrase` the number of the first phrase.
+-- Parses a query, of FTS3 by its own rules. `column` is the one that MATCH names, NULL for the table; `phrase` the number of the first phrase.
 CREATE OR REPLACE FUNCTION litewire.fts5_query(query text, spec jsonb, "column" int, phrase int) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -126,7 +126,9 @@ DECLARE
   found int;
   distance int;
 BEGIN
-  IF left(query, 1) = '*' THEN
+  IF spec ? 'v' THEN
+    RETURN litewire._fts3_query(query, spec, "column", phrase);
+  ELSIF left(query, 1) = '*' THEN
     PERFORM litewire._fts5_error('unknown special query: ' || substr(query, 2));
   END IF;
   <<operand>>
@@ -163,6 +165,9 @@ BEGIN
           EXIT WHEN NOT near OR kinds[at] = '}';
         END LOOP;
         at := at + near::int;
+        IF spec ->> 'f' = 'none' THEN
+          PERFORM litewire._fts5_error('fts5: column queries are not supported (detail=none)');
+        END IF;
         IF inverted THEN
           filter := ARRAY(SELECT c FROM generate_series(0, cardinality(names) - 1) AS c WHERE c <> ALL (filter));
         END IF;
@@ -237,6 +242,9 @@ BEGIN
         END IF;
         at := at + 1;
       END IF;
+      IF spec ? 'f' AND (jsonb_array_length(phrases) <> 1 OR jsonb_array_length(phrases -> 0 -> 'w') > 1 OR (phrases -> 0 -> 'f')::bool) THEN
+        PERFORM litewire._fts5_error(format('fts5: %s queries are not supported (detail!=full)', CASE jsonb_array_length(phrases) WHEN 1 THEN 'phrase' ELSE 'NEAR' END));
+      END IF;
       node := jsonb_build_object('o', 'near', 'd', distance, 'c', filter, 'p', phrases);
       -- An empty string beside others counts for nothing either.
       IF list IS NULL THEN
@@ -281,6 +289,9 @@ BEGIN
       filters := filters[:cardinality(filters) - 1];
     END LOOP;
   END LOOP;
+  IF "column" IS NOT NULL AND spec ->> 'f' = 'none' THEN
+    PERFORM litewire._fts5_error('fts5: column queries are not supported (detail=none)');
+  END IF;
   RETURN litewire._fts5_whole(litewire._fts5_columns(operands[1], CASE WHEN "column" IS NOT NULL THEN ARRAY["column"] END));
 END $$;
 
@@ -354,10 +365,10 @@ BEGIN
       RETURN NULL;
     END IF;
     FOR phrase IN SELECT jsonb_array_elements(node -> 'p') LOOP
-      more := litewire._fts5_places(phrase, node -> 'c', tokens, ends);
+      more := litewire._fts5_places(phrase, coalesce(phrase -> 'c', node -> 'c'), tokens, ends);
       IF more = '{}' THEN
-        -- SQLite has looked at the phrases before this one where the row has all the terms.
-        RETURN CASE WHEN places <> '{}' AND litewire.fts_terms(tokens) @@ litewire._fts5_key(jsonb_set(node, '{c}', 'null'))::tsquery
+        -- FTS5 has looked at the phrases before this one where the row has all the terms.
+        RETURN CASE WHEN places <> '{}' AND NOT node ? 'n' AND litewire.fts_terms(tokens) @@ litewire._fts5_key(jsonb_set(node, '{c}', 'null'))::tsquery
           THEN -1::int8 || ARRAY(SELECT places[n] << 16 | numbers[i] FROM unnest(numbers) WITH ORDINALITY AS u (number, i),
             generate_series(heads[i], tails[i]) AS n ORDER BY 1) END;
       END IF;
@@ -370,6 +381,8 @@ BEGIN
     END LOOP;
     IF cardinality(heads) = 1 THEN
       RETURN ARRAY(SELECT p << 16 | numbers[1] FROM unnest(places) AS p ORDER BY p);
+    ELSIF node ? 'n' THEN
+      RETURN litewire._fts3_near(places, heads, tails, sizes, numbers, ARRAY(SELECT jsonb_array_elements_text(node -> 'n')::int));
     END IF;
     -- Each set of places of which all stand near enough, as fts5ExprNearIsMatch() finds them.
     <<search>>
@@ -738,7 +751,7 @@ END $$;
 -- The trigger of every full-text table: it keeps the index, and carries out the commands of `INSERT INTO ft (ft) VALUES (…)`
 -- (fts5.html §6).  Its arguments: the spec, the query of the texts of a row $1, and of $1 with its columns emptied; the query of a
 -- table elsewhere that holds the content (rowid and texts).  In the spec, e is 'none' or 'external' where there is no content,
--- d is true where a row without content may be deleted, n is the table's name.
+-- d is true where a row without content may be deleted; v is 3 or 4 for FTS3 and FTS4.
 CREATE OR REPLACE FUNCTION litewire.fts5_write() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -755,7 +768,7 @@ BEGIN
   END IF;
   IF TG_OP = 'DELETE' THEN
     IF content = 'none' AND NOT coalesce((spec -> 'd')::bool, false) THEN
-      PERFORM litewire._fts5_error('cannot DELETE from contentless fts5 table: ' || TG_TABLE_NAME);
+      PERFORM litewire._fts5_error(CASE WHEN spec ? 'v' THEN 'SQL logic error' ELSE 'cannot DELETE from contentless fts5 table: ' || TG_TABLE_NAME END);
     END IF;
     RETURN OLD;
   END IF;
@@ -765,7 +778,7 @@ BEGIN
     EXECUTE TG_ARGV[1] INTO made USING NEW;
     texts := made.texts;
     IF content = 'none' AND NOT coalesce((spec -> 'd')::bool, false) THEN
-      PERFORM litewire._fts5_error('cannot UPDATE contentless fts5 table: ' || TG_TABLE_NAME);
+      PERFORM litewire._fts5_error(CASE WHEN spec ? 'v' THEN 'SQL logic error' ELSE 'cannot UPDATE contentless fts5 table: ' || TG_TABLE_NAME END);
     END IF;
   END IF;
   IF command IS NULL THEN
@@ -779,6 +792,9 @@ BEGIN
       EXECUTE TG_ARGV[2] INTO NEW USING NEW;
     END IF;
     RETURN NEW;
+  END IF;
+  IF spec ? 'v' AND command !~* '^(optimize|rebuild|integrity-check|flush|merge=[0-9]*(,([2-9]|[0-9]{2,}))?|automerge=.+)$' THEN
+    PERFORM litewire._fts5_error('SQL logic error');
   END IF;
   PERFORM set_config('litewire.fts', 'on', true);
   CASE
@@ -794,7 +810,7 @@ BEGIN
       EXECUTE format('DELETE FROM %s', own);
     WHEN lower(command) = 'rebuild' THEN
       IF content = 'none' THEN
-        PERFORM litewire._fts5_error('''rebuild'' may not be used with a contentless fts5 table');
+        PERFORM litewire._fts5_error(CASE WHEN spec ? 'v' THEN 'SQL logic error' ELSE '''rebuild'' may not be used with a contentless fts5 table' END);
       ELSIF content = '' THEN
         PERFORM set_config('litewire.fts', '', true);
         EXECUTE format('UPDATE %s SET _fts_ends = NULL', own);
@@ -806,7 +822,7 @@ BEGIN
     WHEN lower(command) = 'rank' THEN
       PERFORM litewire.fts5_weights(argument);
       INSERT INTO litewire.meta (key, value) VALUES ('rank ' || TG_RELID, argument) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
-    WHEN lower(command) = ANY ('{optimize,merge,integrity-check,flush,automerge,usermerge,crisismerge,pgsz,hashsize,deletemerge,secure-delete,insttoken}') THEN
+    WHEN spec ? 'v' OR lower(command) = ANY ('{optimize,merge,integrity-check,flush,automerge,usermerge,crisismerge,pgsz,hashsize,deletemerge,secure-delete,insttoken}') THEN
       -- They are about how SQLite keeps its index.
       NULL;
     ELSE

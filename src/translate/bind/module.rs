@@ -6,7 +6,7 @@ use super::query::{plain_query, plain_select};
 use super::scope::{Scope, Source};
 use super::{Binder, Bound, quote_ident, quote_relation, split_name};
 use crate::catalog::Relation;
-use crate::catalog::module::{Content, ENDS, Fts5, Module, ROWID, TOKENS};
+use crate::catalog::module::{Content, ENDS, FullText, Module, ROWID, TOKENS, Version};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions::{Function, fts, rtree};
 use crate::translate::tree::{Body, Call, Callee, Column, CompareOp, Expr, From, Kind, ResultColumn};
@@ -21,9 +21,9 @@ const PHRASES: i64 = 1000;
 pub struct Search {
     /// Its relation, as an index of the catalog.
     relation: usize,
-    /// Where its hidden columns stand: the one named as the table, `rank`, and those of the index.
+    /// Where its hidden columns stand: the one named as the table, FTS5's `rank`, and those of the index.
     table: usize,
-    rank: usize,
+    rank: Option<usize>,
     tokens: usize,
     ends: usize,
     /// What WHERE asks of it.
@@ -35,12 +35,12 @@ pub struct Search {
 impl Search {
     /// Of a relation whose columns stand as the catalog has them; None for another than a full-text table.
     pub(super) fn of(relation: &Relation, index: usize) -> Option<Self> {
-        relation.fts5()?;
+        relation.full_text()?;
         let place = |test: &dyn Fn(&crate::catalog::Column) -> bool| relation.columns.iter().position(test);
         Some(Search {
             relation: index,
             table: place(&|c| c.argument && c.name != "rank")?,
-            rank: place(&|c| c.argument && c.name == "rank")?,
+            rank: place(&|c| c.argument && c.name == "rank"),
             tokens: place(&|c| c.name == TOKENS)?,
             ends: place(&|c| c.name == ENDS)?,
             ..Search::default()
@@ -64,6 +64,12 @@ fn call(function: &'static Function, args: Vec<Expr>) -> Expr {
 
 fn text(text: impl Into<String>) -> Expr {
     Expr::literal(Value::Text(text.into()))
+}
+
+/// What the arguments of FTS3's snippet() are where they are not given (fts3.html §4.2).
+fn fragment_defaults() -> [Expr; 5] {
+    let [column, size] = [-1, 15].map(|n| Expr::literal(Value::Integer(n)));
+    [text("<b>"), text("</b>"), text("<b>...</b>"), column, size]
 }
 
 /// The parts of a condition that must all hold.
@@ -136,10 +142,10 @@ impl Binder<'_> {
         Some((source, source.search.as_ref()?))
     }
 
-    fn fts5_at(&self, place: Place) -> Option<(&Relation, &Fts5)> {
+    fn full_text_at(&self, place: Place) -> Option<(&Relation, &FullText)> {
         let (_, search) = self.source_at(place)?;
         let relation = &self.catalog.relations[search.relation];
-        Some((relation, relation.fts5()?))
+        Some((relation, relation.full_text()?))
     }
 
     /// A column of the same table as another.
@@ -155,9 +161,9 @@ impl Binder<'_> {
     /// A query of a full-text table: of one of its columns, or of all.
     fn search_query(&self, place: Place, query: Expr, first: i64) -> Option<Expr> {
         let (_, search) = self.source_at(place)?;
-        let (_, fts5) = self.fts5_at(place)?;
+        let (_, full_text) = self.full_text_at(place)?;
         let column = if place.column == search.table { Value::Null } else { Value::Integer(place.column as i64) };
-        Some(call(&fts::QUERY, vec![query, text(fts::spec(fts5)), Expr::literal(column), Expr::literal(Value::Integer(first))]))
+        Some(call(&fts::QUERY, vec![query, text(fts::spec(full_text)), Expr::literal(column), Expr::literal(Value::Integer(first))]))
     }
 
     /// `left MATCH right`, or `left = right` where the left side is a hidden column of a full-text table; None for anything else.
@@ -167,9 +173,13 @@ impl Binder<'_> {
         let Ok(Some(hidden)) = self.resolve(table.map(|t| t.value.as_str()), name) else { return Ok(None) };
         let Some(place) = self.place(&hidden) else { return Ok(None) };
         let Some((_, search)) = self.source_at(place) else { return Ok(None) };
-        let (is_rank, is_table, tokens, ends) = (place.column == search.rank, place.column == search.table, search.tokens, search.ends);
-        if !is_match && !is_rank && !is_table {
+        let (is_rank, is_table, tokens, ends) = (search.rank == Some(place.column), place.column == search.table, search.tokens, search.ends);
+        let full_text = self.full_text_at(place).map(|(_, f)| f.version);
+        if !is_match && (!is_rank && !is_table || full_text != Some(Version::Five)) {
             return Ok(None);
+        }
+        if full_text != Some(Version::Five) && search.queries.len() > 1 {
+            return Err(ClientError::new(SqlState::UNDEFINED_FUNCTION, "unable to use function MATCH in the requested context"));
         }
         let right = self.expr(right)?;
         if is_rank {
@@ -193,8 +203,9 @@ impl Binder<'_> {
             let Ok(Some(left)) = self.resolve(table.map(|t| t.value.as_str()), name) else { continue };
             let Some(place) = self.place(&left).filter(|p| p.depth == 0) else { continue };
             let Some((_, search)) = self.source_at(place) else { continue };
-            let (is_rank, first) = (place.column == search.rank, search.queries.len() as i64 * PHRASES);
-            if !is_match && !is_rank && place.column != search.table {
+            let (is_rank, first) = (search.rank == Some(place.column), search.queries.len() as i64 * PHRASES);
+            let is_five = self.full_text_at(place).is_some_and(|(_, f)| f.version == Version::Five);
+            if !is_match && (!is_five || !is_rank && place.column != search.table) {
                 continue;
             }
             let Ok(right) = self.expr(right) else { continue };
@@ -229,23 +240,23 @@ impl Binder<'_> {
         let rank = || {
             let place = self.place(&e)?;
             let (_, search) = self.source_at(place)?;
-            if place.column != search.rank {
+            if search.rank != Some(place.column) {
                 return None;
             }
             if search.queries.is_empty() {
                 return Some(Expr::literal(Value::Null));
             }
             let mut args = self.searched(place)?;
-            args.push(text(quote_relation(self.fts5_at(place)?.0)));
+            args.push(text(quote_relation(self.full_text_at(place)?.0)));
             args.extend(search.function.clone());
             Some(call(&fts::RANK, args))
         };
         rank().unwrap_or(e)
     }
 
-    /// An auxiliary function of FTS5; None when the call is another function's.
+    /// An auxiliary function of full-text search; None when the call is another function's.
     pub(super) fn auxiliary(&mut self, name: &str, function: &ast::Function) -> Bound<Option<Expr>> {
-        if !matches!(name, "bm25" | "highlight" | "snippet") {
+        if !matches!(name, "bm25" | "highlight" | "snippet" | "offsets" | "matchinfo" | "optimize") {
             return Ok(None);
         }
         let FunctionArguments::List(list) = &function.args else { return Ok(None) };
@@ -259,25 +270,40 @@ impl Binder<'_> {
         let at = self.at(span);
         let place = args.first().and_then(|first| self.place(first)).ok_or_else(|| misused().at(at))?;
         let wrong = || ClientError::new(SqlState::UNDEFINED_FUNCTION, format!("wrong number of arguments to function {name}()")).at(at);
-        let ((_, search), (relation, fts5)) = self.source_at(place).zip(self.fts5_at(place)).ok_or_else(|| misused().at(at))?;
-        if place.column != search.table {
+        let ((_, search), (relation, full_text)) = self.source_at(place).zip(self.full_text_at(place)).ok_or_else(|| misused().at(at))?;
+        if place.column != search.table && full_text.version != Version::Five {
+            return Err(ClientError::new(SqlState::UNDEFINED_FUNCTION, format!("illegal first argument to {name}")).at(at));
+        } else if place.column != search.table {
             return Err(misused().at(at));
         }
         let mut whole = self.searched(place).ok_or_else(|| misused().at(at))?;
-        let own = args.split_off(1);
-        let function = match (name, own.len()) {
-            ("bm25", _) if search.queries.is_empty() => return Err(self.refused("bm25() without MATCH", span)),
-            ("bm25", _) => {
+        let mut own = args.split_off(1);
+        let function = match (full_text.version, name, own.len()) {
+            (Version::Five, "bm25", _) if search.queries.is_empty() => return Err(self.refused("bm25() without MATCH", span)),
+            (Version::Five, "bm25", _) => {
                 whole.push(text(quote_relation(relation)));
                 whole.extend(own);
                 return Ok(Some(call(&fts::BM25, whole)));
             }
-            ("highlight", 3) => &fts::HIGHLIGHT,
-            ("snippet", 5) => &fts::SNIPPET,
+            (Version::Five, "highlight", 3) => &fts::HIGHLIGHT,
+            (Version::Five, "snippet", 5) => &fts::SNIPPET,
+            (Version::Three | Version::Four, "snippet", given @ 0..=5) => {
+                own.extend(fragment_defaults().into_iter().skip(given));
+                &fts::FRAGMENTS
+            }
+            (Version::Three | Version::Four, "offsets", 0) => &fts::OFFSETS,
+            (Version::Three | Version::Four, "matchinfo", 0 | 1) => {
+                whole.extend([text(fts::spec(full_text)), text(quote_relation(relation))]);
+                whole.push(own.into_iter().next().unwrap_or_else(|| text("pcx")));
+                return Ok(Some(call(&fts::MATCHINFO, whole)));
+            }
+            // It tells how SQLite keeps its index.
+            (Version::Three | Version::Four, "optimize", 0) => return Err(self.refused("the function optimize()", span)),
+            (Version::Five, "offsets" | "matchinfo" | "optimize", _) | (_, "bm25" | "highlight", _) => return Err(misused().at(at)),
             _ => return Err(wrong()),
         };
-        whole.push(text(fts::spec(fts5)));
-        for column in 0..fts5.columns.len() {
+        whole.push(text(fts::spec(full_text)));
+        for column in 0..full_text.columns.len() {
             whole.extend(self.beside(place, column));
         }
         whole.extend(own);
@@ -287,21 +313,23 @@ impl Binder<'_> {
     /// A full-text table whose content is in another: what a MATCH finds is read there by its rowid, and without one that table is
     /// what is read.
     pub(super) fn external(&mut self, relation: &Relation, index: usize, called: &str) -> Bound<Option<From>> {
-        let Some(fts5) = relation.fts5() else { return Ok(None) };
-        let Content::External(content, rowid) = &fts5.content else { return Ok(None) };
-        let of_column = |name: &str| fts5.columns.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let Some(full_text) = relation.full_text() else { return Ok(None) };
+        let Content::External(content, rowid) = &full_text.content else { return Ok(None) };
+        let of_column = |name: &str| full_text.columns.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         let driven = self.matched.iter().any(|(name, is_match)| relation.name.eq_ignore_ascii_case(name) || *is_match && of_column(name));
         let neighbours = self.scopes.pop();
-        let query = self.with_content(relation, fts5, content, rowid.as_deref(), driven);
+        let query = self.with_content(relation, full_text, content, rowid.as_deref(), driven);
         self.scopes.extend(neighbours);
         let query = query?;
         let from = self.derived(query, Some(called.to_owned()));
         if let (Some(source), Some(mut search)) = (self.scope().sources.last_mut(), Search::of(relation, index)) {
-            let visible = fts5.columns.len();
-            (search.table, search.rank, search.tokens, search.ends) = (visible, visible + 1, visible + 3, visible + 4);
-            source.rowid = Some(visible + 2);
-            source.columns[visible..=visible + 1].iter_mut().for_each(|c| c.argument = true);
-            source.columns[visible + 2..].iter_mut().for_each(|c| c.hidden = true);
+            let visible = full_text.columns.len();
+            let rowid = visible + full_text.arguments(called).count();
+            (search.table, search.rank, search.tokens, search.ends) = (visible, search.rank.map(|_| visible + 1), rowid + 1, rowid + 2);
+            source.rowid = Some(rowid);
+            source.columns[visible..rowid].iter_mut().for_each(|c| c.argument = true);
+            source.columns[rowid..].iter_mut().for_each(|c| c.hidden = true);
+            source.columns.extend(full_text.docid().map(|name| source.columns[rowid].clone().called(name)));
             source.search = Some(search);
         }
         Ok(Some(from))
@@ -310,7 +338,7 @@ impl Binder<'_> {
     fn with_content(
         &mut self,
         relation: &Relation,
-        fts5: &Fts5,
+        full_text: &FullText,
         content: &str,
         rowid: Option<&str>,
         driven: bool,
@@ -321,7 +349,7 @@ impl Binder<'_> {
         own.search = None;
         scope.sources.push(own);
         self.scopes.push(scope);
-        let made = self.content_rows(relation, fts5, content, rowid, driven);
+        let made = self.content_rows(relation, full_text, content, rowid, driven);
         self.scopes.pop();
         self.matched = around;
         made
@@ -330,7 +358,7 @@ impl Binder<'_> {
     fn content_rows(
         &mut self,
         relation: &Relation,
-        fts5: &Fts5,
+        full_text: &FullText,
         content: &str,
         rowid: Option<&str>,
         driven: bool,
@@ -343,7 +371,7 @@ impl Binder<'_> {
         let of_content = |name: &str| self.resolve(Some("_c"), &ident(name))?.ok_or_else(|| missing(name));
         let key = of_content(rowid.unwrap_or("rowid"))?;
         let mut items = Vec::new();
-        for (name, _) in &fts5.columns {
+        for (name, _) in &full_text.columns {
             items.push((name.clone(), of_content(name)?));
         }
         let index = self.scopes.last().and_then(|s| s.sources.first()).cloned().unwrap_or_default();
@@ -371,7 +399,10 @@ impl Binder<'_> {
         factor: &ast::TableFactor,
     ) -> Bound<Option<From>> {
         let (_, ident) = split_name(name)?;
-        let Some(relation) = self.relation(name).ok().filter(|r| r.fts5().is_some()) else { return Ok(None) };
+        let Some(relation) = self.relation(name).ok().filter(|r| r.full_text().is_some()) else { return Ok(None) };
+        if relation.full_text().is_some_and(|f| f.version != Version::Five) {
+            return Err(self.refused("a full-text table of FTS3 or FTS4 as a function", ident.span));
+        }
         let ast::TableFactor::Table { alias, .. } = factor else { return Ok(None) };
         let called = alias.as_ref().map_or_else(|| ident.clone(), |a| a.name.clone());
         if args.args.len() > 2 {

@@ -97,6 +97,11 @@ pub struct SourceColumn {
 }
 
 impl SourceColumn {
+    /// It by another name, which `*` leaves out.
+    pub fn called(self, name: &str) -> Self {
+        SourceColumn { name: name.to_owned(), hidden: false, argument: true, ..self }
+    }
+
     /// A column that no table has: a query's, or a function's.
     pub fn computed(name: &str, unique: &str, ty: Ty) -> Self {
         SourceColumn {
@@ -156,6 +161,8 @@ impl Source {
             source.rowid = Some(source.columns.len());
             source.columns.push(SourceColumn { hidden: true, ..source.columns[rowid].clone() });
         }
+        let docid = relation.full_text().and_then(|f| f.docid());
+        source.columns.extend(docid.zip(source.rowid).map(|(name, at)| source.columns[at].clone().called(name)));
         source
     }
 

@@ -5,6 +5,7 @@ use super::widen::ANY;
 use super::{Change, named_otherwise, needs_registry, placed, pure, qualified, register, select, stored_expression, text};
 use crate::catalog::{Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, short_name};
 use crate::error::{ClientError, SqlState};
+use crate::translate::Options;
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
 use crate::translate::lower::{Lower, literal_text};
 use crate::translate::parse::{self, scan};
@@ -50,6 +51,15 @@ pub(super) fn table<'a>(create: &ast::CreateTable, binder: &mut Binder<'a>, lowe
     let Making { relation, parts, .. } = made(create, &ident.value, binder, lower)?;
     consistent(&relation, binder.sql)?;
     Ok(Some(finished(relation, parts, text::stored(binder.sql, "TABLE"), catalog)))
+}
+
+/// A table whose name is SQLite's own, with its columns in parentheses.
+pub(super) fn own(name: &str, columns: &str, database: &str, catalog: &Catalog, options: &Options) -> Bound<Change> {
+    let sql = format!("CREATE TABLE {}.{name}{columns}", quote_ident(database));
+    let ast::Statement::CreateTable(create) = parse::parse(&sql)? else { return Err(ClientError::syntax("TABLE")) };
+    let (mut binder, mut lower) = (Binder::new(&sql, &[], catalog, options), Lower::new(catalog, options));
+    let Making { relation, parts, .. } = made(&create, name, &mut binder, &mut lower)?;
+    Ok(finished(relation, parts, format!("CREATE TABLE {name}{columns}"), catalog))
 }
 
 /// A key that is declared twice must say the same of conflicts, if both say anything; a rowid is no key in that.

@@ -1,6 +1,7 @@
 //! DROP TABLE, DROP VIEW, DROP INDEX (lang_droptable.html). What is made of a dropped table stays, and fails when it is used.
 
 use super::{Change, qualified};
+use crate::catalog::module::Module;
 use crate::catalog::{Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, quote_ident, split_name};
@@ -67,13 +68,14 @@ fn relation(table: bool, if_exists: bool, name: &ObjectName, binder: &Binder) ->
             "DELETE FROM litewire.objects WHERE relid = {class} OR relid IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = {class})"
         ));
         steps.push(format!("DELETE FROM litewire.columns WHERE relid = {class}"));
-        if relation.fts5().is_some() {
+        if relation.full_text().is_some() {
             steps.push(format!("DELETE FROM litewire.meta WHERE key = 'rank ' || {class}::oid"));
         }
     }
     // A temporary view is nothing but its text.
     if table || !relation.is_temporary() {
-        steps.push(format!("DROP {} {printed}", what.to_uppercase()));
+        let made = if matches!(relation.module, Some(Module::Vocabulary(_))) { "VIEW".to_owned() } else { what.to_uppercase() };
+        steps.push(format!("DROP {made} {printed}"));
     }
     let relations = catalog.relations.iter().filter(|r| !std::ptr::eq(*r, relation)).cloned().collect();
     Ok(Some(Change { steps, relations, touched: vec![relation.name.clone()] }))

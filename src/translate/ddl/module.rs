@@ -3,7 +3,7 @@
 use super::create::{register_column, sequence_name};
 use super::types::column;
 use super::{Change, named_otherwise, needs_registry, qualified, register};
-use crate::catalog::module::{Content, Declaration, ENDS, Fault, Fts5, Module, ROWID, Rtree, TOKENS, mark_internal};
+use crate::catalog::module::{Content, Declaration, ENDS, Fault, FullText, Module, ROWID, Rtree, TOKENS, Version, Vocabulary, mark_internal};
 use crate::catalog::{Catalog, Column, Index, IndexPart, Relation};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Options;
@@ -33,19 +33,27 @@ pub(super) fn create(sql: &str, catalog: &Catalog, options: &Options) -> Bound<O
     if named_otherwise(&Ident::new(&declaration.name), &schema, declaration.if_not_exists, &binder).map_err(|e| e.at(at))? {
         return Ok(None);
     }
-    let module = Module::of(&declaration).map_err(|fault| match fault {
+    let mut module = Module::of(&declaration).map_err(|fault| match fault {
         Fault::Error(message) => ClientError::new(SqlState::SYNTAX_ERROR, message).at(at),
         Fault::Refused(what) => ClientError::refused(what).at(at),
     })?;
+    if let Module::FullText(full_text) = &mut module {
+        content_columns(full_text, database, catalog).map_err(|e| e.at(at))?;
+    }
     let text = super::text::stored(sql, "VIRTUAL TABLE");
     let relation = Relation { schema, name: declaration.name, sql: Some(text), may_select: true, ..Relation::default() };
+    let printed = qualified(&relation.schema, &relation.name);
     let Making { mut relation, columns, after } = match &module {
-        Module::Fts5(fts5) => full_text(relation, fts5, catalog)?,
+        Module::FullText(full_text) => searched(relation, full_text, catalog)?,
         Module::Rtree(rtree) => spatial(relation, rtree)?,
+        Module::Vocabulary(vocabulary) => listed(relation, vocabulary, database, catalog)?,
+    };
+    let made = match &module {
+        Module::Vocabulary(_) => format!("CREATE VIEW {printed} AS {}", columns.join("")),
+        _ => format!("CREATE TABLE {printed} (\n  {}\n)", columns.join(",\n  ")),
     };
     relation.module = Some(module);
-    let printed = qualified(&relation.schema, &relation.name);
-    let mut steps = vec![format!("CREATE TABLE {printed} (\n  {}\n)", columns.join(",\n  "))];
+    let mut steps = vec![made];
     steps.extend(register(&relation.schema, "table", &relation.name, &relation.name, relation.sql.as_deref().unwrap_or_default()));
     steps.extend(relation.columns.iter().filter_map(|c| register_column(&relation, c)));
     steps.extend(after);
@@ -53,6 +61,18 @@ pub(super) fn create(sql: &str, catalog: &Catalog, options: &Options) -> Bound<O
     let mut relations = catalog.relations.clone();
     relations.push(relation);
     Ok(Some(Change { steps, relations, touched }))
+}
+
+/// A full-text table of FTS4 that names no columns has those of its external content (fts3.html §6.2.2).
+fn content_columns(full_text: &mut FullText, database: &str, catalog: &Catalog) -> Bound<()> {
+    let Content::External(table, _) = &full_text.content else { return Ok(()) };
+    if !full_text.columns.is_empty() || full_text.version == Version::Five {
+        return Ok(());
+    }
+    let content = catalog.relation_in(Some(database), table);
+    let content = content.ok_or_else(|| ClientError::new(SqlState::UNDEFINED_TABLE, format!("no such table: {database}.{table}")))?;
+    full_text.columns = content.columns.iter().filter(|c| !c.hidden && !c.argument).map(|c| (c.name.clone(), false)).collect();
+    Ok(())
 }
 
 /// Columns and what makes them, named once.
@@ -72,14 +92,15 @@ fn typeless(making: &Making, name: &str) -> Column {
     column(name, making.relation.columns.len() as i16 + 1, None, false)
 }
 
-fn full_text(relation: Relation, fts5: &Fts5, catalog: &Catalog) -> Bound<Making> {
+fn searched(relation: Relation, full_text: &FullText, catalog: &Catalog) -> Bound<Making> {
     let mut making = Making { relation, columns: Vec::new(), after: Vec::new() };
-    for (name, _) in &fts5.columns {
+    for (name, _) in &full_text.columns {
         let made = typeless(&making, name);
         add(&mut making, made, "")?;
     }
-    for name in [making.relation.name.clone(), "rank".to_owned()] {
-        let made = Column { argument: true, ..typeless(&making, &name) };
+    let table = making.relation.name.clone();
+    for name in full_text.arguments(&table) {
+        let made = Column { argument: true, ..typeless(&making, name) };
         add(&mut making, made, "")?;
     }
     let sequence = Some(sequence_name(&making.relation.schema, &making.relation.name, ROWID));
@@ -99,7 +120,7 @@ fn full_text(relation: Relation, fts5: &Fts5, catalog: &Catalog) -> Bound<Making
     }
     let printed = qualified(&making.relation.schema, &making.relation.name);
     making.after.push(format!("CREATE INDEX ON {printed} USING gin (litewire.fts_terms({TOKENS}))"));
-    making.after.push(trigger(&making.relation, fts5, catalog)?);
+    making.after.push(trigger(&making.relation, full_text, catalog)?);
     Ok(making)
 }
 
@@ -115,22 +136,23 @@ fn unique(column: usize) -> Index {
 }
 
 /// The trigger that keeps the index of a full-text table.
-pub(super) fn trigger(relation: &Relation, fts5: &Fts5, catalog: &Catalog) -> Bound<String> {
+pub(super) fn trigger(relation: &Relation, full_text: &FullText, catalog: &Catalog) -> Bound<String> {
     let cell = |name: &str| format!("litewire.fts_text(($1).{})", quote_ident(name));
-    let texts: Vec<String> = fts5.columns.iter().map(|(name, _)| cell(name)).collect();
-    let read = format!("SELECT {} AS command, {} AS value, ARRAY[{}]::text[] AS texts", cell(&relation.name), cell("rank"), texts.join(", "));
+    let texts: Vec<String> = full_text.columns.iter().map(|(name, _)| cell(name)).collect();
+    let value = if full_text.version == Version::Five { cell("rank") } else { "NULL::text".to_owned() };
+    let read = format!("SELECT {} AS command, {value} AS value, ARRAY[{}]::text[] AS texts", cell(&relation.name), texts.join(", "));
     let own = |c: &Column| format!("($1).{}", quote_ident(&c.name));
     let kept = relation.columns.iter().map(|c| if c.hidden { own(c) } else { format!("NULL::{}", c.type_name) });
     let emptied = format!("SELECT {}", kept.collect::<Vec<_>>().join(", "));
-    let content = match &fts5.content {
+    let content = match &full_text.content {
         Content::External(table, rowid) => {
             let (schema, rowid) = content_place(catalog, relation, table, rowid.as_deref());
-            let columns: Vec<&str> = fts5.columns.iter().map(|(name, _)| name.as_str()).collect();
+            let columns: Vec<&str> = full_text.columns.iter().map(|(name, _)| name.as_str()).collect();
             serde_json::json!({ "t": qualified(&schema, table), "r": quote_ident(&rowid), "c": columns }).to_string()
         }
         _ => "{}".to_owned(),
     };
-    let arguments = [fts::spec(fts5), read, emptied, content].map(|a| literal_text(&a)).join(", ");
+    let arguments = [fts::spec(full_text), read, emptied, content].map(|a| literal_text(&a)).join(", ");
     let printed = qualified(&relation.schema, &relation.name);
     Ok(format!(
         "CREATE TRIGGER _lw_fts BEFORE INSERT OR UPDATE OR DELETE ON {printed} FOR EACH ROW EXECUTE FUNCTION litewire.fts5_write({arguments})"
@@ -189,9 +211,27 @@ fn spatial(relation: Relation, rtree: &Rtree) -> Bound<Making> {
     Ok(making)
 }
 
+/// A view of what a full-text table's index holds, found when it is read.
+fn listed(relation: Relation, vocabulary: &Vocabulary, own: &str, catalog: &Catalog) -> Bound<Making> {
+    let database = vocabulary.database.as_deref().unwrap_or(own);
+    let found = catalog.relation_in(Some(database), &vocabulary.table);
+    let schema = found.map(|r| r.schema.clone()).or_else(|| catalog.schema_of(database).map(str::to_owned)).unwrap_or_default();
+    let name = found.map_or(&vocabulary.table, |r| &r.name);
+    let called = format!("{database}.{}", vocabulary.table);
+    let arguments = [qualified(&schema, name), called].map(|a| literal_text(&a)).join(", ");
+    let query = format!("SELECT * FROM litewire.{}({arguments})", vocabulary.kind.helper());
+    let mut making = Making { relation, columns: Vec::new(), after: Vec::new() };
+    for name in vocabulary.kind.columns() {
+        let made = Column { argument: vocabulary.kind.argument() == Some(name), ..typeless(&making, name) };
+        add(&mut making, made, "")?;
+    }
+    making.columns = vec![query];
+    Ok(making)
+}
+
 /// What follows the renaming of a virtual table: the hidden column of a full-text table is named as it is.
 pub(super) fn renamed(relation: &mut Relation, old: &str, catalog: &Catalog, steps: &mut Vec<String>) -> Bound<()> {
-    let Some(Module::Fts5(fts5)) = relation.module.clone() else { return Ok(()) };
+    let Some(Module::FullText(full_text)) = relation.module.clone() else { return Ok(()) };
     let printed = qualified(&relation.schema, &relation.name);
     let name = relation.name.clone();
     if let Some(column) = relation.columns.iter_mut().find(|c| c.argument && c.name == old) {
@@ -205,6 +245,6 @@ pub(super) fn renamed(relation: &mut Relation, old: &str, catalog: &Catalog, ste
         literal_text(old)
     ));
     steps.push(format!("DROP TRIGGER _lw_fts ON {printed}"));
-    steps.push(trigger(relation, &fts5, catalog)?);
+    steps.push(trigger(relation, &full_text, catalog)?);
     Ok(())
 }

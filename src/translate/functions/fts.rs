@@ -1,8 +1,8 @@
-//! Full-text search: MATCH and the auxiliary functions of FTS5 (fts5.html §3, §5). Their names mean something only where the first
+//! Full-text search: MATCH and the auxiliary functions (fts5.html §3, §5; fts3.html §3, §4). Their names mean something only where the first
 //! argument is a full-text table, so that none of them is found by its name alone.
 
-use super::{Function, real, scalar, text};
-use crate::catalog::module::Fts5;
+use super::{Function, blob, real, scalar, text};
+use crate::catalog::module::FullText;
 use crate::catalog::oid;
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
 use crate::translate::tree::{Call, Class, Expr, Ty};
@@ -21,11 +21,17 @@ pub static RANK: Function = scalar("rank", (4, 5), real, rank);
 pub static HIGHLIGHT: Function = scalar("highlight", (5, 255), text, |l, c, _| marked(l, c, "fts5_highlight", 3));
 /// snippet(). Arguments as those of highlight().
 pub static SNIPPET: Function = scalar("snippet", (5, 255), text, |l, c, _| marked(l, c, "fts5_snippet", 5));
+/// snippet() of FTS3 and FTS4. Arguments as those of highlight().
+pub static FRAGMENTS: Function = scalar("snippet", (5, 255), nullable_text, |l, c, _| marked(l, c, "fts3_snippet", 5));
+/// offsets(). Arguments as those of highlight(), which has none of its own.
+pub static OFFSETS: Function = scalar("offsets", (5, 255), text, |l, c, _| marked(l, c, "fts3_offsets", 0));
+/// matchinfo(). Arguments: those of MATCH, the spec, the table's name, the format.
+pub static MATCHINFO: Function = scalar("matchinfo", (6, 6), blob, matchinfo);
 
 /// How the helpers are told of a full-text table.
-pub fn spec(fts5: &Fts5) -> String {
-    use crate::catalog::module::Content;
-    let tokenizer = &fts5.tokenizer;
+pub fn spec(full_text: &FullText) -> String {
+    use crate::catalog::module::{Content, Detail, Version};
+    let tokenizer = &full_text.tokenizer;
     let mut told = serde_json::json!({ "t": tokenizer.name, "m": tokenizer.diacritics });
     let mut add = |key: &str, value: serde_json::Value| told[key] = value;
     if !tokenizer.tokenchars.is_empty() {
@@ -35,29 +41,46 @@ pub fn spec(fts5: &Fts5) -> String {
         add("s", tokenizer.separators.clone().into());
     }
     if tokenizer.porter {
-        add("p", true.into());
+        add("p", if tokenizer.legacy { 3.into() } else { true.into() });
     }
     if tokenizer.case_sensitive {
         add("x", true.into());
     }
-    let columns: Vec<&str> = fts5.columns.iter().map(|(name, _)| name.as_str()).collect();
+    let columns: Vec<&str> = full_text.columns.iter().map(|(name, _)| name.as_str()).collect();
     let mut spec = serde_json::json!({ "c": columns, "k": told });
-    if fts5.columns.iter().any(|(_, unindexed)| *unindexed) {
-        spec["u"] = fts5.columns.iter().map(|(_, unindexed)| *unindexed).collect();
+    if full_text.columns.iter().any(|(_, unindexed)| *unindexed) {
+        spec["u"] = full_text.columns.iter().map(|(_, unindexed)| *unindexed).collect();
     }
-    match fts5.content {
+    match full_text.content {
         Content::Own => {}
         Content::None => spec["e"] = "none".into(),
         Content::External(..) => spec["e"] = "external".into(),
     }
-    if fts5.contentless_delete {
+    if full_text.contentless_delete {
         spec["d"] = true.into();
+    }
+    match full_text.version {
+        Version::Three => spec["v"] = 3.into(),
+        Version::Four => spec["v"] = 4.into(),
+        Version::Five => {}
+    }
+    match full_text.detail {
+        Detail::Full => {}
+        Detail::Column => spec["f"] = "column".into(),
+        Detail::None => spec["f"] = "none".into(),
+    }
+    if !full_text.sizes {
+        spec["s"] = false.into();
     }
     spec.to_string()
 }
 
 fn query_type(_: &[Expr]) -> Ty {
     Ty::plain(Class::Native(oid::JSONB)).not_null()
+}
+
+fn nullable_text(_: &[Expr]) -> Ty {
+    Ty { nullable: true, ..Ty::plain(Class::Text) }
 }
 
 fn truth(_: &[Expr]) -> Ty {
@@ -123,7 +146,8 @@ fn rank(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     score(lower, &call.args, &weights)
 }
 
-/// highlight() and snippet(): `own` arguments of their own, of which the first and, of five, the last is a number.
+/// highlight(), snippet() and offsets(): `own` arguments of their own. FTS5's have a column first and, of five, the size last; FTS3's
+/// have both last.
 fn marked(lower: &mut Lower, call: &Call, name: &str, own: usize) -> Lowered {
     let (head, own) = call.args.split_at(call.args.len() - own);
     let mut pieces = natural(lower, &head[..3])?;
@@ -131,7 +155,19 @@ fn marked(lower: &mut Lower, call: &Call, name: &str, own: usize) -> Lowered {
     let texts = head[4..].iter().map(|t| lower.text(t)).collect::<Result<Vec<_>, _>>()?;
     pieces.push(fill("ARRAY[{}]::text[]", &[&Frag::join(&texts, ", ")]));
     for (at, argument) in own.iter().enumerate() {
-        pieces.push(if at == 0 || at == 4 { lower.integer(argument)? } else { lower.text(argument)? });
+        let number = if name == "fts3_snippet" { at >= 3 } else { at == 0 || at == 4 };
+        pieces.push(if number { lower.integer(argument)? } else { lower.text(argument)? });
     }
     lower.call(name, &pieces.iter().collect::<Vec<_>>())
+}
+
+fn matchinfo(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    let pieces = natural(lower, &call.args[..3])?;
+    let [query, tokens, ends] = pieces.as_slice() else { return super::unreachable_call(lower, call, &call.args[0]) };
+    let (spec, table, format) = (lower.text(&call.args[3])?, lower.text(&call.args[4])?, lower.text(&call.args[5])?);
+    let (helper, statistics) = (lower.helper("fts3_matchinfo")?, lower.helper("fts3_statistics")?);
+    Ok(fill(
+        &format!("{helper}({{}}, {{}}, {{}}, {{}}::jsonb, (SELECT {statistics}({{}}::regclass, {{}}, {{}})), {{}})"),
+        &[query, tokens, ends, &spec, &table, query, &format, &format],
+    ))
 }

@@ -1,6 +1,7 @@
 //! PRAGMAs that answer with a table. Each of them is a table-valued function as well.
 
 use super::{flag, text};
+use crate::catalog::module::FullText;
 use crate::catalog::{Catalog, Index, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{columns_of_view, quote_name};
@@ -206,7 +207,11 @@ fn table_xinfo(asked: Asked) -> Result<Rows, ClientError> {
             Value::Integer(hidden),
         ]
     };
-    Ok(table.columns.iter().enumerate().filter(|(_, c)| !c.hidden).enumerate().map(row).collect())
+    let mut rows: Vec<Vec<Value>> = table.columns.iter().enumerate().filter(|(_, c)| !c.hidden).enumerate().map(row).collect();
+    for name in table.full_text().into_iter().flat_map(FullText::unstored) {
+        rows.push(vec![Value::Integer(rows.len() as i64), text(name), text(""), flag(false), Value::Null, Value::Integer(0), Value::Integer(1)]);
+    }
+    Ok(rows)
 }
 
 /// What the text of a CREATE TABLE says of its columns.
@@ -290,7 +295,8 @@ fn table_list(asked: Asked) -> Result<Rows, ClientError> {
     for table in catalog.relations.iter().rev() {
         let (kind, count) = if table.kind == RelationKind::Table {
             let kind = if table.module.is_some() { "virtual" } else { "table" };
-            (kind, table.columns.iter().filter(|c| !c.hidden).count())
+            let unstored = table.full_text().map_or(0, |f| f.unstored().len());
+            (kind, table.columns.iter().filter(|c| !c.hidden).count() + unstored)
         } else {
             let count = columns_of_view(table, catalog, asked.options).map_or_else(|_| table.columns.len(), |columns| columns.len());
             ("view", if table.view_text().is_some() { count } else { table.columns.len() })

@@ -208,15 +208,31 @@ impl Insert<'_, '_, '_> {
                 _ => self.native(rows, None, false, &mut out)?,
             }
         };
-        out.template = text.into_template();
-        if self.write.table.fts5().is_some() && !many && self.columns.iter().any(|c| self.write.table.columns[*c].argument) {
+        let commands = self.write.table.full_text().is_some() && !many && self.columns.iter().any(|c| self.write.table.columns[*c].argument);
+        if commands {
             // A command inserts no row, and counts as one.
             out.tag = Some("INSERT 0 1");
         }
+        out.template = if commands && self.returning.is_none() && self.write.lower.program.is_none() && out.hidden.first() == Some(&Hidden::Rowid) {
+            // Its rowid is 0.
+            out.hidden.truncate(1);
+            wrapped("WITH _command (id) AS (", &text, ") SELECT coalesce((SELECT id FROM _command), 0)").into_template()
+        } else {
+            text.into_template()
+        };
         if is_view {
             out.tag = Some("INSERT 0 0");
         }
         Ok(out)
+    }
+
+    /// The rowid column of a full-text table and its value, where a row may be a command: that uses up no rowid.
+    fn command_rowid(&self, cells: &[Frag]) -> Option<(String, Frag)> {
+        let table = self.write.table;
+        let (rowid, column) = table.full_text().and_then(|_| table.rowid()).filter(|(r, _)| !self.columns.contains(r))?;
+        let at = self.columns.iter().position(|c| table.columns[*c].argument && table.columns[*c].name == table.name)?;
+        let sequence = literal_text(table.columns[rowid].sequence.as_deref()?);
+        Some((quote_ident(&column.name), fill(&format!("CASE WHEN ({{}}) IS NULL THEN nextval({sequence}) ELSE 0 END"), &[cells.get(at)?])))
     }
 
     /// Does the INSERT, or the UPDATE of an upsert, fire a trigger?
@@ -312,6 +328,7 @@ impl Insert<'_, '_, '_> {
         let sequence = |at: usize| table.columns[at].sequence.as_deref().filter(|_| rowid == Some(at) && !late);
         // Told to be NULL, it is numbered when the triggers have run.
         let unnumbered = rowid.filter(|r| late && !self.columns.contains(r)).map(|r| quote_ident(&table.columns[r].name));
+        let mut command = None;
         let mut text = Frag::text(format!("INSERT INTO {}", self.write.target()));
         let source = match rows {
             Rows::Default if unnumbered.is_some() => Frag::text("VALUES (NULL)"),
@@ -330,6 +347,10 @@ impl Insert<'_, '_, '_> {
                         });
                     }
                     cells.extend(unnumbered.as_ref().map(|_| Frag::text("NULL")));
+                    if let (1, Some((name, cell))) = (values.len(), self.command_rowid(&cells)) {
+                        command = Some(name);
+                        cells.push(cell);
+                    }
                     lines.push(fill("({})", &[&Frag::join(&cells, ", ")]));
                 }
                 wrapped("VALUES ", &Frag::join(&lines, ", "), "")
@@ -347,7 +368,7 @@ impl Insert<'_, '_, '_> {
                 out
             }
         };
-        names.extend(unnumbered);
+        names.extend(unnumbered.or(command));
         if names.is_empty() {
             text.push(" ");
             text.append(&source);

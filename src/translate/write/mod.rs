@@ -90,7 +90,8 @@ impl<'a, 'b> Write<'a, 'b> {
             }
             return Ok(at);
         }
-        if ["rowid", "oid", "_rowid_"].iter().any(|r| r.eq_ignore_ascii_case(&name.value))
+        let docid = self.table.full_text().and_then(|f| f.docid());
+        if ["rowid", "oid", "_rowid_"].into_iter().chain(docid).any(|r| r.eq_ignore_ascii_case(&name.value))
             && let Some((at, _)) = self.table.rowid()
         {
             return Ok(at);

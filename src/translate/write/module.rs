@@ -1,7 +1,7 @@
 //! What may be written to a virtual table.
 
 use super::{Write, quote_ident};
-use crate::catalog::module::{Content, Fts5};
+use crate::catalog::module::{Content, FullText, Module};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::Bound;
 use crate::translate::parse::trigger::Event;
@@ -11,13 +11,16 @@ use sqlparser::ast::SelectItem;
 impl Write<'_, '_> {
     /// An UPDATE of a full-text table without content of its own cannot read what it leaves as it is.
     pub(super) fn virtual_writable(&self, event: Event, columns: &[&str]) -> Bound<()> {
-        let Some(fts5) = self.table.fts5().filter(|_| event == Event::Update) else { return Ok(()) };
+        if let Some(Module::Vocabulary(_)) = self.table.module {
+            return Err(ClientError::new(SqlState::WRONG_OBJECT, format!("table {} may not be modified", self.table.name)));
+        }
+        let Some(full_text) = self.table.full_text().filter(|_| event == Event::Update) else { return Ok(()) };
         let named = |name: &str| columns.iter().any(|c| c.eq_ignore_ascii_case(name));
-        let all = fts5.columns.iter().all(|(name, unindexed)| *unindexed || named(name));
-        match fts5.content {
+        let all = full_text.columns.iter().all(|(name, unindexed)| *unindexed || named(name));
+        match full_text.content {
             Content::External(..) => Err(ClientError::refused("UPDATE of a full-text table whose content is in another")
                 .hint("INSERT the command 'delete' with the old values, then the new row.")),
-            Content::None if fts5.contentless_delete && !all => {
+            Content::None if full_text.contentless_delete && !all => {
                 let message = format!("cannot UPDATE a subset of columns on fts5 contentless-delete table: {}", self.table.name);
                 Err(ClientError::new(SqlState::SYNTAX_ERROR, message))
             }
@@ -48,10 +51,10 @@ impl Write<'_, '_> {
 
     /// The rows of a full-text table whose content is elsewhere cannot be chosen by it.
     pub(super) fn virtual_filter(&self, filter: &Expr) -> Bound<()> {
-        let elsewhere = |f: &Fts5| matches!(f.content, Content::External(..));
-        let Some(fts5) = self.table.fts5().filter(|f| elsewhere(f)) else { return Ok(()) };
+        let elsewhere = |f: &FullText| matches!(f.content, Content::External(..));
+        let Some(full_text) = self.table.full_text().filter(|f| elsewhere(f)) else { return Ok(()) };
         let content =
-            |e: &Expr| matches!(&e.kind, Kind::Column(c) if c.depth == 0 && c.source == 0 && fts5.columns.iter().any(|(n, _)| *n == c.name));
+            |e: &Expr| matches!(&e.kind, Kind::Column(c) if c.depth == 0 && c.source == 0 && full_text.columns.iter().any(|(n, _)| *n == c.name));
         if filter.any(&mut |e| content(e)) {
             return Err(ClientError::refused("WHERE over the content of a full-text table that has it in another, in a DELETE"));
         }

@@ -1,6 +1,11 @@
 //! Virtual tables (lang_createvtab.html): what the text of a CREATE VIRTUAL TABLE says, and how the backend's table keeps it.
 
-use super::{Column, Relation};
+mod fts3;
+mod fts5;
+mod vocabulary;
+
+use super::{Column, Relation, RelationKind};
+pub use vocabulary::Vocabulary;
 
 /// The tokens of a row of a full-text table, column after column.
 pub const TOKENS: &str = "_fts_tokens";
@@ -29,15 +34,30 @@ pub struct Declaration {
 /// A virtual table of a module that is known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Module {
-    /// FTS5 (fts5.html).
-    Fts5(Box<Fts5>),
+    /// FTS5 (fts5.html), FTS4 or FTS3 (fts3.html).
+    FullText(Box<FullText>),
     /// `rtree` or `rtree_i32` (rtree.html).
     Rtree(Rtree),
+    /// `fts5vocab` or `fts4aux`: a view at the backend, which cannot be written.
+    Vocabulary(Vocabulary),
 }
 
-/// What an FTS5 table was made with.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fts5 {
+/// The module that a full-text table is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// `fts3`.
+    Three,
+    /// `fts4`.
+    Four,
+    /// `fts5`.
+    Five,
+}
+
+/// What a full-text table was made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FullText {
+    /// Its module.
+    pub version: Version,
     /// Its columns, and whether each is UNINDEXED.
     pub columns: Vec<(String, bool)>,
     /// How it is cut into tokens.
@@ -46,9 +66,53 @@ pub struct Fts5 {
     pub content: Content,
     /// `contentless_delete=1`.
     pub contentless_delete: bool,
+    /// Is the size of each document kept: has matchinfo() the letter `l`?
+    pub sizes: bool,
+    /// What FTS5's index says of where a term stands.
+    pub detail: Detail,
 }
 
-/// Where an FTS5 table has its content (fts5.html §4.4).
+/// What an FTS5 index says of where a term stands (fts5.html §4.6): what queries it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// The column and the place.
+    Full,
+    /// The column.
+    Column,
+    /// Only the row.
+    None,
+}
+
+impl FullText {
+    fn of(version: Version) -> Self {
+        FullText {
+            version,
+            columns: Vec::new(),
+            tokenizer: Tokenizer::default(),
+            content: Content::Own,
+            contentless_delete: false,
+            sizes: version != Version::Three,
+            detail: Detail::Full,
+        }
+    }
+
+    /// The name of the rowid that only FTS3 and FTS4 have.
+    pub fn docid(&self) -> Option<&'static str> {
+        (self.version != Version::Five).then_some("docid")
+    }
+
+    /// The hidden columns of FTS3 and FTS4 that the backend's table has not: the rowid's name, and the language, which is always 0.
+    pub fn unstored(&self) -> &'static [&'static str] {
+        if self.version == Version::Five { &[] } else { &["docid", "__langid"] }
+    }
+
+    /// The hidden columns: one named as the table, and where FTS5 keeps its `rank`.
+    pub fn arguments<'a>(&self, table: &'a str) -> impl Iterator<Item = &'a str> {
+        std::iter::once(table).chain((self.version == Version::Five).then_some("rank"))
+    }
+}
+
+/// Where a full-text table has its content (fts5.html §4.4, fts3.html §6.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Content {
     /// In itself.
@@ -60,13 +124,15 @@ pub enum Content {
     External(String, Option<String>),
 }
 
-/// A tokenizer of SQLite's (fts5.html §4.3).
+/// A tokenizer of SQLite's (fts5.html §4.3, fts3.html §8.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokenizer {
-    /// `unicode61`, `ascii` or `trigram`.
+    /// `unicode61`, `ascii` or `trigram`; FTS3's `simple` is `ascii`.
     pub name: &'static str,
     /// `porter` around it.
     pub porter: bool,
+    /// The stems are those of FTS3's `porter`.
+    pub legacy: bool,
     /// `remove_diacritics`, 0 to 2.
     pub diacritics: u8,
     /// Characters that are a token's.
@@ -79,7 +145,15 @@ pub struct Tokenizer {
 
 impl Default for Tokenizer {
     fn default() -> Self {
-        Tokenizer { name: "unicode61", porter: false, diacritics: 1, tokenchars: String::new(), separators: String::new(), case_sensitive: false }
+        Tokenizer {
+            name: "unicode61",
+            porter: false,
+            legacy: false,
+            diacritics: 1,
+            tokenchars: String::new(),
+            separators: String::new(),
+            case_sensitive: false,
+        }
     }
 }
 
@@ -107,10 +181,14 @@ impl Module {
     /// What a statement's module and arguments make.
     pub fn of(declaration: &Declaration) -> Result<Module, Fault> {
         match declaration.module.to_ascii_lowercase().as_str() {
-            "fts5" => Ok(Module::Fts5(Box::new(fts5(declaration)?))),
+            "fts3" => Ok(Module::FullText(Box::new(fts3::parse(declaration, Version::Three)?))),
+            "fts4" => Ok(Module::FullText(Box::new(fts3::parse(declaration, Version::Four)?))),
+            "fts5" => Ok(Module::FullText(Box::new(fts5::parse(declaration)?))),
             "rtree" => Ok(Module::Rtree(rtree(declaration, false)?)),
             "rtree_i32" => Ok(Module::Rtree(rtree(declaration, true)?)),
-            "fts3" | "fts4" | "fts5vocab" | "fts3tokenize" | "fts4aux" | "geopoly" | "dbstat" | "csv" | "bytecode" | "tables_used" | "completion" => {
+            "fts5vocab" => Ok(Module::Vocabulary(vocabulary::parse(declaration, true)?)),
+            "fts4aux" => Ok(Module::Vocabulary(vocabulary::parse(declaration, false)?)),
+            "fts3tokenize" | "geopoly" | "dbstat" | "csv" | "bytecode" | "tables_used" | "completion" => {
                 Err(Fault::Refused(format!("the virtual table module {}", declaration.module)))
             }
             _ => Err(Fault::Error(format!("no such module: {}", declaration.module))),
@@ -123,10 +201,10 @@ impl Module {
     }
 
     /// It as full-text search.
-    pub fn fts5(&self) -> Option<&Fts5> {
+    pub fn full_text(&self) -> Option<&FullText> {
         match self {
-            Module::Fts5(fts5) => Some(fts5),
-            Module::Rtree(_) => None,
+            Module::FullText(fts5) => Some(fts5),
+            Module::Rtree(_) | Module::Vocabulary(_) => None,
         }
     }
 }
@@ -134,15 +212,22 @@ impl Module {
 /// Tells a relation's columns what they are to its module: the ones that a name alone reaches, and those of the index, which nothing
 /// does.
 pub fn mark(relation: &mut Relation) {
-    let Some(module) = relation.sql.as_deref().and_then(Module::of_text) else { return };
-    if module.fts5().is_some() {
-        let own = relation.name.clone();
+    let Some(mut module) = relation.sql.as_deref().and_then(Module::of_text) else { return };
+    if let Module::FullText(full_text) = &mut module {
         for column in &mut relation.columns {
-            column.argument = column.name.eq_ignore_ascii_case(&own) || column.name == "rank";
+            column.argument = full_text.arguments(&relation.name).any(|name| column.name.eq_ignore_ascii_case(name));
             if [TOKENS, ENDS].contains(&column.name.as_str()) {
                 mark_internal(column);
             }
         }
+        if full_text.columns.is_empty() {
+            let own = relation.columns.iter().filter(|c| !c.argument && !c.hidden);
+            full_text.columns = own.map(|c| (c.name.clone(), false)).collect();
+        }
+    }
+    if let Module::Vocabulary(vocabulary) = &module {
+        relation.kind = RelationKind::Table;
+        relation.columns.iter_mut().for_each(|c| c.argument = vocabulary.kind.argument() == Some(c.name.as_str()));
     }
     relation.module = Some(module);
 }
@@ -285,152 +370,6 @@ fn gobbled(text: &str) -> Option<(String, bool, &str)> {
     (length > 0).then(|| (text[..length].to_owned(), false, text[length..].trim_start()))
 }
 
-/// `sqlite3Fts5ConfigParse()`: each argument is a column with an option, or an option of the table.
-fn fts5(declaration: &Declaration) -> Result<Fts5, Fault> {
-    let error = |message: String| Err(Fault::Error(message));
-    if declaration.name.eq_ignore_ascii_case("rank") {
-        return error(format!("reserved fts5 table name: {}", declaration.name));
-    }
-    let mut out = Fts5::default();
-    let (mut rowid, mut tokenized) = (None, false);
-    for argument in &declaration.arguments {
-        let wrong = || Fault::Error(format!("parse error in \"{argument}\""));
-        let (word, is_quoted, rest) = gobbled(argument).ok_or_else(wrong)?;
-        let option = rest.strip_prefix('=').map(str::trim_start);
-        if option.is_some() && is_quoted {
-            return Err(wrong());
-        }
-        let rest = option.unwrap_or(rest);
-        let value = if rest.is_empty() { None } else { Some(gobbled(rest).filter(|(_, _, rest)| rest.is_empty()).ok_or_else(wrong)?.0) };
-        if option.is_none() {
-            if ["rank", "rowid"].iter().any(|r| r.eq_ignore_ascii_case(&word)) {
-                return error(format!("reserved fts5 column name: {word}"));
-            }
-            let unindexed = match value {
-                None => false,
-                Some(value) if value.eq_ignore_ascii_case("unindexed") => true,
-                Some(value) => return error(format!("unrecognized column option: {value}")),
-            };
-            out.columns.push((word, unindexed));
-            continue;
-        }
-        let value = value.unwrap_or_default();
-        // SQLite takes the first option that starts with the word.
-        const OPTIONS: [&str; 10] = [
-            "prefix",
-            "tokenize",
-            "content",
-            "contentless_delete",
-            "contentless_unindexed",
-            "content_rowid",
-            "columnsize",
-            "locale",
-            "detail",
-            "tokendata",
-        ];
-        let lower = word.to_ascii_lowercase();
-        let Some(option) = OPTIONS.into_iter().find(|o| o.starts_with(&lower)) else {
-            return error(format!("unrecognized option: \"{word}\""));
-        };
-        let flag = |name: &str| match value.as_str() {
-            "0" => Ok(false),
-            "1" => Ok(true),
-            _ => Err(Fault::Error(format!("malformed {name}=... directive"))),
-        };
-        match option {
-            "prefix" => {
-                let lengths = value.split([',', ' ']).filter(|n| !n.is_empty());
-                for length in lengths {
-                    match length.parse::<u32>() {
-                        Ok(1..=999) => {}
-                        Ok(_) => return error("prefix length out of range (max 999)".to_owned()),
-                        Err(_) => return error("malformed prefix=... directive".to_owned()),
-                    }
-                }
-            }
-            "tokenize" if tokenized => return error("multiple tokenize=... directives".to_owned()),
-            "tokenize" => {
-                out.tokenizer = tokenizer(&value)?;
-                tokenized = true;
-            }
-            "content" if out.content != Content::Own => return error("multiple content=... directives".to_owned()),
-            "content" => out.content = if value.is_empty() { Content::None } else { Content::External(value, None) },
-            "contentless_delete" => out.contentless_delete = flag(option)?,
-            "content_rowid" if rowid.is_some() => return error("multiple content_rowid=... directives".to_owned()),
-            "content_rowid" => rowid = Some(value),
-            "columnsize" => {
-                if !flag(option)? {
-                    return Err(Fault::Refused("columnsize=0".to_owned()));
-                }
-            }
-            "detail" if value.eq_ignore_ascii_case("full") => {}
-            "contentless_unindexed" | "locale" | "tokendata" if !flag(option)? => {}
-            other => return Err(Fault::Refused(format!("{other}={value}"))),
-        }
-    }
-    if out.contentless_delete && out.content != Content::None {
-        return error("contentless_delete=1 requires a contentless table".to_owned());
-    }
-    if let Content::External(_, named) = &mut out.content {
-        *named = rowid;
-    }
-    for (at, (name, _)) in out.columns.iter().enumerate() {
-        let again = out.columns[..at].iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-        if again || name.eq_ignore_ascii_case(&declaration.name) {
-            return error(format!("duplicate column name: {name}"));
-        }
-    }
-    Ok(out)
-}
-
-/// The argument of `tokenize=`: a tokenizer's name and its own arguments, by twos.
-fn tokenizer(value: &str) -> Result<Tokenizer, Fault> {
-    let (mut words, mut rest) = (Vec::new(), value.trim());
-    while !rest.is_empty() {
-        let (word, after) = match rest.strip_prefix('\'') {
-            Some(_) => quoted(rest, '\'').map(|(length, word)| (word, &rest[length..])),
-            None => gobbled(rest).filter(|(_, quoted, _)| !quoted).map(|(word, _, after)| (word, after)),
-        }
-        .ok_or_else(|| Fault::Error("parse error in tokenize directive".to_owned()))?;
-        words.push(word);
-        rest = after.trim_start();
-    }
-    let mut out = Tokenizer::default();
-    let mut words = words.as_slice();
-    while let Some((first, others)) = words.split_first()
-        && first.eq_ignore_ascii_case("porter")
-    {
-        out.porter = true;
-        words = others;
-    }
-    let Some((name, arguments)) = words.split_first() else { return Ok(out) };
-    out.name = match name.to_ascii_lowercase().as_str() {
-        "unicode61" => "unicode61",
-        "ascii" => "ascii",
-        "trigram" if !out.porter => "trigram",
-        "trigram" => return Err(Fault::Refused("porter around trigram".to_owned())),
-        _ => return Err(Fault::Error(format!("no such tokenizer: {name}"))),
-    };
-    if out.name == "trigram" {
-        out.diacritics = 0;
-    }
-    let wrong = || Fault::Error("error in tokenizer constructor".to_owned());
-    for pair in arguments.chunks(2) {
-        let [option, value] = pair else { return Err(wrong()) };
-        match (out.name, option.to_ascii_lowercase().as_str(), value.as_str()) {
-            ("unicode61", "remove_diacritics", "0" | "1" | "2") => out.diacritics = value.bytes().next().map_or(1, |b| b - b'0'),
-            ("unicode61" | "ascii", "tokenchars", _) => out.tokenchars.push_str(value),
-            ("unicode61" | "ascii", "separators", _) => out.separators.push_str(value),
-            ("unicode61", "categories", _) => return Err(Fault::Refused("the tokenizer's categories".to_owned())),
-            ("trigram", "case_sensitive", "0" | "1") => out.case_sensitive = value == "1",
-            ("trigram", "remove_diacritics", "0") => {}
-            ("trigram", "remove_diacritics", "1" | "2") => return Err(Fault::Refused("a trigram that removes diacritics".to_owned())),
-            _ => return Err(wrong()),
-        }
-    }
-    Ok(out)
-}
-
 /// `rtreeInit()`.
 fn rtree(declaration: &Declaration, whole: bool) -> Result<Rtree, Fault> {
     let error = |message: &str| Err(Fault::Error(message.to_owned()));
@@ -464,7 +403,7 @@ mod tests {
         let sql = "create virtual table if not exists main.\"a b\" using fts5(x, [y z] unindexed, tokenize = 'porter unicode61 tokenchars ''-_''')";
         let declaration = Declaration::parse(sql).expect("a CREATE VIRTUAL TABLE");
         assert_eq!((declaration.name.as_str(), declaration.database.as_deref()), ("a b", Some("main")));
-        let Ok(Module::Fts5(fts5)) = parse(sql) else { panic!("{:?}", parse(sql)) };
+        let Ok(Module::FullText(fts5)) = parse(sql) else { panic!("{:?}", parse(sql)) };
         assert_eq!(fts5.columns, [("x".to_owned(), false), ("y z".to_owned(), true)]);
         assert_eq!((fts5.tokenizer.porter, fts5.tokenizer.tokenchars.as_str()), (true, "-_"));
     }
