@@ -2,9 +2,9 @@
 
 use litewire::catalog::Catalog;
 use litewire::config::{ScramVerifier, Verifier};
-use litewire::wire::scram::{ChannelBinding, Client, Keys, PLAIN, PLUS, Server};
 use litewire::translate::cache::PlanCache;
 use litewire::translate::{Options, catalog_from_ddl, split};
+use litewire::wire::scram::{ChannelBinding, Client, Keys, PLAIN, PLUS, Server};
 use litewire::wire::{backend, certificate, frame, frontend, startup};
 use std::sync::LazyLock;
 
