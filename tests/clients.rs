@@ -71,7 +71,10 @@ fn psql() {
     psql(&["CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL)", "CREATE INDEX notes_body ON notes (body)"]);
     let shown = psql(&["INSERT OR IGNORE INTO notes (body) VALUES ('hello')", "SELECT last_insert_rowid(), typeof(body) FROM notes"]);
     assert!(shown.contains("INSERT 0 1") && shown.contains("last_insert_rowid()"), "{shown}");
-    for (command, wanted) in [
+    // psql's own queries know no server that is newer than itself: of such a one PostgreSQL, too, answers some with an error.
+    let major = |shown: &str| shown.split(|c: char| !c.is_ascii_digit()).find_map(|digits| digits.parse::<u32>().ok());
+    let knows = major(&run(Command::new("psql").arg("--version"))) >= major(&psql(&["SHOW server_version"]));
+    let own_queries = [
         (r"\d", "notes"),
         (r"\dt", "notes"),
         (r"\di", "notes_body"),
@@ -79,7 +82,8 @@ fn psql() {
         (r"\df", "Argument data types"),
         (r"\l", database.as_str()),
         (r"\du", stack.role()),
-    ] {
+    ];
+    for (command, wanted) in own_queries.into_iter().filter(|_| knows) {
         let shown = psql(&[command]);
         assert!(shown.contains(wanted), "{command}: {shown}");
     }
