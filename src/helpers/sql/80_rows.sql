@@ -9,16 +9,31 @@ BEGIN
     DETAIL = format('Key (%s)=() already exists.', columns), CONSTRAINT = key, TABLE = "table";
 END $$;
 
+-- Runs the BEFORE triggers of an event for a row, all alone: they may change what is found then, and what they do stays. The row as they
+-- leave it; an empty text where RAISE has left it out.
+CREATE OR REPLACE FUNCTION litewire._run_before(r anyelement, place tid, write text, before text) RETURNS text
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  around constant text := coalesce(current_setting('litewire.before', true), '');
+  kept text;
+BEGIN
+  PERFORM set_config('litewire.kept', '', true), set_config('litewire.before', 'only:' || before || ':' || (pg_trigger_depth() + 1), true);
+  EXECUTE write USING r, place;
+  kept := current_setting('litewire.kept');
+  PERFORM set_config('litewire.kept', '', true), set_config('litewire.before', around, true);
+  RETURN kept;
+END $$;
+
 -- Writes one row; no row comes back when none was written.
 --   probes[i], upserts[i]  when the query probes[i] says true, upserts[i] is run in place of all else; NULL does nothing
 --   early, late            queries that fail on what is in the row's way, before it is left out, and before something is deleted
---   before                 the event whose BEFORE triggers run first, all alone: they may change what the queries find
+--   before, kept           the event whose BEFORE triggers have run, and the row as they left it
 --   skip                   a query that says whether the row is left out
 --   remove                 deletes what is in the row's way
 --   write                  inserts the row, or updates the one at `place` ($2)
 CREATE OR REPLACE FUNCTION litewire._write_row(
   shape anyelement, r anyelement, place tid, probes text[], upserts text[], skip text, remove text, write text,
-  early text[], late text[], before text)
+  early text[], late text[], before text, kept text)
 RETURNS TABLE ("row" anyelement, inserted bool)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -26,16 +41,8 @@ DECLARE
   around constant text := coalesce(current_setting('litewire.before', true), '');
   mine constant text := before || ':' || (pg_trigger_depth() + 1);
 BEGIN
-  IF before IS NOT NULL THEN
-    PERFORM set_config('litewire.kept', '', true), set_config('litewire.before', 'only:' || mine, true);
-    EXECUTE write USING r, place;
-    PERFORM set_config('litewire.before', around, true);
-    -- Nothing is kept of a row that RAISE left out.
-    IF current_setting('litewire.kept') = '' THEN
-      RETURN;
-    END IF;
-    EXECUTE format('SELECT ($1::%s).*', pg_typeof(r)) USING current_setting('litewire.kept') INTO r;
-    PERFORM set_config('litewire.kept', '', true);
+  IF kept IS NOT NULL THEN
+    EXECUTE format('SELECT ($1::%s).*', pg_typeof(r)) USING kept INTO r;
   END IF;
   FOR i IN 1 .. coalesce(cardinality(probes), 0) LOOP
     EXECUTE probes[i] INTO hit USING r;
@@ -108,6 +115,7 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   done record;
   tries int;
+  kept text;
   state text;
   told text;
   "schema" text;
@@ -137,13 +145,15 @@ BEGIN
   END IF;
   FOR n IN 1 .. coalesce(cardinality(rows), 0) LOOP
     tries := 0;
+    kept := CASE WHEN NOT (before IS NULL) THEN litewire._run_before(rows[n], places[n], write, before) END;
     LOOP
+      EXIT WHEN kept = '';
       IF remove IS NULL AND keeps IS NULL THEN
-        RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write, early, late, before) w;
+        RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write, early, late, before, kept) w;
         EXIT;
       END IF;
       BEGIN
-        RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write, early, late, before) w;
+        RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write, early, late, before, kept) w;
         EXIT;
       EXCEPTION WHEN unique_violation OR not_null_violation OR check_violation OR SQLSTATE 'LW003' THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, told = MESSAGE_TEXT, "schema" = SCHEMA_NAME, "table" = TABLE_NAME,

@@ -308,7 +308,9 @@ impl<'a> Altering<'a> {
         let mut making = Making::of(relation);
         let done = making.column(at, def, binder, lower);
         let generated_as = def.options.iter().find_map(|o| match &o.option {
-            ColumnOption::Generated { generation_expr: Some(e), .. } => Some(super::unqualified(e, "generated columns").and_then(|()| binder.expr(e))),
+            ColumnOption::Generated { generation_expr: Some(e), .. } => {
+                Some(super::unqualified(e, "generated columns").and_then(|()| binder.expr(e)))
+            }
             _ => None,
         });
         binder.scopes.pop();

@@ -2,7 +2,9 @@
 
 use super::types::{backend_type, column, declared, stated};
 use super::widen::ANY;
-use super::{Change, clock_refused, unqualified, named_otherwise, needs_registry, placed, pure, qualified, register, select, stored_expression, text};
+use super::{
+    Change, clock_refused, named_otherwise, needs_registry, placed, pure, qualified, register, select, stored_expression, text, unqualified,
+};
 use crate::catalog::{Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, short_name};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};

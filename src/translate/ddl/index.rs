@@ -1,6 +1,6 @@
 //! CREATE INDEX (lang_createindex.html).
 
-use super::{Change, clock_refused, unqualified, own_table, pure, qualified, register, stored_expression, text};
+use super::{Change, clock_refused, own_table, pure, qualified, register, stored_expression, text, unqualified};
 use crate::catalog::{Index, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};

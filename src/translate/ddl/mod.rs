@@ -16,8 +16,8 @@ mod widen;
 
 use super::bind::{Binder, Bound, quote_ident, split_name};
 use super::lower::{Lower, literal_text};
-use super::plan::{Statement, Template};
 use super::parse::scan;
+use super::plan::{Statement, Template};
 use super::tree::{Callee, Expr, Kind};
 use super::{Action, Answer, Options};
 use crate::catalog::{Catalog, Relation, RelationKind, TEMPORARY};
@@ -25,7 +25,7 @@ use crate::error::{ClientError, SqlState};
 use sqlparser::ast;
 
 pub use create::relation_of;
-pub use foreign::{enforce_foreign_keys, mismatch, refers, recorded as recorded_foreign_keys};
+pub use foreign::{enforce_foreign_keys, mismatch, recorded as recorded_foreign_keys, refers};
 pub use index::{IndexKey, index_keys};
 pub use text::{check_named, default_texts};
 pub use types::COLUMN_TYPES;

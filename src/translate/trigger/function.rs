@@ -6,11 +6,11 @@ use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Mention, Mentioned, Scope, Source, quote_ident};
 use crate::translate::ddl::in_quotes;
 use crate::translate::lower::{CHANGES_VARIABLE, Frag, GOT_VARIABLE, Lower, Misfit, Program, ROW_VARIABLE, ROWID_VARIABLE, literal_text, wrapped};
+use crate::translate::parse::Resolution;
 use crate::translate::parse::scan::{self, Kind, Token};
 use crate::translate::parse::trigger::{self, Event, Time};
 use crate::translate::plan::{self as written, Hidden, Part};
 use crate::translate::tree::Class;
-use crate::translate::parse::Resolution;
 use crate::translate::write::policy;
 use crate::translate::{Options, parse, write};
 use sqlparser::ast::{self, SelectItem, SetExpr, Statement};
@@ -181,7 +181,9 @@ impl<'m> Making<'m> {
                 wrapped("PERFORM * FROM (", &text, ") AS \"_s\"")
             }
             // What it has changed before it raises stays, which an error at the backend does not leave.
-            write if raises(sql) && !is_one_row(write) => return Err(shifted(ClientError::refused("RAISE() in a statement that may change several rows").at(0))),
+            write if raises(sql) && !is_one_row(write) => {
+                return Err(shifted(ClientError::refused("RAISE() in a statement that may change several rows").at(0)));
+            }
             write => {
                 let written = write::write(write, &mut binder, &mut lower);
                 *self.misfit = lower.misfit.take();

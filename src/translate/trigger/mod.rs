@@ -259,9 +259,7 @@ pub fn runs_before(relation: &Relation, event: Event) -> bool {
 /// Where the helper has asked for the BEFORE triggers alone, the last of them keeps the row and stops.
 fn keeping(event: Event) -> String {
     let asked = format!("'only:{}:' || pg_trigger_depth()", event.text());
-    format!(
-        "IF current_setting('litewire.before', true) = {asked} THEN PERFORM set_config('litewire.kept', NEW::text, true); RETURN NULL; END IF;\n"
-    )
+    format!("IF current_setting('litewire.before', true) = {asked} THEN PERFORM set_config('litewire.kept', NEW::text, true); RETURN NULL; END IF;\n")
 }
 
 /// The trigger that numbers a row once its BEFORE INSERT triggers have run, as SQLite does. It goes with the oldest of them, and

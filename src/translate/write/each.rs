@@ -9,9 +9,9 @@ use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Bound, quote_ident};
 use crate::translate::lower::{Beforehand, Frag, ROW_VARIABLE, literal_text, wrapped};
 use crate::translate::parse::trigger::{self, Event, Time, Trigger};
-use crate::translate::trigger::AFTER_STEP;
 use crate::translate::plan::{Columns, Hidden, OutKind, Part, Statement};
 use crate::translate::tree::Class;
+use crate::translate::trigger::AFTER_STEP;
 use sqlparser::ast::SelectItem;
 
 /// What is done with each row.
@@ -69,7 +69,9 @@ impl Write<'_, '_> {
         statement.append(&wrapped(" RETURNING ", &Frag::join(&cells, ", "), ""));
         let names: Vec<String> = (1..=cells.len()).map(|n| format!("\"c{n}\"")).collect();
         let nothing = "NULL, ".repeat(cells.len() - 1);
-        let told = format!(") SELECT * FROM \"_w\" UNION ALL SELECT {nothing}\"_h\".\"f\" FROM (SELECT {halted}() AS \"f\") AS \"_h\" WHERE NOT (\"f\" IS NULL)");
+        let told = format!(
+            ") SELECT * FROM \"_w\" UNION ALL SELECT {nothing}\"_h\".\"f\" FROM (SELECT {halted}() AS \"f\") AS \"_h\" WHERE NOT (\"f\" IS NULL)"
+        );
         Ok(wrapped(&format!("WITH \"_w\"({}) AS (", names.join(", ")), &statement, &told))
     }
 

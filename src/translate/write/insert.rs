@@ -371,9 +371,11 @@ impl Insert<'_, '_, '_> {
     fn ignores_natively(&self) -> bool {
         let named = |check: &str, c: &Column| scan::tokens(check).iter().any(|t| is_named(&c.name, &scan::unquote(t.text(check))));
         let given = |check: &str| self.write.table.columns.iter().enumerate().all(|(i, c)| self.columns.contains(&i) || !named(check, c));
-        let filled = |(at, _): &(usize, Resolution)| self.columns.contains(at) || {
-            let column = &self.write.table.columns[*at];
-            !column.generated && (column.default.is_some() || column.sequence.is_some())
+        let filled = |(at, _): &(usize, Resolution)| {
+            self.columns.contains(at) || {
+                let column = &self.write.table.columns[*at];
+                !column.generated && (column.default.is_some() || column.sequence.is_some())
+            }
         };
         let before = || self.write.triggers(Event::Insert, &[]).iter().any(|(t, _)| t.time == Time::Before);
         let (checks, not_null) = (&self.write.table.checks, self.not_null());

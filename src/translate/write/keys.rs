@@ -136,7 +136,12 @@ impl Key {
 /// Is an index's expression a column under NOCASE or RTRIM?
 fn is_folded(text: &str, column: &Column) -> bool {
     let name = quote_ident(&column.name);
-    let forms = [format!("lower({name} COLLATE \"C\")"), format!("rtrim({name}, ' '::text)"), format!("litewire.any_nocase({name})"), format!("litewire.any_rtrim({name})")];
+    let forms = [
+        format!("lower({name} COLLATE \"C\")"),
+        format!("rtrim({name}, ' '::text)"),
+        format!("litewire.any_nocase({name})"),
+        format!("litewire.any_rtrim({name})"),
+    ];
     let bare = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).unwrap_or(text);
     forms.iter().any(|f| f == bare || f == text)
 }

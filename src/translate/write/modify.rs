@@ -92,7 +92,8 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     let by_row = |r: &Resolution| matches!(r, Resolution::Ignore | Resolution::Replace | Resolution::Fail);
     // Uniqueness is looked at row by row, in the order of the rowid.
     let several = !met.is_empty() && !restriction.single;
-    let resolves = policy.is_some() || or.as_ref().is_some_and(by_row) || met.iter().any(|(_, r)| by_row(r)) || not_null.iter().any(|(_, r)| by_row(r));
+    let resolves =
+        policy.is_some() || or.as_ref().is_some_and(by_row) || met.iter().any(|(_, r)| by_row(r)) || not_null.iter().any(|(_, r)| by_row(r));
     let plan = Resolving { or, policy, not_null, met, fires };
     let text = if by_triggers {
         let (rows, found) = write.keyed(&restriction, from.as_ref(), &mut sets)?;
@@ -306,7 +307,8 @@ impl<'a> Write<'a, '_> {
         }
         let replaced: Vec<usize> = plan.not_null.iter().filter(|(_, r)| *r == Resolution::Replace).map(|(c, _)| *c).collect();
         let source = self.changed_rows(sets, from, restriction, &replaced)?;
-        let set: Vec<String> = columns_of(sets).iter().map(|c| quote_ident(&self.table.columns[*c].name)).map(|n| format!("{n} = ($1).{n}")).collect();
+        let set: Vec<String> =
+            columns_of(sets).iter().map(|c| quote_ident(&self.table.columns[*c].name)).map(|n| format!("{n} = ($1).{n}")).collect();
         let change = format!("UPDATE {} SET {} WHERE {}.ctid = $2{}", self.target(), set.join(", "), self.alias(), self.returned("false"));
         Ok((source, row, Frag::text(change)))
     }

@@ -192,7 +192,8 @@ impl Write<'_, '_> {
     pub(super) fn is_referred_to(&self) -> bool {
         let refers = |k: &crate::catalog::ForeignKey| !k.name.is_empty() && k.target.eq_ignore_ascii_case(&self.table.name);
         // Some are enforced by triggers, which the catalog does not list.
-        let by_text = |r: &crate::catalog::Relation| self.lower.options.foreign_keys && r.schema == self.table.schema && ddl::refers(r, &self.table.name);
+        let by_text =
+            |r: &crate::catalog::Relation| self.lower.options.foreign_keys && r.schema == self.table.schema && ddl::refers(r, &self.table.name);
         self.lower.catalog.relations.iter().any(|r| r.foreign_keys.iter().any(refers) || by_text(r))
     }
 
