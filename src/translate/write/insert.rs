@@ -178,9 +178,7 @@ impl Insert<'_, '_, '_> {
         self.policy = self.write.policy(self.or, &events);
         let text = if is_view && self.policy.is_none() && !self.write.may_halt() {
             self.native(rows, None, false, &mut out)?
-        } else if is_view || self.policy.is_some() {
-            self.one_by_one(rows, upserts, &met, &not_null, &mut out)?
-        } else if self.fires(upserts) && (many || self.write.may_halt()) {
+        } else if is_view || self.policy.is_some() || self.fires(upserts) && (many || self.write.may_halt()) {
             self.one_by_one(rows, upserts, &met, &not_null, &mut out)?
         } else if !upserts.is_empty() {
             let native = !mixed && matches!(plain, Resolution::Abort | Resolution::Rollback);
