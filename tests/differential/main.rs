@@ -56,7 +56,7 @@ macro_rules! fixtures {
 }
 
 fixtures! {
-    attach long_names temporary_trigger trigger_before trigger_raise trigger_policy misfit conflict_rows keys foreign_rows foreign_check
+    attach long_names temporary_trigger trigger_before trigger_raise trigger_policy trigger_conflict late_errors misfit conflict_rows keys foreign_rows foreign_check
     create_index create_table migration
     pragma_function create_as sqlite_sequence sqlite_stat1 maintenance explain
     collation dynamic dynamic_functions fts4 fts5 fts5_options fts_vocabulary in_select rtree

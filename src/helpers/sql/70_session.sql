@@ -23,6 +23,13 @@ BEGIN
   RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message;
 END $$;
 
+-- Fails when a row is stored, for what SQLite refuses only then. It is told a column's state, so that nobody computes it before.
+CREATE OR REPLACE FUNCTION litewire.refuse(message text, of_row bool) RETURNS text
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = '42601', MESSAGE = message;
+END $$;
+
 -- A counter of the connection within a trigger, where it is known only once the trigger itself has changed something.
 CREATE OR REPLACE FUNCTION litewire.counter(value int8) RETURNS int8
 LANGUAGE plpgsql STABLE AS $$

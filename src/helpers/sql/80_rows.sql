@@ -1,26 +1,62 @@
 -- Rows written one after the other, as SQLite does it, where PostgreSQL's own ON CONFLICT does not reach: REPLACE over several keys,
 -- several ON CONFLICT clauses, OR FAIL, a key twice in one statement. Statements come as text, with the row as $1.
 
+-- Fails as the backend does for a key that is there already.
+CREATE OR REPLACE FUNCTION litewire.conflict(key text, "table" text, columns text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = '23505', MESSAGE = format('duplicate key value violates unique constraint "%s"', key),
+    DETAIL = format('Key (%s)=() already exists.', columns), CONSTRAINT = key, TABLE = "table";
+END $$;
+
+-- Runs the BEFORE triggers of an event for a row, all alone: they may change what is found then, and what they do stays. The row as they
+-- leave it; an empty text where RAISE has left it out.
+CREATE OR REPLACE FUNCTION litewire._run_before(r anyelement, place tid, write text, before text) RETURNS text
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  around constant text := coalesce(current_setting('litewire.before', true), '');
+  kept text;
+BEGIN
+  PERFORM set_config('litewire.kept', '', true), set_config('litewire.before', 'only:' || before || ':' || (pg_trigger_depth() + 1), true);
+  EXECUTE write USING r, place;
+  kept := current_setting('litewire.kept');
+  PERFORM set_config('litewire.kept', '', true), set_config('litewire.before', around, true);
+  RETURN kept;
+END $$;
+
 -- Writes one row; no row comes back when none was written.
 --   probes[i], upserts[i]  when the query probes[i] says true, upserts[i] is run in place of all else; NULL does nothing
+--   early, late            queries that fail on what is in the row's way, before it is left out, and before something is deleted
+--   before, kept           the event whose BEFORE triggers have run, and the row as they left it
 --   skip                   a query that says whether the row is left out
 --   remove                 deletes what is in the row's way
 --   write                  inserts the row, or updates the one at `place` ($2)
 CREATE OR REPLACE FUNCTION litewire._write_row(
-  shape anyelement, r anyelement, place tid, probes text[], upserts text[], skip text, remove text, write text)
+  shape anyelement, r anyelement, place tid, probes text[], upserts text[], skip text, remove text, write text,
+  early text[], late text[], before text, kept text)
 RETURNS TABLE ("row" anyelement, inserted bool)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   hit bool;
+  around constant text := coalesce(current_setting('litewire.before', true), '');
+  mine constant text := before || ':' || (pg_trigger_depth() + 1);
 BEGIN
+  IF kept IS NOT NULL THEN
+    EXECUTE format('SELECT ($1::%s).*', pg_typeof(r)) USING kept INTO r;
+  END IF;
   FOR i IN 1 .. coalesce(cardinality(probes), 0) LOOP
     EXECUTE probes[i] INTO hit USING r;
     IF hit THEN
       IF upserts[i] IS NOT NULL THEN
+        PERFORM set_config('litewire.before', coalesce('done:' || mine, around), true);
         RETURN QUERY EXECUTE upserts[i] USING r;
+        PERFORM set_config('litewire.before', around, true);
       END IF;
       RETURN;
     END IF;
+  END LOOP;
+  FOR i IN 1 .. coalesce(cardinality(early), 0) LOOP
+    EXECUTE early[i] USING r, place;
   END LOOP;
   IF skip IS NOT NULL THEN
     EXECUTE skip INTO hit USING r, place;
@@ -28,13 +64,25 @@ BEGIN
       RETURN;
     END IF;
   END IF;
+  FOR i IN 1 .. coalesce(cardinality(late), 0) LOOP
+    EXECUTE late[i] USING r, place;
+  END LOOP;
   IF remove IS NOT NULL THEN
     -- No DELETE trigger fires, unless triggers may be recursive.
     PERFORM set_config('litewire.quiet', 'on', true);
     EXECUTE remove USING r, place;
     PERFORM set_config('litewire.quiet', '', true);
   END IF;
+  IF before IS NULL THEN
+    RETURN QUERY EXECUTE write USING r, place;
+    RETURN;
+  END IF;
+  PERFORM set_config('litewire.before', 'done:' || mine, true);
   RETURN QUERY EXECUTE write USING r, place;
+  IF NOT FOUND AND place IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = 'a BEFORE trigger that changes the row under way is not supported';
+  END IF;
+  PERFORM set_config('litewire.before', around, true);
 END $$;
 
 -- What a trigger, or a conflict, has failed with, when the client's own statement asks; a RAISE(IGNORE) is over with its row.
@@ -61,12 +109,13 @@ END $$;
 --   policy   the statement's word on conflicts, which stands over that of its triggers' statements
 CREATE OR REPLACE FUNCTION litewire.write_rows(
   shape anyelement, rows anyarray, places tid[], bulk text, probes text[], upserts text[], skip text, remove text, write text, keeps text[],
-  defers text, policy text)
+  defers text, policy text, early text[], late text[], before text)
 RETURNS TABLE ("row" anyelement, inserted bool, failure text)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   done record;
   tries int;
+  kept text;
   state text;
   told text;
   "schema" text;
@@ -96,13 +145,15 @@ BEGIN
   END IF;
   FOR n IN 1 .. coalesce(cardinality(rows), 0) LOOP
     tries := 0;
+    kept := CASE WHEN NOT (before IS NULL) THEN litewire._run_before(rows[n], places[n], write, before) END;
     LOOP
+      EXIT WHEN kept = '';
       IF remove IS NULL AND keeps IS NULL THEN
-        RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write) w;
+        RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write, early, late, before, kept) w;
         EXIT;
       END IF;
       BEGIN
-        RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write) w;
+        RETURN QUERY SELECT w."row", w.inserted, NULL::text FROM litewire._write_row(shape, rows[n], places[n], probes, upserts, skip, remove, write, early, late, before, kept) w;
         EXIT;
       EXCEPTION WHEN unique_violation OR not_null_violation OR check_violation OR SQLSTATE 'LW003' THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, told = MESSAGE_TEXT, "schema" = SCHEMA_NAME, "table" = TABLE_NAME,

@@ -1,10 +1,10 @@
 //! ALTER TABLE (lang_altertable.html). The table's text is edited as SQLite edits it; what else mentions a renamed thing is edited
 //! too, and what no longer holds afterwards makes the statement fail.
 
-use super::create::{Making, register_column};
+use super::create::{Making, STRICT, register_column};
 use super::mention::mentions;
 use super::remade::remade;
-use super::types::{added_type, column};
+use super::types::{added_type, backend_type, column};
 use super::{Change, needs_registry, own_table, qualified, text};
 use crate::catalog::{Catalog, Collation, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
@@ -277,6 +277,12 @@ impl<'a> Altering<'a> {
                 _ => {}
             }
         }
+        let declared = made.declared.as_deref().unwrap_or_default();
+        if table.strict && !STRICT.iter().any(|t| declared.eq_ignore_ascii_case(t)) {
+            let what = if declared.is_empty() { "missing".to_owned() } else { "unknown".to_owned() };
+            let named = if declared.is_empty() { String::new() } else { format!(": \"{declared}\"") };
+            return fail(&format!("error in table {0} after add column: {what} datatype for {0}.{1}{named}", table.name, def.name.value));
+        }
         let has = |test: &dyn Fn(&ColumnOption) -> bool| def.options.iter().any(|o| test(&o.option));
         let generated = has(&|o| matches!(o, ColumnOption::Generated { .. }));
         let stored = has(&|o| matches!(o, ColumnOption::Generated { generation_expr_mode: Some(ast::GeneratedExpressionMode::Stored), .. }));
@@ -302,13 +308,24 @@ impl<'a> Altering<'a> {
         let mut making = Making::of(relation);
         let done = making.column(at, def, binder, lower);
         let generated_as = def.options.iter().find_map(|o| match &o.option {
-            ColumnOption::Generated { generation_expr: Some(e), .. } => Some(binder.expr(e)),
+            ColumnOption::Generated { generation_expr: Some(e), .. } => {
+                Some(super::unqualified(e, "generated columns").and_then(|()| binder.expr(e)))
+            }
             _ => None,
         });
         binder.scopes.pop();
         done?;
         if let Some(bound) = generated_as {
-            let stored = making.generated_as(at, &bound?, lower)?;
+            let bound = bound?;
+            if making.widens(at, &bound, binder.options.native_types) {
+                let (name, column) = (quote_ident(&def.name.value), &mut making.relation.columns[at]);
+                let typed = format!("{name} {}", backend_type(column.declared.as_deref().filter(|d| !d.is_empty()), false).name);
+                if let Some(rest) = making.parts[0].strip_prefix(&typed) {
+                    making.parts[0] = format!("{name} litewire.\"any\"{rest}");
+                    super::create::make_dynamic(column);
+                }
+            }
+            let stored = making.generated_as(at, &bound, lower)?;
             making.parts[0].push_str(&format!(" GENERATED ALWAYS AS ({stored}) STORED"));
         }
         let mut steps = Vec::new();

@@ -2,14 +2,16 @@
 
 use super::types::{backend_type, column, declared, stated};
 use super::widen::ANY;
-use super::{Change, named_otherwise, needs_registry, placed, pure, qualified, register, select, stored_expression, text};
+use super::{
+    Change, clock_refused, named_otherwise, needs_registry, placed, pure, qualified, register, select, stored_expression, text, unqualified,
+};
 use crate::catalog::{Affinity, Catalog, Collation, Column, ForeignKey, Index, IndexPart, Relation, short_name};
 use crate::error::{ClientError, SqlState};
 use crate::translate::Options;
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
 use crate::translate::lower::{Lower, literal_text};
 use crate::translate::parse::{self, scan};
-use crate::translate::tree::{Expr, Kind};
+use crate::translate::tree::{Class, Expr, Kind, Ty};
 use crate::value::Value;
 use sqlparser::ast::{self, ColumnOption, IndexColumn, ReferentialAction, TableConstraint};
 
@@ -222,7 +224,6 @@ fn integer_key(create: &ast::CreateTable, relation: &Relation) -> Option<usize> 
 
 /// What SQLite refuses of a table's shape.
 fn checked(create: &ast::CreateTable, relation: &Relation, binder: &Binder) -> Bound<()> {
-    const STRICT: [&str; 6] = ["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"];
     let name = &relation.name;
     let (_, ident) = split_name(&create.name)?;
     let fail = |message: String| Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(binder.at(ident.span)));
@@ -283,6 +284,12 @@ fn checked(create: &ast::CreateTable, relation: &Relation, binder: &Binder) -> B
 /// Columns that every table of PostgreSQL's has (ddl-system-columns.html).
 const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
+/// The types that a STRICT table takes.
+pub(super) const STRICT: [&str; 6] = ["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"];
+
+/// The errors of a DEFAULT that wait for its use.
+const DEFERRED: [&str; 4] = ["misuse of aggregate", "no such function", "hex literal too big", "wrong number of arguments"];
+
 /// PostgreSQL takes 1600 columns; one may be the rowid's.
 const COLUMNS: usize = 1599;
 
@@ -332,11 +339,24 @@ impl Making {
                     text.push_str(" NOT NULL");
                 }
                 ColumnOption::Default(e) => {
-                    let bound = default(e, &column, binder)?;
-                    lower.stored = true;
-                    let stored = super::super::write::store_default(lower, &self.relation, &column, &bound);
-                    lower.stored = false;
-                    let stored = stored?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))?;
+                    let bound = match default(e, &column, binder) {
+                        // SQLite looks at what a default calls when it is used.
+                        Err(late) if DEFERRED.iter().any(|start| late.message.starts_with(start)) => Err(late),
+                        bound => Ok(bound?),
+                    };
+                    let stored = match bound {
+                        Ok(bound) => {
+                            lower.stored = true;
+                            let stored = super::super::write::store_default(lower, &self.relation, &column, &bound);
+                            lower.stored = false;
+                            stored?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))?
+                        }
+                        Err(late) => {
+                            let raise = lower.helper("raise_error")?;
+                            let raised = format!("{raise}('{}', {})", late.state.as_str(), literal_text(&late.message));
+                            if column.dynamic { format!("litewire.v_text({raised})") } else { format!("({raised})::{}", column.type_name) }
+                        }
+                    };
                     self.relation.columns[at].default = Some(stored.clone());
                     text.push_str(&format!(" DEFAULT ({stored})"));
                 }
@@ -393,6 +413,19 @@ impl Making {
                     waiting.push((at, e));
                     continue;
                 }
+                unqualified(&e, "generated columns")?;
+                if self.widens(at, &bound, lower.options.native_types) {
+                    let (name, column) = (quote_ident(&self.relation.columns[at].name), &mut self.relation.columns[at]);
+                    let typed = format!("{name} {}", backend_type(column.declared.as_deref().filter(|d| !d.is_empty()), false).name);
+                    let part = &mut self.parts[self.places[at]];
+                    if let Some(rest) = part.strip_prefix(&typed) {
+                        *part = format!("{name} {ANY}{rest}");
+                        make_dynamic(column);
+                        if let Some(source) = binder.scopes.last_mut().and_then(|s| s.sources.first_mut()) {
+                            (source.columns[at].ty, source.columns[at].oid) = (Ty::of_column(column), column.type_oid);
+                        }
+                    }
+                }
                 let stored = self.generated_as(at, &bound, lower)?;
                 self.parts[self.places[at]].push_str(&format!(" GENERATED ALWAYS AS ({stored}) STORED"));
                 if let Some(source) = binder.scopes.last_mut().and_then(|s| s.sources.first_mut()) {
@@ -412,9 +445,26 @@ impl Making {
         Ok(())
     }
 
+    /// May a generated column get values that its type cannot hold?
+    pub(super) fn widens(&self, at: usize, bound: &Expr, native: bool) -> bool {
+        let column = &self.relation.columns[at];
+        let fits = match column.affinity {
+            Affinity::Integer => matches!(bound.ty.class, Class::Null | Class::Integer),
+            Affinity::Real | Affinity::Numeric => matches!(bound.ty.class, Class::Null | Class::Integer | Class::Real | Class::Number),
+            Affinity::Text => matches!(bound.ty.class, Class::Null | Class::Integer | Class::Real | Class::Number | Class::Text),
+            Affinity::Blob => matches!(bound.ty.class, Class::Null | Class::Blob),
+        };
+        !fits && !column.dynamic && !native && !self.relation.strict
+    }
+
     /// The backend's text of a generated column's expression.
     pub(super) fn generated_as(&self, at: usize, bound: &Expr, lower: &mut Lower) -> Bound<String> {
         pure(bound, "generated columns")?;
+        let plain = self.relation.columns.iter().find(|c| !c.generated).map(|c| quote_ident(&c.name));
+        if let Some(refused) = plain.map(|p| clock_refused(bound, "a generated column", &p, lower)).transpose()?.flatten() {
+            let ty = &self.relation.columns[at].type_name;
+            return Ok(if self.relation.columns[at].dynamic { format!("litewire.v_text({refused})") } else { format!("({refused})::{ty}") });
+        }
         (lower.stored, lower.pure) = (true, true);
         let stored = super::super::write::store_default(lower, &self.relation, &self.relation.columns[at], bound);
         (lower.stored, lower.pure) = (false, false);
@@ -561,6 +611,12 @@ fn default(e: &ast::Expr, column: &Column, binder: &mut Binder) -> Bound<Expr> {
         return Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
     }
     Ok(bound)
+}
+
+/// Makes a column one of the dynamic carrier.
+pub(super) fn make_dynamic(column: &mut Column) {
+    (column.dynamic, column.type_oid) = (true, 0);
+    ANY.clone_into(&mut column.type_name);
 }
 
 fn strip_collation(e: &ast::Expr) -> &ast::Expr {

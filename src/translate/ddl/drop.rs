@@ -50,11 +50,12 @@ fn relation(table: bool, if_exists: bool, name: &ObjectName, binder: &Binder) ->
     if catalog.helpers.is_some() && !relation.is_temporary() {
         let class = format!("{}::regclass", literal_text(&printed));
         // With foreign keys on, the rows are deleted first (foreignkeys.html §5).
-        let refers = |r: &Relation| {
-            r.schema == relation.schema && r.foreign_keys.iter().any(|k| !k.name.is_empty() && k.target.eq_ignore_ascii_case(&relation.name))
-        };
+        let refers = |r: &Relation| r.schema == relation.schema && !std::ptr::eq(r, relation) && super::foreign::refers(r, &relation.name);
         if table && binder.options.foreign_keys_checked && catalog.relations.iter().any(refers) {
+            // Without their DELETE triggers.
+            steps.push("PERFORM set_config('litewire.quiet', 'on', true)".to_owned());
             steps.push(format!("DELETE FROM {printed}"));
+            steps.push("PERFORM set_config('litewire.quiet', '', true)".to_owned());
             steps.push("SET CONSTRAINTS ALL IMMEDIATE".to_owned());
         }
         // A foreign key of another table stays written there, without its table.

@@ -258,7 +258,7 @@ fn enforced(sides: &Sides, number: usize, key: &ForeignKey, lower: &mut Lower) -
 }
 
 /// Does the text of a table name another one as a foreign key's target?
-fn refers(relation: &Relation, name: &str) -> bool {
+pub fn refers(relation: &Relation, name: &str) -> bool {
     let Some(sql) = relation.sql.as_deref().filter(|_| relation.view_text().is_none()) else { return false };
     let tokens = scan::tokens(sql);
     tokens.windows(2).any(|w| w[0].is(sql, "REFERENCES") && (name.is_empty() || scan::unquote(w[1].text(sql)).eq_ignore_ascii_case(name)))
@@ -266,7 +266,7 @@ fn refers(relation: &Relation, name: &str) -> bool {
 
 /// The error of a statement on a table whose foreign keys, or keys that refer to it, have nothing unique to refer to
 /// (foreignkeys.html §3). `changed`: an UPDATE's columns.
-pub fn mismatch(table: &Relation, catalog: &Catalog, changed: Option<&[usize]>) -> Option<ClientError> {
+pub fn mismatch(table: &Relation, catalog: &Catalog, changed: Option<&[usize]>, parents: bool) -> Option<ClientError> {
     let touched = |relation: &Relation, names: &[String]| {
         changed.is_none_or(|changed| changed.iter().any(|c| names.iter().any(|n| n.eq_ignore_ascii_case(&relation.columns[*c].name))))
     };
@@ -286,7 +286,7 @@ pub fn mismatch(table: &Relation, catalog: &Catalog, changed: Option<&[usize]>) 
             }
         }
     }
-    for child in catalog.shared().filter(|r| r.name != table.name && r.schema == table.schema && refers(r, &table.name)) {
+    for child in catalog.shared().filter(|r| parents && r.name != table.name && r.schema == table.schema && refers(r, &table.name)) {
         for key in recorded(child, catalog).unwrap_or_default().into_iter().filter(|k| k.target.eq_ignore_ascii_case(&table.name)) {
             let key = with_columns(key, table);
             if touched(table, &key.target_columns) && Sides::of(child, table, &key).is_none() {

@@ -1,6 +1,6 @@
 //! CREATE INDEX (lang_createindex.html).
 
-use super::{Change, own_table, pure, qualified, register, stored_expression, text};
+use super::{Change, clock_refused, own_table, pure, qualified, register, stored_expression, text, unqualified};
 use crate::catalog::{Index, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, split_name};
@@ -154,7 +154,14 @@ fn parts_in_scope(create: &ast::CreateIndex, binder: &mut Binder, lower: &mut Lo
     for column in &create.columns {
         no_nulls_order(column)?;
         let bound = index_key(&column.column.expr, binder)?;
+        unqualified(&column.column.expr, "index expressions")?;
         pure(&bound, "index expressions")?;
+        let any = binder.scopes.last().and_then(|s| s.sources.first()?.columns.first()).map(|c| c.printed.clone()).unwrap_or_default();
+        if let Some(refused) = clock_refused(&bound, "an index", &any, lower)? {
+            let descending = column.column.options.sort == Some(ast::OrderBySort::Desc);
+            parts.push(Part { text: format!("({refused})"), key: format!("({refused})"), column: None, descending });
+            continue;
+        }
         let plain = if let Kind::Collate(inner) = &bound.kind { inner } else { &bound };
         let column_name = if let Kind::Column(column) = &plain.kind { Some(column.name.clone()) } else { None };
         (lower.stored, lower.pure) = (true, true);

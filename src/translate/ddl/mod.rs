@@ -17,6 +17,7 @@ mod widen;
 
 use super::bind::{Binder, Bound, quote_ident, split_name};
 use super::lower::{Lower, literal_text};
+use super::parse::scan;
 use super::plan::{Statement, Template};
 use super::tree::{Callee, Expr, Kind};
 use super::{Action, Answer, Options};
@@ -25,7 +26,7 @@ use crate::error::{ClientError, SqlState};
 use sqlparser::ast;
 
 pub use create::relation_of;
-pub use foreign::{enforce_foreign_keys, mismatch, recorded as recorded_foreign_keys};
+pub use foreign::{enforce_foreign_keys, mismatch, recorded as recorded_foreign_keys, refers};
 pub use index::{IndexKey, index_keys};
 pub use statistics::{Analyzed, analyze};
 pub use text::{check_named, default_texts};
@@ -222,6 +223,30 @@ fn stored_expression(e: &ast::Expr, place: &str, binder: &mut Binder, lower: &mu
     let piece = lower.truth(&bound, false);
     (lower.stored, lower.pure) = (false, false);
     piece?.into_fixed().ok_or_else(|| ClientError::refused("a parameter in DDL"))
+}
+
+/// A column of a generated column's or an index's expression stands without its table.
+fn unqualified(e: &ast::Expr, place: &str) -> Bound<()> {
+    let text = e.to_string();
+    if scan::tokens(&text).iter().any(|t| t.is_op(&text, ".")) {
+        return Err(ClientError::new(SqlState::SYNTAX_ERROR, format!("the \".\" operator prohibited in {place}")));
+    }
+    Ok(())
+}
+
+/// What stands for an expression that reads the clock where SQLite refuses that only when it is computed; `column` keeps the backend
+/// from computing it at once.
+fn clock_refused(bound: &Expr, place: &str, column: &str, lower: &Lower) -> Bound<Option<String>> {
+    let mut name = None;
+    bound.any(&mut |e| {
+        if let Kind::Counter(super::Source::Now(call)) = &e.kind {
+            name = Some(super::functions::date_name(call));
+        }
+        name.is_some()
+    });
+    let Some(name) = name else { return Ok(None) };
+    let message = super::lower::literal_text(&format!("non-deterministic use of {name}() in {place}"));
+    Ok(Some(format!("{}({message}, {column} IS NULL)", lower.helper("refuse")?)))
 }
 
 /// What SQLite refuses in an expression that is kept in the schema.

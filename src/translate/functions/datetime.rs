@@ -62,6 +62,11 @@ fn lower(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
     }
 }
 
+/// The name of a date function that reads the clock.
+pub fn date_name(call: &DateCall) -> &'static str {
+    name(call.function)
+}
+
 fn name(function: DateFunction) -> &'static str {
     match function {
         DateFunction::Date => "date",

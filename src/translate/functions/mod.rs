@@ -10,7 +10,7 @@ pub mod table;
 mod text;
 mod window;
 
-pub use datetime::stored_date;
+pub use datetime::{date_name, stored_date};
 pub use json::arrow as json_arrow;
 pub use text::COMPILE_OPTIONS;
 

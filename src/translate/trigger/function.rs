@@ -88,6 +88,10 @@ pub(super) fn body(made: &Trigger, relation: &Relation, catalog: &Catalog, optio
     if parsed.time == Time::Before && relation.triggers.iter().any(|t| super::changes_own(t, relation, parsed.event)) {
         text.push_str(&format!("IF current_setting('litewire.pass', true) = 'second' AND pg_trigger_depth() = 1 THEN {done}; END IF;\n"));
     }
+    if parsed.time == Time::Before && parsed.event != Event::Delete {
+        let event = parsed.event.text();
+        text.push_str(&format!("IF current_setting('litewire.before', true) = 'done:{event}:' || pg_trigger_depth() THEN {done}; END IF;\n"));
+    }
     if parsed.event == Event::Delete {
         text.push_str(&format!("IF current_setting('litewire.quiet', true) = 'on' AND {recursive} THEN {done}; END IF;\n"));
     }

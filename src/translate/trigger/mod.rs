@@ -235,22 +235,45 @@ IF current_setting('litewire.pass', true) = 'second' THEN\nPERFORM set_config('l
         let oldest = move |r: &'_ Relation| r.triggers.iter().rposition(|t| changes_own(t, r, event)).filter(|_| r.kind == RelationKind::Table);
         catalog.relations.iter().filter_map(move |r| Some((r, &r.triggers[oldest(r)?], event)))
     };
-    let all = those(Event::Update).chain(those(Event::Delete));
-    all.map(|(relation, trigger, event)| (relation, trigger, event, of(relation, event))).collect()
+    let deleting = those(Event::Delete).map(|(relation, trigger, event)| (relation, trigger, event, of(relation, event)));
+    let updating = catalog.relations.iter().filter_map(|relation| {
+        let trigger = oldest_before(relation, Event::Update)?;
+        let changes = relation.triggers.iter().any(|t| changes_own(t, relation, Event::Update));
+        let body = if changes { of(relation, Event::Update) } else { "\nBEGIN\nRETURN NEW;\nEND".to_owned() };
+        Some((relation, trigger, Event::Update, body.replacen("BEGIN\n", &format!("BEGIN\n{}", keeping(Event::Update)), 1)))
+    });
+    updating.chain(deleting).collect()
+}
+
+/// The oldest of the BEFORE triggers of a table, which are everybody's.
+fn oldest_before(relation: &Relation, event: Event) -> Option<&Trigger> {
+    let before = |t: &&Trigger| !t.temporary && trigger::parse(&t.sql).is_ok_and(|p| (p.time, p.event) == (Time::Before, event));
+    relation.triggers.iter().rfind(before).filter(|_| relation.kind == RelationKind::Table)
+}
+
+/// Has a table BEFORE triggers for an event, and can a helper run them apart from the rest (`litewire._write_row`)?
+pub fn runs_before(relation: &Relation, event: Event) -> bool {
+    oldest_before(relation, event).is_some()
+}
+
+/// Where the helper has asked for the BEFORE triggers alone, the last of them keeps the row and stops.
+fn keeping(event: Event) -> String {
+    let asked = format!("'only:{}:' || pg_trigger_depth()", event.text());
+    format!("IF current_setting('litewire.before', true) = {asked} THEN PERFORM set_config('litewire.kept', NEW::text, true); RETURN NULL; END IF;\n")
 }
 
 /// The trigger that numbers a row once its BEFORE INSERT triggers have run, as SQLite does. It goes with the oldest of them, and
 /// its name has it fire last.
 fn numbering(catalog: &Catalog) -> Vec<(&Relation, &Trigger, Event, String)> {
-    let before = |t: &&Trigger| !t.temporary && trigger::parse(&t.sql).is_ok_and(|p| (p.time, p.event) == (Time::Before, Event::Insert));
-    let of = |relation: &'_ Relation| -> Option<String> {
-        let (column, sequence) = sequence(relation)?;
-        let name = quote_ident(&column.name);
-        Some(format!("\nBEGIN\nNEW.{name} := coalesce(NEW.{name}, nextval({}));\nRETURN NEW;\nEND", literal_text(sequence)))
+    let of = |relation: &'_ Relation| -> String {
+        let number = sequence(relation).map_or_else(String::new, |(column, sequence)| {
+            let name = quote_ident(&column.name);
+            format!("NEW.{name} := coalesce(NEW.{name}, nextval({}));\n", literal_text(sequence))
+        });
+        format!("\nBEGIN\n{}{number}RETURN NEW;\nEND", keeping(Event::Insert))
     };
-    let oldest = |r: &'_ Relation| r.triggers.iter().rposition(|t| before(&t));
-    let those = catalog.relations.iter().filter_map(|r| Some((r, oldest(r)?, of(r)?)));
-    those.map(|(r, at, body)| (r, &r.triggers[at], Event::Insert, body)).chain(passing(catalog)).collect()
+    let those = catalog.relations.iter().filter_map(|r| Some((r, oldest_before(r, Event::Insert)?, Event::Insert, of(r))));
+    those.chain(passing(catalog)).collect()
 }
 
 /// The steps that make the triggers which fire last those of another catalog.

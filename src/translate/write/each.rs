@@ -257,14 +257,16 @@ impl Write<'_, '_> {
         Ok(cells)
     }
 
-    /// What rows that are written by the helper cannot do for triggers is refused; RAISE(FAIL) is told to it.
+    /// Rows that are written by the helper have their BEFORE triggers run first, as SQLite does it, before anything is looked at.
     pub(super) fn one_by_one_with_triggers(&self, row: &mut Row, event: Event) -> Bound<()> {
-        if !row.skips.is_empty() || !row.ignores.is_empty() || !row.upserts.is_empty() {
-            self.not_before(event)?;
+        let decides = !row.skips.is_empty() || !row.ignores.is_empty() || !row.upserts.is_empty() || !row.keeps.is_empty() || !row.removes.is_empty();
+        if !decides || !self.triggers(event, &[]).iter().any(|(t, _)| t.time == Time::Before) {
+            return Ok(());
         }
-        if !row.removes.is_empty() {
-            self.replaceable()?;
+        if !crate::translate::trigger::runs_before(self.table, event) {
+            return Err(ClientError::refused("a conflict clause in a write to a table with a temporary BEFORE trigger"));
         }
+        row.before = Some(event);
         Ok(())
     }
 
@@ -273,29 +275,6 @@ impl Write<'_, '_> {
         let reads = |f: &Frag| f.clone().into_fixed().is_none_or(|t| t.contains("NEW.\"") || t.contains("OLD.\""));
         if self.binder.rows.is_some() && row.upserts.iter().filter_map(|(_, u)| u.as_ref()).any(reads) {
             return Err(ClientError::refused("a conflict clause of this kind in a trigger"));
-        }
-        Ok(())
-    }
-
-    /// A row that is left out before the backend sees it would fire no BEFORE trigger, as it does in SQLite.
-    pub(super) fn not_before(&self, event: Event) -> Bound<()> {
-        if self.triggers(event, &[]).iter().any(|(t, _)| t.time == Time::Before) {
-            return Err(ClientError::refused("a conflict clause that leaves out rows of a table with a BEFORE trigger"));
-        }
-        Ok(())
-    }
-
-    /// What REPLACE removes is gone before a BEFORE INSERT trigger looks, where SQLite would still show it.
-    pub(super) fn replaceable(&self) -> Bound<()> {
-        let looks = |(t, sql): &(Trigger, &str)| {
-            t.time == Time::Before
-                && crate::translate::parse::scan::tokens(sql)
-                    .iter()
-                    .filter(|token| token.at.start >= t.table_at.end)
-                    .any(|token| crate::translate::parse::scan::unquote(token.text(sql)).eq_ignore_ascii_case(&self.table.name))
-        };
-        if self.triggers(Event::Insert, &[]).iter().any(looks) {
-            return Err(ClientError::refused("REPLACE into a table whose BEFORE INSERT trigger reads it"));
         }
         Ok(())
     }

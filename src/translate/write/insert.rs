@@ -8,7 +8,7 @@ use crate::catalog::{Column, RelationKind, is_named};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Source, split_name};
 use crate::translate::lower::{Frag, Lower, fill, literal_text, wrapped};
-use crate::translate::parse::trigger::Event;
+use crate::translate::parse::trigger::{Event, Time};
 use crate::translate::parse::{self, Declared, Resolution, Upsert, scan};
 use crate::translate::plan::{Hidden, Statement};
 use crate::translate::tree::{Class, Expr, Query, Ty};
@@ -70,7 +70,6 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
     let upserts = parse::upserts(binder.sql)?;
     let mut write = Write::new(name, alias, binder, lower)?;
     write.writable(Event::Insert, &[])?;
-    write.foreign_keys(None)?;
     let columns: Vec<usize> = if insert.source.is_none() {
         Vec::new()
     } else if listed.is_empty() {
@@ -86,6 +85,9 @@ pub(super) fn insert<'a>(insert: &ast::Insert, binder: &mut Binder<'a>, lower: &
         return Err(ClientError::new(SqlState::SYNTAX_ERROR, message).at(write.binder.at(ident.span)));
     }
     let rows = write.rows(insert.source.as_deref(), kept.len(), !listed.is_empty(), ident.span)?.keeping(&kept);
+    // One new row breaks no key that refers to it.
+    let alone = matches!(&rows, Rows::Default) || matches!(&rows, Rows::Values(rows) if rows.len() == 1);
+    write.foreign_keys(None, !alone || or == Some(Resolution::Replace) || !upserts.is_empty() || write.fires(Event::Insert, &[]))?;
     let declared = write.table.sql.as_deref().map_or_else(Declared::default, parse::declared);
     if write.table.module.is_some() && !upserts.is_empty() {
         let message = format!("UPSERT not implemented for virtual table \"{}\"", write.table.name);
@@ -176,9 +178,7 @@ impl Insert<'_, '_, '_> {
         self.policy = self.write.policy(self.or, &events);
         let text = if is_view && self.policy.is_none() && !self.write.may_halt() {
             self.native(rows, None, false, &mut out)?
-        } else if is_view || self.policy.is_some() {
-            self.one_by_one(rows, upserts, &met, &not_null, &mut out)?
-        } else if self.fires(upserts) && (many || self.write.may_halt()) {
+        } else if is_view || self.policy.is_some() || self.fires(upserts) && (many || self.write.may_halt()) {
             self.one_by_one(rows, upserts, &met, &not_null, &mut out)?
         } else if !upserts.is_empty() {
             let native = !mixed && matches!(plain, Resolution::Abort | Resolution::Rollback);
@@ -386,11 +386,22 @@ impl Insert<'_, '_, '_> {
         Ok(text)
     }
 
-    /// Are all CHECKs about given columns, so that OR IGNORE sees them before the INSERT does?
+    /// Are all CHECKs and NOT NULLs about given columns, so that OR IGNORE sees them before the INSERT does?
     fn ignores_natively(&self) -> bool {
         let named = |check: &str, c: &Column| scan::tokens(check).iter().any(|t| is_named(&c.name, &scan::unquote(t.text(check))));
         let given = |check: &str| self.write.table.columns.iter().enumerate().all(|(i, c)| self.columns.contains(&i) || !named(check, c));
-        self.write.table.checks.iter().all(|(_, c)| given(c))
+        let filled = |(at, _): &(usize, Resolution)| {
+            self.columns.contains(at) || {
+                let column = &self.write.table.columns[*at];
+                !column.generated && (column.default.is_some() || column.sequence.is_some())
+            }
+        };
+        let before = || self.write.triggers(Event::Insert, &[]).iter().any(|(t, _)| t.time == Time::Before);
+        let (checks, not_null) = (&self.write.table.checks, self.not_null());
+        if (!checks.is_empty() || !not_null.is_empty()) && before() {
+            return false;
+        }
+        checks.iter().all(|(_, c)| given(c)) && not_null.iter().all(filled)
     }
 
     /// OR IGNORE leaves out rows that break NOT NULL or CHECK, too (lang_conflict.html).
@@ -402,7 +413,6 @@ impl Insert<'_, '_, '_> {
         if tests.is_empty() {
             return Ok(source.clone());
         }
-        self.write.not_before(Event::Insert)?;
         // A list of nothing but NULLs has no types of its own. No length is given, for a cast would cut silently what the column refuses.
         let typed = self.columns.iter().map(|c| {
             let column = &self.write.table.columns[*c];
@@ -534,7 +544,7 @@ impl Insert<'_, '_, '_> {
         };
         let fires = self.fires(upserts);
         row.bulk = bulk.filter(|_| many && only_keys && !fires).map(|clause| returned(&all, &clause, &is_new, self));
-        if fires {
+        if fires || self.write.fires(Event::Insert, &[]) {
             self.write.one_by_one_with_triggers(&mut row, Event::Insert)?;
         }
         let source = self.source(rows)?;

@@ -1,12 +1,12 @@
 //! The unique keys of a table: what a row can meet, and what then happens.
 
-use crate::catalog::{Collation, Index, IndexPart, Relation};
+use crate::catalog::{Collation, Column, Index, IndexPart, Relation};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Scope, Source, quote_ident, quote_relation};
 use crate::translate::ddl;
-use crate::translate::lower::Lower;
+use crate::translate::lower::{Frag, Lower};
 use crate::translate::parse::{self, Declared, Resolution, scan};
-use crate::translate::tree::{Expr, Kind};
+use crate::translate::tree::{Expr, Kind, OrderItem};
 use sqlparser::ast;
 
 /// A unique key.
@@ -107,8 +107,12 @@ impl Key {
     /// The test whether a row of the table, under the alias `_old`, has the key of the row `$1`; of another row than the one at `$2`
     /// where `other`.
     pub fn meets(&self, table: &Relation, other: bool) -> String {
-        let new = |text: &str| format!("(SELECT ({text}) FROM (SELECT ($1).*) AS \"_new\")");
+        let new = |text: &str| format!("(SELECT ({text}) FROM {})", new_row(table));
         let part = |p: &Part| match p {
+            Part::Column(c) if table.columns[*c].generated => {
+                let name = quote_ident(&table.columns[*c].name);
+                format!("\"_old\".{name} = {}", new(&name))
+            }
             Part::Column(c) => {
                 let name = quote_ident(&table.columns[*c].name);
                 format!("\"_old\".{name} = ($1).{name}")
@@ -129,6 +133,35 @@ impl Key {
     }
 }
 
+/// Is an index's expression a column under NOCASE or RTRIM?
+fn is_folded(text: &str, column: &Column) -> bool {
+    let name = quote_ident(&column.name);
+    let forms = [
+        format!("lower({name} COLLATE \"C\")"),
+        format!("rtrim({name}, ' '::text)"),
+        format!("litewire.any_nocase({name})"),
+        format!("litewire.any_rtrim({name})"),
+    ];
+    let bare = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).unwrap_or(text);
+    forms.iter().any(|f| f == bare || f == text)
+}
+
+/// The row `$1` under the alias `_new`, its generated columns computed, for the backend does that only when it stores the row.
+pub(super) fn new_row(table: &Relation) -> String {
+    let generated: Vec<&Column> = table.columns.iter().filter(|c| c.generated && c.default.is_some()).collect();
+    let mut row = "(SELECT ($1).*)".to_owned();
+    // As often as one may be made from another.
+    for _ in &generated {
+        let cell = |c: &Column| match &c.default {
+            Some(value) if c.generated => format!("({value})::{} AS {}", c.type_name, quote_ident(&c.name)),
+            _ => quote_ident(&c.name),
+        };
+        let cells: Vec<String> = table.columns.iter().map(cell).collect();
+        row = format!("(SELECT {} FROM {row} AS \"_n\")", cells.join(", "));
+    }
+    format!("{row} AS \"_new\"")
+}
+
 /// The key that the target of an ON CONFLICT clause means, by its number.
 pub(super) fn targeted(
     table: &Relation,
@@ -142,8 +175,13 @@ pub(super) fn targeted(
     source.printed = String::new();
     let hidden = std::mem::replace(&mut binder.scopes, vec![Scope { sources: vec![source], ..Scope::default() }]);
     let bound = target.0.iter().map(|e| binder.expr(e)).collect::<Bound<Vec<Expr>>>();
+    let predicate = target.1.as_ref().map(|e| binder.expr(e)).transpose();
     binder.scopes = hidden;
     let bound = bound?;
+    lower.stored = true;
+    let predicate = predicate?.map(|p| lower.truth(&p, false)).transpose();
+    lower.stored = false;
+    let predicate = predicate?.and_then(Frag::into_fixed);
     let mut wanted = Vec::new();
     for expr in &bound {
         let inner = if let Kind::Collate(inner) = &expr.kind { inner } else { expr };
@@ -156,22 +194,26 @@ pub(super) fn targeted(
             continue;
         }
         lower.stored = true;
-        let text = lower.natural(expr);
+        // As the parts of an index are printed.
+        let item = OrderItem { expr: expr.clone(), result: None, descending: false, nulls_first: Some(true) };
+        let text = if expr.constant().is_some() { lower.text(expr) } else { lower.order_by(&[item], false) };
         lower.stored = false;
         let text = text?.into_fixed().unwrap_or_default();
+        let text = text.trim_end_matches(" NULLS FIRST").to_owned();
         wanted.push((None, text));
     }
     let same = |part: &Part, (column, text): &(Option<usize>, String)| match part {
         Part::Column(c) => *column == Some(*c),
-        // A column under NOCASE or RTRIM has its key in its folded text.
-        Part::Expression(_, columns) if column.is_some() => {
-            columns.as_slice() == column.as_slice() && column.is_some_and(|c| table.columns[c].collation != Collation::Binary)
+        // A column under NOCASE or RTRIM has its key in its folded text; a bare one means it under any collation.
+        Part::Expression(own, columns) if column.is_some() => {
+            columns.as_slice() == column.as_slice()
+                && column.is_some_and(|c| table.columns[c].collation != Collation::Binary || is_folded(own, &table.columns[c]))
         }
         // An index has its expressions in parentheses.
         Part::Expression(own, _) => own == text || *own == format!("({text})"),
     };
     let fits = |key: &&Key| {
-        (key.predicate.is_none() || target.1.is_some())
+        (key.predicate.is_none() || key.predicate == predicate)
             && key.parts.len() == wanted.len()
             && key.parts.iter().all(|p| wanted.iter().any(|w| same(p, w)))
     };

@@ -100,10 +100,11 @@ impl<'a, 'b> Write<'a, 'b> {
         Err(ClientError::new(SqlState::UNDEFINED_COLUMN, message).at(self.binder.at(name.span)))
     }
 
-    /// Foreign keys that are enforced must have something unique to refer to. `changed`: an UPDATE's columns.
-    fn foreign_keys(&self, changed: Option<&[usize]>) -> Bound<()> {
+    /// Foreign keys that are enforced must have something unique to refer to. `changed`: an UPDATE's columns; `parents`: are the keys
+    /// looked at that refer to the table?
+    fn foreign_keys(&self, changed: Option<&[usize]>, parents: bool) -> Bound<()> {
         let wrong = self.lower.options.foreign_keys && !self.table.is_temporary();
-        wrong.then(|| super::ddl::mismatch(self.table, self.lower.catalog, changed)).flatten().map_or(Ok(()), Err)
+        wrong.then(|| super::ddl::mismatch(self.table, self.lower.catalog, changed, parents)).flatten().map_or(Ok(()), Err)
     }
 
     /// RETURNING: the client's columns, then the hidden ones.

@@ -67,7 +67,7 @@ pub(super) fn update<'a>(update: &ast::Update, binder: &mut Binder<'a>, lower: &
     let returning = update.returning.as_deref();
 
     let changed = columns_of(&sets);
-    write.foreign_keys(Some(&changed))?;
+    write.foreign_keys(Some(&changed), true)?;
     let declared = write.table.sql.as_deref().map_or_else(Declared::default, parse::declared);
     let met: Vec<(Key, Resolution)> = keys(write.table, &declared, write.lower)?
         .into_iter()
@@ -142,7 +142,7 @@ pub(super) fn delete<'a>(delete: &ast::Delete, binder: &mut Binder<'a>, lower: &
     let mut write = Write::new(name, alias, binder, lower)?;
     write.no_virtual_returning("DELETE", delete.returning.as_deref())?;
     write.indexed_by(&table.relation)?;
-    write.foreign_keys(None)?;
+    write.foreign_keys(None, true)?;
     let mut text = Frag::text(format!("DELETE FROM {}", write.target()));
     write.writable(Event::Delete, &[])?;
     let restriction = write.restriction(delete.selection.as_ref(), &delete.order_by, delete.limit.as_ref())?;

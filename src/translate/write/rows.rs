@@ -1,11 +1,13 @@
 //! Rows written one after the other by a helper: what PostgreSQL's own ON CONFLICT does not do (see `helpers/sql/75_rows.sql`).
 
-use super::keys::Key;
+use super::keys::{Key, new_row};
 use super::{Write, quote_ident};
 use crate::catalog::Column;
 use crate::translate::bind::{Bound, quote_relation};
+use crate::translate::ddl;
 use crate::translate::lower::{Frag, Lowered, literal_text, quoted, wrapped};
 use crate::translate::parse::Resolution;
+use crate::translate::parse::trigger::Event;
 use crate::translate::plan::{Hidden, Statement};
 use sqlparser::ast::SelectItem;
 
@@ -18,12 +20,16 @@ pub(super) struct Row {
     pub upserts: Vec<(String, Option<Frag>)>,
     /// Tests on the new row (`_new`, columns bare) that leave it out.
     pub skips: Vec<String>,
+    /// Keys whose holders fail the row before anything is left out or deleted, and those that do before anything is deleted.
+    pub fails: [Vec<Key>; 2],
     /// Keys whose holders are deleted first.
     pub removes: Vec<Key>,
     /// Keys whose holders leave the row out.
     pub ignores: Vec<Key>,
     /// Constraints whose violation leaves what was done before.
     pub keeps: Vec<String>,
+    /// The event whose BEFORE triggers run apart.
+    pub before: Option<Event>,
     /// The statement's word on conflicts, where its triggers must hear it.
     pub policy: Option<Resolution>,
 }
@@ -70,6 +76,13 @@ impl Write<'_, '_> {
                 _ => {}
             }
         }
+        // SQLite looks at the rowid first, and at the keys that REPLACE last; that a row was in two ways is seen nowhere else.
+        let rowid = self.table.rowid().map(|(at, _)| at);
+        let differ = keys.iter().any(|(_, r)| *r != keys[0].1);
+        for (key, _) in keys.iter().filter(|(_, r)| differ && !matches!(r, Resolution::Ignore | Resolution::Replace)) {
+            let first = rowid.is_some_and(|r| key.columns() == [r]);
+            row.fails[usize::from(!first)].push(key.clone());
+        }
     }
 
     /// The rows as they are written, under the table's alias, behind FROM: `source` gives the columns `rows` and, for an UPDATE, `places`.
@@ -85,13 +98,31 @@ impl Write<'_, '_> {
 
         let mut skips = row.skips.clone();
         if !skips.is_empty() {
-            skips = vec![format!("(SELECT {} FROM (SELECT ($1).*) AS \"_new\")", skips.join(" OR "))];
+            skips = vec![format!("(SELECT {} FROM {})", skips.join(" OR "), new_row(self.table))];
         }
         if !row.ignores.is_empty() {
             skips.push(format!("EXISTS (SELECT FROM {table} AS \"_old\" WHERE {})", meeting(&row.ignores)));
         }
         let skip = (!skips.is_empty()).then(|| format!("SELECT coalesce({}, false)", skips.join(" OR ")));
         let remove = (!row.removes.is_empty()).then(|| format!("DELETE FROM {table} AS \"_old\" WHERE {}", meeting(&row.removes)));
+        let failing = |keys: &[Key]| -> Vec<Frag> {
+            let detail = |k: &Key| {
+                let names: Vec<&str> = k.columns().iter().map(|c| self.table.columns[*c].name.as_str()).collect();
+                names.iter().map(|n| quote_ident(n)).collect::<Vec<_>>().join(", ")
+            };
+            let one = |k: &Key| {
+                let meets = k.meets(self.table, updates);
+                let query = format!(
+                    "SELECT litewire.conflict({}, {}, {}) FROM {table} AS \"_old\" WHERE {meets}",
+                    literal_text(&k.name),
+                    literal_text(&self.table.name),
+                    literal_text(&detail(k))
+                );
+                Frag::text(literal_text(&query))
+            };
+            keys.iter().map(one).collect()
+        };
+        let fails = [list(failing(&row.fails[0])), list(failing(&row.fails[1]))];
         let keeps = row.keeps.iter().map(|k| Frag::text(literal_text(k))).collect();
         let defers = if remove.is_some() { self.deferrable() } else { None };
         let probes = row.upserts.iter().map(|(probe, _)| Frag::text(literal_text(probe))).collect();
@@ -109,6 +140,9 @@ impl Write<'_, '_> {
             list(keeps),
             fixed(defers),
             fixed(row.policy.map(|p| p.text().to_owned())),
+            fails[0].clone(),
+            fails[1].clone(),
+            fixed(row.before.map(|e| e.text().to_owned())),
         ];
         let mut from = Frag::text(" FROM (SELECT (\"_w\".\"row\").*, \"_w\".inserted AS \"_inserted\", \"_w\".failure AS \"_failure\" FROM (");
         from.append(source);
@@ -157,7 +191,10 @@ impl Write<'_, '_> {
     /// Do enforced foreign keys of other tables act when a row of this one is deleted?
     pub(super) fn is_referred_to(&self) -> bool {
         let refers = |k: &crate::catalog::ForeignKey| !k.name.is_empty() && k.target.eq_ignore_ascii_case(&self.table.name);
-        self.lower.catalog.relations.iter().any(|r| r.foreign_keys.iter().any(refers))
+        // Some are enforced by triggers, which the catalog does not list.
+        let by_text =
+            |r: &crate::catalog::Relation| self.lower.options.foreign_keys && r.schema == self.table.schema && ddl::refers(r, &self.table.name);
+        self.lower.catalog.relations.iter().any(|r| r.foreign_keys.iter().any(refers) || by_text(r))
     }
 
     /// A value for the rowid column from `id`: the next of its sequence for NULL, and the sequence kept ahead of any other.
