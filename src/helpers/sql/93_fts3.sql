@@ -282,29 +282,38 @@ CREATE OR REPLACE FUNCTION litewire._fts3_fragment(hits int8[], sizes jsonb, col
   OUT start int, OUT score int, OUT covered int[], OUT marks int[], OUT seen int[])
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-  candidate int;
+  -- Of each hit, by its last token: that, the phrase, and how many tokens are marked; then those within the fragment that is looked at.
+  lasts int[];
+  phrases int[];
+  widths int[];
+  low int := 1;
+  high int := 0;
+  candidate int := 0;
   points int;
   cover int[];
   marked int[];
-  hit record;
 BEGIN
-  start := 0;
+  SELECT array_agg(place + width - 1 ORDER BY place + width), array_agg(phrase ORDER BY place + width), array_agg(least(width, size) ORDER BY place + width),
+    coalesce(array_agg(DISTINCT phrase), '{}') INTO lasts, phrases, widths, seen
+  FROM unnest(hits) AS h, LATERAL (SELECT (h & 65535)::int AS phrase, (h >> 16 & 4294967295)::int AS place, (sizes ->> (h & 65535)::text)::int AS width) AS p
+  WHERE h >> 48 = col;
   score := -1;
-  seen := ARRAY(SELECT DISTINCT (h & 65535)::int FROM unnest(hits) AS h WHERE h >> 48 = col);
-  FOR candidate IN
-    SELECT 0 UNION SELECT greatest((h >> 16 & 4294967295)::int + (sizes ->> (h & 65535)::text)::int - size, 0) FROM unnest(hits) AS h WHERE h >> 48 = col ORDER BY 1
   LOOP
+    WHILE lasts[high + 1] < candidate + size LOOP
+      high := high + 1;
+    END LOOP;
+    WHILE lasts[low] < candidate LOOP
+      low := low + 1;
+    END LOOP;
     points := 0;
     cover := '{}';
     marked := '{}';
-    FOR hit IN
-      SELECT (h & 65535)::int AS phrase, s.size, (h >> 16 & 4294967295)::int + s.size - 1 - candidate AS last
-      FROM unnest(hits) AS h, LATERAL (SELECT (sizes ->> (h & 65535)::text)::int AS size) AS s WHERE h >> 48 = col ORDER BY 1, 3
-    LOOP
-      CONTINUE WHEN hit.last NOT BETWEEN 0 AND size - 1;
-      points := points + CASE WHEN hit.phrase = ANY (cover || already) THEN 1 ELSE 1000 END;
-      cover := cover || hit.phrase;
-      marked := marked || ARRAY(SELECT hit.last - j FROM generate_series(0, least(hit.size, size) - 1) AS j WHERE hit.last >= j);
+    FOR i IN low .. high LOOP
+      points := points + CASE WHEN phrases[i] = ANY (cover || already) THEN 1 ELSE 1000 END;
+      cover := cover || phrases[i];
+      FOR at IN greatest(lasts[i] - candidate - widths[i] + 1, 0) .. lasts[i] - candidate LOOP
+        marked := marked || at;
+      END LOOP;
     END LOOP;
     IF points > score THEN
       start := candidate;
@@ -312,6 +321,8 @@ BEGIN
       covered := cover;
       marks := marked;
     END IF;
+    EXIT WHEN lasts[high + 1] IS NULL;
+    candidate := lasts[high + 1] - size + 1;
   END LOOP;
 END $$;
 

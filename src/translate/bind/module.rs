@@ -35,12 +35,13 @@ pub struct Search {
 impl Search {
     /// Of a relation whose columns stand as the catalog has them; None for another than a full-text table.
     pub(super) fn of(relation: &Relation, index: usize) -> Option<Self> {
-        relation.full_text()?;
+        let is_five = relation.full_text()?.version == Version::Five;
+        let is_rank = |c: &crate::catalog::Column| is_five && c.name == "rank";
         let place = |test: &dyn Fn(&crate::catalog::Column) -> bool| relation.columns.iter().position(test);
         Some(Search {
             relation: index,
-            table: place(&|c| c.argument && c.name != "rank")?,
-            rank: place(&|c| c.argument && c.name == "rank"),
+            table: place(&|c| c.argument && !is_rank(c))?,
+            rank: place(&|c| c.argument && is_rank(c)),
             tokens: place(&|c| c.name == TOKENS)?,
             ends: place(&|c| c.name == ENDS)?,
             ..Search::default()
@@ -174,11 +175,11 @@ impl Binder<'_> {
         let Some(place) = self.place(&hidden) else { return Ok(None) };
         let Some((_, search)) = self.source_at(place) else { return Ok(None) };
         let (is_rank, is_table, tokens, ends) = (search.rank == Some(place.column), place.column == search.table, search.tokens, search.ends);
-        let full_text = self.full_text_at(place).map(|(_, f)| f.version);
-        if !is_match && (!is_rank && !is_table || full_text != Some(Version::Five)) {
+        let is_five = self.full_text_at(place).is_some_and(|(_, f)| f.version == Version::Five);
+        if !is_match && (!is_rank && !is_table || !is_five) {
             return Ok(None);
         }
-        if full_text != Some(Version::Five) && search.queries.len() > 1 {
+        if !is_five && search.queries.len() > 1 {
             return Err(ClientError::new(SqlState::UNDEFINED_FUNCTION, "unable to use function MATCH in the requested context"));
         }
         let right = self.expr(right)?;
