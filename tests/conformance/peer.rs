@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The last answer of every conversation.
 const END: &str = "the end";
 /// No answer for so long is a hang.
-const SILENCE: Duration = Duration::from_secs(4);
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// How a conversation's bytes reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
