@@ -35,7 +35,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<ExitCode, CliError> {
     let progress = Progress::new(args.json);
-    let outcome = args.place.with(&progress, async |target| run::verify(target, &args.file, args.snapshot_dir.as_deref(), args.jobs, &progress).await)?;
+    let outcome =
+        args.place.with(&progress, async |target| run::verify(target, &args.file, args.snapshot_dir.as_deref(), args.jobs, &progress).await)?;
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => return Ok(failed(&error, args.json)),

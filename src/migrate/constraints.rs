@@ -2,8 +2,8 @@
 //! row, and a row that breaks a check, which SQLite may hold, does not stop a copy.
 
 use super::Error;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::GenericClient;
+use tokio_postgres::error::SqlState;
 
 /// What a problem says of a constraint that could be put back for new rows alone.
 pub const BROKEN: &str = "rows break a constraint";

@@ -6,9 +6,9 @@ use super::progress::Progress;
 use super::source::open;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
-use std::{fs, io};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 /// Pages between two looks at the progress: 4 MiB of the usual size.
 const STEP: i32 = 1024;

@@ -371,8 +371,7 @@ fn changes(layout: &Layout, base: &Path, now: &Path, aside: Option<&str>, send: 
             key[0],
             differs.join(" OR ")
         );
-        let gone =
-            format!("SELECT {0}, {0}, 1, 0 FROM base.{name} b LEFT JOIN main.{name} n ON {joined} WHERE n.{1} IS NULL", side("b"), key[0]);
+        let gone = format!("SELECT {0}, {0}, 1, 0 FROM base.{name} b LEFT JOIN main.{name} n ON {joined} WHERE n.{1} IS NULL", side("b"), key[0]);
         for sql in [&gone, &new] {
             each(&connection, sql, |row| {
                 match aside {
