@@ -166,6 +166,24 @@ fn contractors_service_on_sqlites_own_types() {
     run(&mut app.service(&["sanity"]));
 }
 
+#[test]
+fn django_moves_from_sqlite() {
+    let packages = need!(pip("django", DJANGO));
+    let stack = Stack::shared();
+    let (database, directory) = (stack.database(), tempfile::tempdir().expect("a temporary directory"));
+    let file = directory.path().join("old.sqlite3");
+    let task = |name: &str| {
+        let mut command = python(&packages, "django/move.py", &stack, &database);
+        run(command.arg(name).arg(&file));
+    };
+    task("fill");
+    task("prepare");
+    let mut litewire = Command::new(env!("CARGO_BIN_EXE_litewire"));
+    // Django's migrations have put rows into some tables already.
+    run(litewire.arg("migrate").arg(&file).arg(stack.backend(&database)).args(["--data-only", "--replace"]));
+    task("compare");
+}
+
 /// Sends the DDL of a SQLite file through the proxy, and what Django noted about its migrations.
 fn copy_schema(file: &str, app: &Contractors) {
     let sqlite = rusqlite::Connection::open(file).expect("Django made it");

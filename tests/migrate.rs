@@ -422,6 +422,166 @@ fn changes_are_carried_over() {
 }
 
 #[test]
+fn changes_that_are_hard_to_carry_over_are_carried_over() {
+    let place = Place::new("synced_hard");
+    let script = r#"
+        CREATE TABLE swap (id INTEGER PRIMARY KEY, u INTEGER UNIQUE); INSERT INTO swap VALUES (1, 1), (2, 2);
+        CREATE TABLE named (k TEXT PRIMARY KEY, v TEXT); INSERT INTO named VALUES ('a', '1'), ('b', '2'), (NULL, '3');
+        CREATE TABLE typed (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO typed VALUES (1, 1), (2, 'two'), (3, 3);
+        CREATE TABLE doc (id INTEGER PRIMARY KEY, facts JSON, made DATETIME); INSERT INTO doc VALUES (1, '{"b": 1, "a": 2}', '2024-01-02T03:04:05Z');
+        CREATE TABLE page (id INTEGER PRIMARY KEY, body TEXT); INSERT INTO page VALUES (1, 'old words');
+        CREATE VIRTUAL TABLE found USING fts5(body, content='page', content_rowid='id');
+        CREATE TRIGGER page_ai AFTER INSERT ON page BEGIN INSERT INTO found (rowid, body) VALUES (new.id, new.body); END;
+        CREATE VIRTUAL TABLE note USING fts5(a); INSERT INTO note (rowid, a) VALUES (1, 'first'), (2, 'second');
+        CREATE TABLE keyless (rowid TEXT, _rowid_ TEXT, oid TEXT); INSERT INTO keyless VALUES ('a', 'b', 'c'), ('a', 'b', 'c');
+        INSERT INTO found (found) VALUES ('rebuild');"#;
+    let file = place.file("app.db", script);
+    place.run(0, "migrate", &file, &["--keep-snapshot", "--types", "native", "--on-misfit", "quarantine"]);
+    let sqlite = Connection::open(&file).expect("it opens");
+    let change = |sql: &str| sqlite.execute_batch(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    // Values that rows exchange; rows that enter the quarantine and leave it; documents; what full-text indexes are made of.
+    change("UPDATE swap SET u = 13 - u; UPDATE swap SET u = u - 10");
+    change("UPDATE named SET k = 'c' WHERE k = 'a'; UPDATE named SET k = 'a' WHERE k = 'b'; UPDATE named SET k = 'b' WHERE k = 'c'");
+    change("UPDATE typed SET n = 2 WHERE id = 2; UPDATE typed SET n = 'one' WHERE id = 1; INSERT INTO typed VALUES (9, 'nine')");
+    change("UPDATE doc SET facts = '[1]', made = '2025-01-01'; PRAGMA user_version = 5");
+    change("UPDATE page SET body = 'new words'; INSERT INTO note (rowid, a) VALUES (3, 'third'); DELETE FROM note WHERE rowid = 1");
+    let printed = place.run(0, "sync", &file, &[]);
+    assert!(printed.contains("typed: 1 inserted, 0 updated, 1 deleted, 2 rows to quarantine"), "{printed}");
+    place.run(0, "verify", &file, &[]);
+    assert_eq!(place.sql("SELECT string_agg(key, ' ' ORDER BY key) FROM litewire.quarantine"), [["id = 1 id = 9"]]);
+    assert_eq!(place.sql("SELECT _rowid_ FROM found WHERE litewire.fts_terms(_fts_tokens) @@ 'new'"), [["1"]]);
+    assert_eq!(place.sql("SELECT _rowid_ FROM note WHERE litewire.fts_terms(_fts_tokens) @@ 'third'"), [["3"]]);
+    // What changed at both sides to the same is no conflict; a row set aside that is gone at the target is one.
+    place.sql("DELETE FROM swap WHERE id = 2; DELETE FROM litewire.quarantine WHERE key = 'id = 9'");
+    change("DELETE FROM swap WHERE id = 2");
+    place.run(0, "sync", &file, &[]);
+    change("DELETE FROM typed WHERE id = 9");
+    assert!(place.run(1, "sync", &file, &[]).contains("changed on both sides: typed: id = 9"));
+    place.run(0, "sync", &file, &["--overwrite"]);
+    place.run(0, "verify", &file, &[]);
+    change("INSERT INTO keyless VALUES ('d', 'e', 'f')");
+    assert!(place.run(2, "sync", &file, &[]).contains("keyless changed, and nothing tells its rows apart"));
+    change("DELETE FROM keyless WHERE oid = 'f'; ALTER TABLE swap ADD COLUMN more");
+    assert!(place.run(2, "sync", &file, &[]).contains("the file's schema has changed (table swap)"));
+    let printed = place.run(1, "verify", &file, &[]);
+    assert!(printed.contains("schema: column swap.more is missing") && printed.contains("verified 6 tables"), "{printed}");
+}
+
+#[test]
+fn a_schema_that_was_changed_is_shown_by_its_names() {
+    let place = Place::new("changed_schema");
+    let file = place.file("app.db", CLEAN);
+    place.run(0, "migrate", &file, &[]);
+    place.sql(
+        "DROP INDEX orders_open; ALTER TABLE products DROP CONSTRAINT \"price >= 0\"; ALTER TABLE customers ALTER COLUMN email DROP NOT NULL;
+         ALTER TABLE orders ALTER COLUMN placed SET DEFAULT now()::text; SELECT setval('customers_id_seq', 3); UPDATE litewire.meta SET value = '1' WHERE key = 'user_version';
+         CREATE TABLE mine (x int)",
+    );
+    let printed = place.run(1, "verify", &file, &[]);
+    for part in [
+        "index orders_open is missing",
+        "constraint \"price >= 0\" of products is missing",
+        "column customers.email lacks NOT NULL",
+        "column orders.placed has a DEFAULT in PostgreSQL only",
+        "customers: the next id is 10 in SQLite, 4 in PostgreSQL",
+        "user_version is 42 in SQLite, 1 in PostgreSQL",
+        "verified 4 tables, 15 rows: DIFFERENT",
+    ] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    assert_eq!(printed.matches("schema: ").count(), 6, "{printed}");
+    place.sql("DROP TABLE loose");
+    assert!(place.run(1, "verify", &file, &[]).contains("schema: table loose is missing"));
+}
+
+#[test]
+fn what_postgresql_refuses_is_known_before_anything_changes() {
+    let place = Place::new("rehearsed");
+    place.sql("CREATE TABLE other (x int); CREATE INDEX taken ON other (x)");
+    let wide: Vec<String> = (0..1000).map(|n| format!("c{n} TEXT")).collect();
+    let values = vec!["'twenty characters and more'"; 1000].join(", ");
+    let script = format!(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO t VALUES (1, 'a'); CREATE INDEX taken ON t (x);
+         CREATE TABLE system (xmin INTEGER); CREATE TABLE wide ({}); INSERT INTO wide (c7) VALUES ('one'); INSERT INTO wide VALUES ({values});
+         CREATE TABLE signed (v); INSERT INTO signed VALUES (-0.0), (0.0);",
+        wide.join(", ")
+    );
+    let file = place.file("app.db", &script);
+    let printed = place.run(2, "migrate", &file, &[]);
+    assert!(
+        printed.contains("table system: a column named xmin") && printed.contains("\n  index taken: ") && printed.contains("already exists"),
+        "{printed}"
+    );
+    assert_eq!(place.sql("SELECT to_regclass('t') IS NULL, count(*) FROM litewire.migrations"), [["t", "0"]]);
+    let printed = place.run(0, "migrate", &file, &["--skip-unsupported"]);
+    for part in ["wide: 1 with more columns with values than a page", "signed.v (any): 1 negative zero", "2 rows in litewire.quarantine"] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    // A row that is set aside has an id too.
+    assert_eq!(place.sql("INSERT INTO wide DEFAULT VALUES RETURNING _rowid_"), [["3"]]);
+    // A table that another migration fills anew has no rows aside of before.
+    let native = Place::new("twice");
+    native.sql("CREATE TABLE t (id bigint PRIMARY KEY, n int)");
+    let file = native.file("app.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 1), (2, 'x')");
+    for _ in 0..2 {
+        let printed = native.run(0, "migrate", &file, &["--data-only", "--replace", "--on-misfit", "quarantine"]);
+        assert!(printed.contains("1 row in litewire.quarantine"), "{printed}");
+    }
+    // While a migration is not finished there is nothing to export.
+    native.sql("UPDATE litewire.migrations SET state = 'running'");
+    let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("export").arg(native.url()).arg(native.path("back.db")).output().expect("it runs");
+    assert!(output.status.code() == Some(2) && String::from_utf8_lossy(&output.stderr).contains("is not finished"), "{output:?}");
+}
+
+#[test]
+fn an_export_has_what_postgresql_added() {
+    let place = Place::new("added");
+    let file = place.file("app.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO t VALUES (1, 'a')");
+    place.run(0, "migrate", &file, &[]);
+    place.sql(
+        "ALTER TABLE t ADD COLUMN extra int; UPDATE t SET extra = 5; CREATE TYPE mood AS ENUM ('well', 'ill');
+         CREATE TABLE own (id serial PRIMARY KEY, many int[], how mood, at timestamptz); INSERT INTO own (many, how, at) VALUES ('{1,2}', 'ill', '2024-01-02 03:04:05+00');
+         CREATE VIEW seen AS SELECT 1 AS one; CREATE MATERIALIZED VIEW kept AS SELECT 2 AS two; INSERT INTO t VALUES (7, 'by hand')",
+    );
+    let back = place.path("back.db");
+    let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("export").arg(place.url()).arg(&back).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let found = dump(&back).join("\n");
+    let text = |text: &str| format!("{:?}", text.as_bytes());
+    for part in [format!("t: Integer(1) | Integer(1) | Text({}) | Integer(5)", text("a")), text("{1,2}"), text("ill"), text("2024-01-02 03:04:05")] {
+        assert!(found.contains(&part), "{part}: {found}");
+    }
+}
+
+#[test]
+fn what_is_no_database_is_named() {
+    let place = Place::new("errors");
+    let path = place.path("app.db");
+    let says = |part: &str| {
+        let printed = place.run(2, "migrate", &path, &[]);
+        assert!(printed.contains(part), "{part}: {printed}");
+        let output = Command::new(env!("CARGO_BIN_EXE_litewire")).arg("check").arg(&path).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+    };
+    says("No such file or directory");
+    std::fs::create_dir(&path).expect("it is made");
+    says("is a directory");
+    std::fs::remove_dir(&path).expect("it is empty");
+    std::fs::write(&path, "no database at all, just text. ".repeat(100)).expect("it is written");
+    says("file is not a database, or it is encrypted");
+    std::fs::remove_file(&path).expect("it is there");
+    let script =
+        "CREATE TABLE t (x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT 'row ' || i FROM n";
+    place.file("app.db", script);
+    let mut bytes = std::fs::read(&path).expect("it is read");
+    bytes[4096 * 5..4096 * 9].fill(0x5a);
+    std::fs::write(&path, bytes).expect("it is written");
+    says("cannot read the table t: database disk image is malformed");
+    let left: Vec<_> = std::fs::read_dir(path.parent().expect("a directory")).expect("it is read").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
 fn rows_go_into_tables_that_are_there() {
     let place = Place::new("data_only");
     let file = place.file(

@@ -78,6 +78,7 @@ pub fn expression(form: Form, column: &str) -> String {
         Form::Json(_) => format!("'j' || {column}::text"),
         Form::Uuid => format!("'u' || replace({column}::text, '-', '')"),
         Form::Inet => format!("'t' || octet_length(abbrev({column})) || ':' || abbrev({column})"),
+        Form::Other => format!("'t' || octet_length({column}::text) || ':' || {column}::text"),
         Form::Interval => format!("'i' || (extract(epoch FROM {column}) * 1000000)::int8"),
     };
     format!("coalesce({value} || ';', 'n;')")

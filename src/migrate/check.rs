@@ -1,7 +1,7 @@
 //! What would become of a file and of an application's statements, before anything moves. Nothing is written, and no PostgreSQL is needed.
 
 use super::form::Form;
-use super::layout::Layout;
+use super::layout::{Layout, OVERFLOW};
 use super::progress::Progress;
 use super::run::{options, orphans};
 use super::scan::{ColumnScan, TableScan, scan};
@@ -76,6 +76,8 @@ pub struct StatementCheck {
     pub refused: String,
     /// What to do instead, if that is known.
     pub hint: Option<String>,
+    /// Where in the text, in characters from 1, if one place is to blame.
+    pub position: Option<usize>,
 }
 
 /// Everything that was found.
@@ -222,6 +224,10 @@ fn watch_column(
 
 /// What a table's shape asks for.
 fn watch_table(layout: &Layout, seen: &TableScan, watch: &mut Vec<String>) {
+    if seen.overflowing.count > 0 {
+        let what = seen.overflowing.describe(&format!("with {OVERFLOW}"));
+        watch.push(format!("{}: {what}; they would go to quarantine", layout.table));
+    }
     if layout.fields.iter().any(|f| f.hidden) && seen.rows > 0 {
         watch.push(format!("{}: no INTEGER PRIMARY KEY; its rowids are kept in a hidden column", layout.table));
     }
@@ -257,7 +263,8 @@ fn check_statements(statements: &BTreeMap<String, u64>, catalog: &Catalog, found
     let options = options(&Decisions::default());
     for (sql, count) in statements {
         if let Err(error) = translate::translate(sql, &[], catalog, &options) {
-            found.refused.push(StatementCheck { sql: sql.clone(), count: *count, refused: error.message, hint: error.hint });
+            let position = error.position.and_then(|at| Some(sql.get(..at)?.chars().count() + 1));
+            found.refused.push(StatementCheck { sql: sql.clone(), count: *count, refused: error.message, hint: error.hint, position });
         }
     }
     found.refused.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.sql.cmp(&b.sql)));
@@ -270,17 +277,22 @@ pub fn of_script(text: &str, into: &mut BTreeMap<String, u64>) {
     }
 }
 
-/// The statements of a log: one a line; what stands before the first verb of SQL's is the log's own.
+/// The statements of a log: one a line; what stands before the first verb of SQL's, or behind a statement, is the log's own.
 pub fn of_log(text: &str, into: &mut BTreeMap<String, u64>) {
     const VERBS: [&str; 13] =
         ["SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "CREATE", "ALTER", "DROP", "PRAGMA", "BEGIN", "COMMIT", "ROLLBACK"];
     for line in text.lines() {
+        let begins = |text: &str| VERBS.iter().any(|verb| text.get(..verb.len()).is_some_and(|word| word.eq_ignore_ascii_case(verb)));
         let starts = |at: &usize| {
             let boundary = line[..*at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_');
-            boundary && VERBS.iter().any(|verb| line[*at..].get(..verb.len()).is_some_and(|word| word.eq_ignore_ascii_case(verb)))
+            boundary && begins(&line[*at..])
         };
         let Some(start) = line.char_indices().map(|(at, _)| at).find(starts) else { continue };
-        of_script(&line[start..], into);
+        let rest = &line[start..];
+        // Django says `; args=(1,); alias=default` behind it.
+        for sql in translate::split(rest).into_iter().map(|place| rest[place].trim()).filter(|sql| begins(sql)) {
+            *into.entry(sql.to_owned()).or_default() += 1;
+        }
     }
 }
 
@@ -293,5 +305,8 @@ mod tests {
         let mut found = BTreeMap::new();
         of_log("2024-01-01 12:00 [db] SELECT 1;\nDEBUG: select 2\nnothing here\nSELECT 1;\n", &mut found);
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [("SELECT 1".to_owned(), 2), ("select 2".to_owned(), 1)]);
+        let mut found = BTreeMap::new();
+        of_log("(0.001) SELECT ';' FROM t; args=('x',); alias=default\nExecuting (default): BEGIN; COMMIT;\n", &mut found);
+        assert_eq!(found.into_keys().collect::<Vec<_>>(), ["BEGIN", "COMMIT", "SELECT ';' FROM t"]);
     }
 }

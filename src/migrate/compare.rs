@@ -31,7 +31,7 @@ pub async fn schema(client: &Client, sides: &Sides<'_>) -> Result<Vec<String>, E
     if !data_only {
         found.extend(objects(client, sides).await?);
         found.extend(columns(sides));
-        found.extend(numbers(sides));
+        found.extend(numbers(sides.source, sides.catalog));
     }
     if let Some(migration) = sides.migration {
         found.extend(constraints(client, sides, migration).await?);
@@ -59,8 +59,7 @@ async fn objects(client: &Client, sides: &Sides<'_>) -> Result<Vec<String>, Erro
             Some(_) => found.push(format!("{name} was made by another statement")),
             None if sides.migration.is_some_and(|m| m.decisions.skipped.contains(&name)) => {}
             None if sides.catalog.relation(&object.name).is_some_and(|r| !r.is_sqlite()) => {
-                // An export writes these too.
-                found.extend(sides.migration.map(|_| format!("{name} was made anew by a statement of PostgreSQL's")));
+                found.push(format!("{name} was made by a statement of PostgreSQL's"));
             }
             None => found.push(format!("{name} is missing")),
         }
@@ -114,10 +113,10 @@ fn columns(sides: &Sides<'_>) -> Vec<String> {
 }
 
 /// user_version and application_id.
-fn numbers(sides: &Sides<'_>) -> Vec<String> {
+pub fn numbers(source: &Source, catalog: &Catalog) -> Vec<String> {
     let mut found = Vec::new();
-    for (pragma, ours) in [("user_version", sides.source.user_version), ("application_id", sides.source.application_id)] {
-        let theirs = sides.catalog.meta.get(pragma).map_or("0", String::as_str);
+    for (pragma, ours) in [("user_version", source.user_version), ("application_id", source.application_id)] {
+        let theirs = catalog.meta.get(pragma).map_or("0", String::as_str);
         if theirs != ours.to_string() {
             found.push(format!("{pragma} is {ours} in SQLite, {theirs} in PostgreSQL"));
         }

@@ -1,7 +1,7 @@
 //! The way back: a SQLite file with SQLite's own DDL and all rows, the ones set aside too; compared before it gets its name.
 
 use super::canon;
-use super::compare::{self, Sides};
+use super::compare;
 use super::layout::Layout;
 use super::progress::{Progress, Work};
 use super::scan::TICK;
@@ -10,8 +10,8 @@ use super::target::{self, Target};
 use super::verify::{self, Comparison, Outcome};
 use super::{Error, counted};
 use crate::catalog::module::Content;
-use crate::catalog::{Catalog, Relation, RelationKind};
-use crate::translate::{bind_ident, create_text};
+use crate::catalog::{Catalog, Column, Relation, RelationKind};
+use crate::translate::{bind_ident, create_text, declared_type};
 use futures_util::TryStreamExt;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags};
@@ -75,12 +75,11 @@ pub async fn export(target: &Target, file: &Path, jobs: usize, progress: &Progre
     written?;
     client.batch_execute("COMMIT").await?;
     let source = Source::read(&partial)?;
-    let layouts = Layout::all(&source, source.tables(), &catalog)?;
+    let layouts = Layout::exported(&source, &catalog)?;
     let comparison =
         Comparison { file: partial.clone(), layouts, quarantine: catalog.meta.contains_key(super::state::META), rows: Default::default() };
     let tables = verify::rows(target, &comparison, jobs, progress).await?;
-    let sides = Sides { source: &source, catalog: &catalog, layouts: &comparison.layouts, migration: None };
-    let outcome = Outcome { tables, schema: compare::schema(&client, &sides).await? };
+    let outcome = Outcome { tables, schema: compare::numbers(&source, &catalog) };
     fs::rename(&partial, file).map_err(|source| Error::File { path: file.to_owned(), source })?;
     Ok(outcome)
 }
@@ -101,8 +100,11 @@ async fn write(client: &Client, catalog: &Catalog, file: &Path, progress: &Progr
     for (_, _, sql) in objects.iter().filter(|(kind, ..)| kind.has_rows()) {
         sqlite.execute_batch(sql)?;
     }
+    for relation in catalog.relations.iter().filter(|r| r.schema == catalog.current_schema && r.kind == RelationKind::Table && r.module.is_none()) {
+        add_columns(&sqlite, relation)?;
+    }
     let source = Source::read(file)?;
-    for layout in Layout::all(&source, source.tables(), catalog)? {
+    for layout in Layout::exported(&source, catalog)? {
         let work = progress.work(&format!("export {}", layout.table), None);
         sqlite = rows(client, catalog, layout.clone(), sqlite, work).await?;
     }
@@ -120,6 +122,19 @@ async fn write(client: &Client, catalog: &Catalog, file: &Path, progress: &Progr
         }
     }
     sequences(client, catalog, &sqlite).await?;
+    Ok(())
+}
+
+/// Adds the columns that PostgreSQL's own DDL added, which SQLite's text of the table knows nothing of.
+fn add_columns(sqlite: &Connection, relation: &Relation) -> Result<(), Error> {
+    let known = {
+        let mut statement = sqlite.prepare("SELECT lower(name) FROM pragma_table_xinfo(?1)")?;
+        statement.query_map([&relation.name], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?
+    };
+    let added = |c: &&Column| !c.hidden && !c.generated && !known.contains(&c.name.to_ascii_lowercase());
+    for column in relation.columns.iter().filter(added) {
+        sqlite.execute_batch(&format!("ALTER TABLE {} ADD COLUMN {} {}", quoted(&relation.name), quoted(&column.name), declared_type(column)))?;
+    }
     Ok(())
 }
 

@@ -45,6 +45,8 @@ pub enum Form {
     Inet,
     /// interval: a whole number is so many microseconds.
     Interval,
+    /// A type of PostgreSQL's that SQLite knows nothing of (an array, an enum): read as its text, and not written.
+    Other,
 }
 
 /// A value as its column holds it.
@@ -160,6 +162,7 @@ impl Form {
             Form::Uuid => "uuid",
             Form::Inet => "inet",
             Form::Interval => "interval",
+            Form::Other => "a type of PostgreSQL's own",
         }
     }
 
@@ -226,6 +229,7 @@ impl Form {
                 (address.to_string() == text).then_some(Cell::Inet(address)).ok_or(Misfit::Syntax)?
             }
             (Form::Interval, ValueRef::Integer(n)) => Cell::Integer(n),
+            (Form::Other, ValueRef::Text(bytes)) => Cell::Text(plain_text(bytes)?),
             (_, value) => return Err(class(value)),
         })
     }

@@ -68,8 +68,18 @@ impl Layout {
         tables.into_iter().map(|table| Layout::of(&connection, table, catalog).map(Arc::new)).collect()
     }
 
+    /// Those of a file that was made from the target; a type that SQLite knows nothing of is a text there.
+    pub fn exported(source: &Source, catalog: &Catalog) -> Result<Vec<Arc<Self>>, Error> {
+        let connection = open(&source.path)?;
+        source.tables().map(|table| Layout::matched(&connection, table, catalog, Some(Form::Other)).map(Arc::new)).collect()
+    }
+
     /// Matches a table with the relation that holds it, by the names of columns.
     pub fn of(source: &Connection, object: &Object, catalog: &Catalog) -> Result<Self, Error> {
+        Layout::matched(source, object, catalog, None)
+    }
+
+    fn matched(source: &Connection, object: &Object, catalog: &Catalog, unknown: Option<Form>) -> Result<Self, Error> {
         let relation = catalog.relation(&object.name).ok_or_else(|| Error::refused(format!("table {} is missing", object.name)))?;
         let given = columns(source, &object.name)?;
         let known = |name: &str| given.iter().find(|g| g.eq_ignore_ascii_case(name));
@@ -96,6 +106,7 @@ impl Layout {
                 }
             };
             let form = Form::of(column)
+                .or(unknown)
                 .ok_or_else(|| Error::refused(format!("{}.{}: nothing is known of the type {}", object.name, column.name, column.type_name)))?;
             let form = if form == Form::Numeric && !relation.is_sqlite() { Form::Decimal(precision(&column.type_name)) } else { form };
             if relation.primary_key().contains(&at) || relation.primary_key().is_empty() && column.hidden {

@@ -1,6 +1,6 @@
 //! A check as a page that a person would like to read, and as text.
 
-use super::check::{Check, ColumnCheck, TableCheck};
+use super::check::{Check, ColumnCheck, StatementCheck, TableCheck};
 use super::counted;
 use std::fmt::Write;
 
@@ -17,9 +17,9 @@ pub fn text(check: &Check) -> String {
     };
     let refused = check.objects.iter().filter_map(|o| Some(format!("{} {}: {}", o.kind, o.name, o.refused.as_ref()?)));
     section("Cannot be translated:", refused.collect());
-    let statement = |s: &super::check::StatementCheck| {
+    let statement = |s: &StatementCheck| {
         let hint = s.hint.as_ref().map_or(String::new(), |h| format!(" ({h})"));
-        format!("{} ×  {}\n       {}{hint}", s.count, one_line(&s.sql), s.refused)
+        format!("{} ×  {}\n       {}{}{hint}", s.count, one_line(&s.sql), s.refused, place(s))
     };
     section("Statements that are refused:", check.refused.iter().map(statement).collect());
     let misfit = |table: &TableCheck, column: &ColumnCheck| {
@@ -63,6 +63,11 @@ fn duration(seconds: u64) -> String {
         60..7200 => counted(seconds.div_ceil(60) as usize, "minute"),
         _ => counted(seconds.div_ceil(3600) as usize, "hour"),
     }
+}
+
+/// Where a statement is refused.
+fn place(statement: &StatementCheck) -> String {
+    statement.position.map_or_else(String::new, |at| format!(", at character {at}"))
 }
 
 fn one_line(sql: &str) -> String {
@@ -138,10 +143,11 @@ pub fn html(check: &Check) -> String {
             let hint = statement.hint.as_ref().map_or(String::new(), |h| format!("<br>{}", escape(h)));
             let _ = writeln!(
                 out,
-                "<tr><td class=\"n\">{}</td><td><code>{}</code></td><td>{}{hint}</td></tr>",
+                "<tr><td class=\"n\">{}</td><td><code>{}</code></td><td>{}{}{hint}</td></tr>",
                 statement.count,
                 escape(&one_line(&statement.sql)),
-                escape(&statement.refused)
+                escape(&statement.refused),
+                place(statement)
             );
         }
         out.push_str("</table></div>\n");

@@ -26,7 +26,7 @@ mod write;
 pub use bind::quote_ident as bind_ident;
 pub use ddl::{may_widen, widen};
 pub use hatch::{HATCHES, Hatch, Hatches, Set as HatchSet};
-pub use introspect::create_text;
+pub use introspect::{create_text, declared_type};
 pub use lower::Misfit;
 pub use lower::literal_text;
 pub use plan::*;

@@ -77,7 +77,7 @@ def fill():
             rank=n if n % 5 else None,
             price=decimal.Decimal([0, 12, "-0.0001", "99999999.9999", "0.1"][n % 5]),
             ratio=[0.0, 0.1, -1e300, 5e-324, 3][n % 5],
-            facts=[{}, [], None, "text", {"a": [1, 2.5, None, {"ż": True}], "b": ""}, 7][n % 6],
+            facts=[{}, [], False, "text", {"a": [1, 2.5, None, {"ż": True}], "b": ""}, 7][n % 6],
             made=datetime.datetime(2024, 1, 1 + n % 28, n % 24, 0, n % 60, [0, 1, 999999, 120000][n % 4], tzinfo=WARSAW),
             day=datetime.date(1900 + n, 2, 28) if n % 4 else None,
             at=datetime.time(n % 24, 59, 1, 5 * n) if n % 3 else None,
