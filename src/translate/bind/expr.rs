@@ -389,8 +389,16 @@ impl Binder<'_> {
         if name == "raise" {
             return self.raise(function, span);
         }
-        let mut call =
-            Call { function: Callee::Native(unnamed()), args: Vec::new(), star: false, distinct: false, order: Vec::new(), filter: None, over: None, level: 0 };
+        let mut call = Call {
+            function: Callee::Native(unnamed()),
+            args: Vec::new(),
+            star: false,
+            distinct: false,
+            order: Vec::new(),
+            filter: None,
+            over: None,
+            level: 0,
+        };
         match &function.args {
             FunctionArguments::None => return self.bare_function(&name, span),
             FunctionArguments::Subquery(query) => call.args.push(self.scalar(query)?),

@@ -65,9 +65,11 @@ pub(super) fn simple(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lo
     if arg.folds() {
         return if of.over.is_none() { folded_extreme(lower, of, arg, name) } else { folded_running(lower, of, arg, name) };
     }
-    if class == Class::Dynamic {
+    if matches!(class, Class::Dynamic | Class::Blob) {
         let helper = lower.helper(if name == "max" { "any_max" } else { "any_min" })?;
-        return call(lower, of, &helper, |l| l.natural(arg));
+        let out = call(lower, of, &helper, |l| l.carried(arg, Class::Dynamic))?;
+        // The backend has none of its own for blobs.
+        return if class == Class::Blob { lower.call("any_blob", &[&out]) } else { Ok(out) };
     }
     if matches!(class, Class::Native(_)) && !class.is_time() {
         return Err(ClientError::refused(format!("{name}() of a value whose class is not known")));

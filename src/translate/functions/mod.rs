@@ -11,8 +11,8 @@ mod text;
 mod window;
 
 pub use datetime::stored_date;
-pub use text::COMPILE_OPTIONS;
 pub use json::arrow as json_arrow;
+pub use text::COMPILE_OPTIONS;
 
 use super::Source;
 use super::lower::{Lower, Lowered};

@@ -1,6 +1,7 @@
 //! Core functions (lang_corefunc.html): text, blobs, classes, choices.
 
 use super::{Function, blob, first, integer, refused, scalar, text, unified};
+use crate::catalog::Affinity;
 use crate::error::ClientError;
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
 use crate::translate::tree::{Call, Class, CompareOp, Expr, Kind, Ty};
@@ -54,8 +55,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
 const SOURCE_ID: &str = "'2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76'::text";
 
 /// The options of a standard SQLite that have a meaning here (compile.html), in their order.
-pub const COMPILE_OPTIONS: [&str; 7] =
-    ["ENABLE_FTS5", "ENABLE_MATH_FUNCTIONS", "ENABLE_PERCENTILE", "ENABLE_RTREE", "ENABLE_UPDATE_DELETE_LIMIT", "OMIT_LOAD_EXTENSION", "THREADSAFE=1"];
+pub const COMPILE_OPTIONS: [&str; 7] = [
+    "ENABLE_FTS5",
+    "ENABLE_MATH_FUNCTIONS",
+    "ENABLE_PERCENTILE",
+    "ENABLE_RTREE",
+    "ENABLE_UPDATE_DELETE_LIMIT",
+    "OMIT_LOAD_EXTENSION",
+    "THREADSAFE=1",
+];
 
 /// An option is named with or without `SQLITE_`, and with or without its value.
 fn compiled_with(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
@@ -278,7 +286,8 @@ fn coalesce(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
 
 fn nullif(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
     let [a, b] = call.args.as_slice() else { return Err(ClientError::refused("nullif() of other than two arguments")) };
-    let strip = |e: &Expr| Expr { ty: Ty { affinity: e.ty.affinity, ..e.ty }, ..e.clone() };
+    // A function sees no affinity of its arguments.
+    let strip = |e: &Expr| Expr { ty: Ty { affinity: Some(Affinity::Blob), ..e.ty }, ..e.clone() };
     let equal = lower.truth(&crate::translate::bind::compare(CompareOp::Eq, strip(a), strip(b)), false)?;
     let value = lower.carried(a, e.ty.class.or_text())?;
     Ok(fill("(CASE WHEN {} THEN NULL ELSE {} END)", &[&equal, &value]))
@@ -339,6 +348,14 @@ fn glob(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
 }
 
 fn printf(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    if let Some((format, rest)) = call.args.split_first()
+        && rest.iter().any(|e| matches!(e.ty.class, Class::Real | Class::Number | Class::Dynamic))
+    {
+        // The integer that a real stands for is not what its text begins with.
+        let args = rest.iter().map(|e| lower.carried(e, Class::Dynamic)).collect::<Result<Vec<_>, _>>()?;
+        let format = lower.text(format)?;
+        return lower.call("any_printf", &[&format, &fill("VARIADIC ARRAY[{}]::litewire.\"any\"[]", &[&Frag::join(&args, ", ")])]);
+    }
     let args = call.args.iter().map(|a| lower.text(a)).collect::<Result<Vec<_>, _>>()?;
     let Some((format, rest)) = args.split_first() else { return Ok(Frag::text("NULL::text")) };
     lower.call("printf", &[format, &fill("VARIADIC ARRAY[{}]::text[]", &[&Frag::join(rest, ", ")])])
