@@ -3,7 +3,7 @@
 use super::{Function, FunctionKind, integer, text};
 use crate::error::ClientError;
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
-use crate::translate::tree::{Call, Callee, Class, Expr, Ty};
+use crate::translate::tree::{Call, Callee, Class, Expr, FrameBound, Ty};
 
 const fn aggregate(name: &'static str, args: (u8, u8), result: fn(&[Expr]) -> Ty, lower: fn(&mut Lower, &Call, &Expr) -> Lowered) -> Function {
     Function { name, args, star: false, kind: FunctionKind::Aggregate, result, lower }
@@ -100,6 +100,11 @@ fn folded_extreme(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lower
 
 /// The same over a window, whose frame has an order of its own.
 fn folded_running(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lowered {
+    // Of equal texts in a frame whose start moves SQLite takes another one.
+    let frame = of.over.as_ref().and_then(|window| window.frame.as_ref());
+    if frame.is_some_and(|frame| !matches!(frame.start, FrameBound::Preceding(None)) || frame.exclude.is_some()) {
+        return Err(ClientError::refused(format!("{name}() of a column under NOCASE or RTRIM over a frame whose start moves")));
+    }
     let helper = lower.helper(if name == "max" { "folded_max" } else { "folded_min" })?;
     let out = call(lower, of, &helper, |l| {
         let value = l.carried(arg, Class::Dynamic)?;
