@@ -6,6 +6,7 @@ mod cached;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
+mod generate;
 mod property;
 mod proxy;
 mod script;

@@ -326,7 +326,8 @@ $$;
 -- a << b; to the right when b is negative.
 CREATE OR REPLACE FUNCTION litewire.shl(a int8, b int8) RETURNS int8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN b >= 64 THEN 0
+  SELECT CASE WHEN a IS NULL OR b IS NULL THEN NULL
+              WHEN b >= 64 THEN 0
               WHEN b >= 0 THEN a << b::int
               WHEN b <= -64 THEN CASE WHEN a < 0 THEN -1 ELSE 0 END
               ELSE a >> (-b)::int END

@@ -1,7 +1,7 @@
 -- printf() with a format that is known only at run time.
 
--- The arguments come as text; NULL is allowed.
-CREATE OR REPLACE FUNCTION litewire.printf(f text, VARIADIC a text[]) RETURNS text
+-- The arguments come as text, and as what they are as integers where that is not what their text begins with; NULL is allowed.
+CREATE OR REPLACE FUNCTION litewire._printf(f text, a text[], whole int8[]) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
   out text := '';
@@ -36,7 +36,7 @@ BEGIN
     s := NULL;
     IF m[3]='*' THEN
       k := k+1;
-      w := litewire.cast_int(a[k]);
+      w := coalesce(whole[k], litewire.cast_int(a[k]));
       IF w<0 THEN
         fl := fl||'-';
         w := -w;
@@ -46,7 +46,7 @@ BEGIN
     END IF;
     IF m[4]='*' THEN
       k := k+1;
-      pr := abs(litewire.cast_int(a[k]));
+      pr := abs(coalesce(whole[k], litewire.cast_int(a[k])));
     ELSE
       pr := coalesce(m[4]::int, CASE WHEN pg_catalog.substr(rest, length(m[1])+2) ~ '^[-+ 0#!,]*(\*|\d+)?\.' THEN 0 END);
     END IF;
@@ -61,7 +61,7 @@ BEGIN
       WHEN cv='n' THEN
         CONTINUE;
       WHEN cv IN ('d','i','u','r') THEN
-        n := coalesce(litewire.cast_int(v),0);
+        n := coalesce(whole[k], litewire.cast_int(v), 0);
         sg := CASE WHEN n<0 THEN '-' WHEN fl~'\+' THEN '+' WHEN fl~' ' THEN ' ' ELSE '' END;
         IF cv='u' AND n<0 THEN
           n := n+18446744073709551616;
@@ -82,7 +82,7 @@ BEGIN
         END IF;
         s := sg||s;
       WHEN cv IN ('x','X','o','p') THEN
-        n := coalesce(litewire.cast_int(v),0);
+        n := coalesce(whole[k], litewire.cast_int(v), 0);
         IF cv='o' THEN
           s := '';
           IF n<0 THEN
@@ -115,7 +115,7 @@ BEGIN
             e := CASE WHEN n=0 THEN 0 ELSE floor(log(n))::int END;
           END IF;
           IF e < -4 OR e >= pr THEN
-            s := rtrim(rtrim(round(n*power(10::numeric,-e),pr-1)::text,'0'),'.')||'e'||CASE WHEN e<0 THEN '-' ELSE '+' END||lpad(abs(e)::text,greatest(2,length(abs(e)::text)),'0');
+            s := rtrim(rtrim(round(n*('1e' || -e)::numeric,pr-1)::text,'0'),'.')||'e'||CASE WHEN e<0 THEN '-' ELSE '+' END||lpad(abs(e)::text,greatest(2,length(abs(e)::text)),'0');
           ELSE
             s := round(n, greatest(pr-1-e,0))::text;
             IF s ~ '\.' THEN
@@ -132,7 +132,7 @@ BEGIN
           END IF;
         ELSE
           IF n>0 THEN
-            n := round(n*power(10::numeric,-e),pr);
+            n := round(n*('1e' || -e)::numeric,pr);
             IF n>=10 THEN
               n := n/10;
               e := e+1;
@@ -169,3 +169,8 @@ BEGIN
     out := out||s;
   END LOOP;
 END $$;
+
+CREATE OR REPLACE FUNCTION litewire.printf(f text, VARIADIC a text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT litewire._printf(f, a, NULL)
+$$;

@@ -17,9 +17,10 @@ BEGIN
   RETURN ((36525*(y+4716)/100 + 306001*(m+1)/10000 + d + b)*10 - 15245)*8640000;
 END $$;
 
+-- The date of a moment; NULL for one that SQLite has not (validJulianDay).
 CREATE OR REPLACE FUNCTION litewire._d(jd int8) RETURNS date
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT date '1970-01-01' + ((jd+43200000)/86400000 - 2440588)::int
+  SELECT CASE WHEN jd BETWEEN 0 AND 464269060799999 THEN date '1970-01-01' + ((jd+43200000)/86400000 - 2440588)::int END
 $$;
 
 CREATE OR REPLACE FUNCTION litewire._y(d date) RETURNS int8

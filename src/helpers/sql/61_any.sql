@@ -76,3 +76,10 @@ BEGIN
 EXCEPTION WHEN numeric_value_out_of_range THEN
   RETURN CASE WHEN (abs(a) > 1) <> (b > 0) THEN 0::float8 WHEN a < 0 AND mod(b::numeric, 2) <> 0 THEN '-Infinity' ELSE 'Infinity' END;
 END $$;
+
+-- printf() with arguments of any class, which may be reals.
+CREATE OR REPLACE FUNCTION litewire.any_printf(f text, VARIADIC a litewire."any"[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT litewire._printf(f, array_agg(litewire.any_text(v) ORDER BY n), array_agg(litewire.any_int(v) ORDER BY n))
+    FROM unnest(a) WITH ORDINALITY AS u(k, t, b, n), LATERAL (SELECT CASE WHEN k IS NOT NULL THEN ROW(k, t, b)::litewire."any" END) AS w(v)
+$$;

@@ -3,7 +3,7 @@
 use super::{Function, FunctionKind, integer, text};
 use crate::error::ClientError;
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
-use crate::translate::tree::{Call, Callee, Class, Expr, Ty};
+use crate::translate::tree::{Call, Callee, Class, Expr, FrameBound, Ty};
 
 const fn aggregate(name: &'static str, args: (u8, u8), result: fn(&[Expr]) -> Ty, lower: fn(&mut Lower, &Call, &Expr) -> Lowered) -> Function {
     Function { name, args, star: false, kind: FunctionKind::Aggregate, result, lower }
@@ -65,9 +65,11 @@ pub(super) fn simple(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lo
     if arg.folds() {
         return if of.over.is_none() { folded_extreme(lower, of, arg, name) } else { folded_running(lower, of, arg, name) };
     }
-    if class == Class::Dynamic {
+    if matches!(class, Class::Dynamic | Class::Blob) {
         let helper = lower.helper(if name == "max" { "any_max" } else { "any_min" })?;
-        return call(lower, of, &helper, |l| l.natural(arg));
+        let out = call(lower, of, &helper, |l| l.carried(arg, Class::Dynamic))?;
+        // The backend has none of its own for blobs.
+        return if class == Class::Blob { lower.call("any_blob", &[&out]) } else { Ok(out) };
     }
     if matches!(class, Class::Native(_)) && !class.is_time() {
         return Err(ClientError::refused(format!("{name}() of a value whose class is not known")));
@@ -98,6 +100,11 @@ fn folded_extreme(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lower
 
 /// The same over a window, whose frame has an order of its own.
 fn folded_running(lower: &mut Lower, of: &Call, arg: &Expr, name: &str) -> Lowered {
+    // Of equal texts in a frame whose start moves SQLite takes another one.
+    let frame = of.over.as_ref().and_then(|window| window.frame.as_ref());
+    if frame.is_some_and(|frame| !matches!(frame.start, FrameBound::Preceding(None)) || frame.exclude.is_some()) {
+        return Err(ClientError::refused(format!("{name}() of a column under NOCASE or RTRIM over a frame whose start moves")));
+    }
     let helper = lower.helper(if name == "max" { "folded_max" } else { "folded_min" })?;
     let out = call(lower, of, &helper, |l| {
         let value = l.carried(arg, Class::Dynamic)?;

@@ -1,6 +1,7 @@
 //! Core functions (lang_corefunc.html): text, blobs, classes, choices.
 
 use super::{Function, blob, first, integer, refused, scalar, text, unified};
+use crate::catalog::Affinity;
 use crate::error::ClientError;
 use crate::translate::lower::{Frag, Lower, Lowered, fill};
 use crate::translate::tree::{Call, Class, CompareOp, Expr, Kind, Ty};
@@ -285,7 +286,8 @@ fn coalesce(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
 
 fn nullif(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
     let [a, b] = call.args.as_slice() else { return Err(ClientError::refused("nullif() of other than two arguments")) };
-    let strip = |e: &Expr| Expr { ty: Ty { affinity: e.ty.affinity, ..e.ty }, ..e.clone() };
+    // A function sees no affinity of its arguments.
+    let strip = |e: &Expr| Expr { ty: Ty { affinity: Some(Affinity::Blob), ..e.ty }, ..e.clone() };
     let equal = lower.truth(&crate::translate::bind::compare(CompareOp::Eq, strip(a), strip(b)), false)?;
     let value = lower.carried(a, e.ty.class.or_text())?;
     Ok(fill("(CASE WHEN {} THEN NULL ELSE {} END)", &[&equal, &value]))
@@ -346,6 +348,14 @@ fn glob(lower: &mut Lower, call: &Call, e: &Expr) -> Lowered {
 }
 
 fn printf(lower: &mut Lower, call: &Call, _: &Expr) -> Lowered {
+    if let Some((format, rest)) = call.args.split_first()
+        && rest.iter().any(|e| matches!(e.ty.class, Class::Real | Class::Number | Class::Dynamic))
+    {
+        // The integer that a real stands for is not what its text begins with.
+        let args = rest.iter().map(|e| lower.carried(e, Class::Dynamic)).collect::<Result<Vec<_>, _>>()?;
+        let format = lower.text(format)?;
+        return lower.call("any_printf", &[&format, &fill("VARIADIC ARRAY[{}]::litewire.\"any\"[]", &[&Frag::join(&args, ", ")])]);
+    }
     let args = call.args.iter().map(|a| lower.text(a)).collect::<Result<Vec<_>, _>>()?;
     let Some((format, rest)) = args.split_first() else { return Ok(Frag::text("NULL::text")) };
     lower.call("printf", &[format, &fill("VARIADIC ARRAY[{}]::text[]", &[&Frag::join(rest, ", ")])])

@@ -279,6 +279,11 @@ impl Lower<'_> {
         let mut values = Vec::new();
         for item in list {
             let mut item = item.clone();
+            if let Kind::Cast(_) = item.kind {
+                // A CAST's affinity is what it casts to.
+                let ty = item.ty;
+                item = Expr { kind: Kind::Collate(Box::new(item)), ty };
+            }
             if !matches!(item.kind, Kind::Literal { .. }) {
                 item.ty.affinity = None;
             }

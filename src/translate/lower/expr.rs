@@ -335,8 +335,8 @@ impl Lower<'_> {
     }
 
     fn like(&mut self, text: &Expr, pattern: &Expr, escape: Option<&Expr>, sensitive: bool) -> Lowered {
-        if text.ty.class == Class::Blob || pattern.ty.class == Class::Blob {
-            return Ok(Frag::text("false"));
+        if let Some(no) = self.matches_no_blob(text, pattern)? {
+            return Ok(no);
         }
         let t = self.text(text)?;
         // Without an ASCII letter there is no case to ignore, and a plain LIKE can use a btree index.
@@ -345,7 +345,32 @@ impl Lower<'_> {
         let word = if plain { "LIKE" } else { "ILIKE" };
         let escape = self.escape(escape)?;
         let t = if plain || self.catalog.byte_order || self.byte_order(text) { t } else { fill("({} COLLATE \"C\")", &[&t]) };
-        Ok(fill(&format!("({{}} {word} {{}} ESCAPE {{}})"), &[&t, &p, &escape]))
+        let like = fill(&format!("({{}} {word} {{}} ESCAPE {{}})"), &[&t, &p, &escape]);
+        self.unless_blob(text, pattern, like)
+    }
+
+    /// LIKE and GLOB of what is a blob: false, unless it is NULL (`SQLITE_LIKE_DOESNT_MATCH_BLOBS`).
+    fn matches_no_blob(&mut self, text: &Expr, pattern: &Expr) -> Result<Option<Frag>, ClientError> {
+        let blobs: Vec<&Expr> = [text, pattern].into_iter().filter(|e| e.ty.class == Class::Blob).collect();
+        if blobs.is_empty() {
+            return Ok(None);
+        }
+        let nulls = blobs.into_iter().map(|e| Ok(fill("({}) IS NULL", &[&self.natural(e)?]))).collect::<Result<Vec<_>, ClientError>>()?;
+        Ok(Some(fill("(CASE WHEN {} THEN NULL ELSE false END)", &[&Frag::join(&nulls, " AND ")])))
+    }
+
+    /// The same for what may be a blob, as its values tell.
+    fn unless_blob(&mut self, text: &Expr, pattern: &Expr, like: Frag) -> Lowered {
+        let mut blobs = Vec::new();
+        for side in [text, pattern] {
+            if side.ty.class == Class::Dynamic && side.constant().is_none() {
+                blobs.push(fill("({}).k = 3", &[&self.natural(side)?]));
+            }
+        }
+        if blobs.is_empty() {
+            return Ok(like);
+        }
+        Ok(fill("(CASE WHEN {} THEN false ELSE {} END)", &[&Frag::join(&blobs, " OR "), &like]))
     }
 
     /// What stands behind ESCAPE: nothing escapes unless something is named.
@@ -362,6 +387,9 @@ impl Lower<'_> {
     }
 
     fn glob(&mut self, text: &Expr, pattern: &Expr) -> Lowered {
+        if let Some(no) = self.matches_no_blob(text, pattern)? {
+            return Ok(no);
+        }
         let t = self.text(text)?;
         if let Some(Value::Text(p)) = pattern.constant()
             && !p.contains('[')
@@ -375,11 +403,12 @@ impl Lower<'_> {
                 }
                 out
             });
-            return Ok(fill(&format!("({{}} LIKE {}::text)", literal_text(&like)), &[&t]));
+            let like = fill(&format!("({{}} LIKE {}::text)", literal_text(&like)), &[&t]);
+            return self.unless_blob(text, pattern, like);
         }
         let p = self.text(pattern)?;
         let regex = self.call("glob_re", &[&p])?;
-        Ok(fill("({} ~ {})", &[&t, &regex]))
+        self.unless_blob(text, pattern, fill("({} ~ {})", &[&t, &regex]))
     }
 
     /// A function that only the backend has: it is called as it is.
