@@ -21,6 +21,8 @@ impl Lower<'_> {
             Kind::Negate(inner) => {
                 let (number, class) = self.number(inner)?;
                 let negated = fill("(- {})", &[&number]);
+                // The smallest integer has no counterpart.
+                let negated = if class == Class::Number { self.call("num_norm", &[&negated])? } else { negated };
                 if class == e.ty.class { Ok(negated) } else { self.recarry(&negated, class, e.ty.class) }
             }
             Kind::BitNot(inner) => Ok(fill("(~ {})", &[&self.integer(inner)?])),
