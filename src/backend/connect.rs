@@ -62,7 +62,9 @@ impl Place {
             Place::Tcp { address, port, .. } => {
                 let socket = TcpStream::connect((address.as_str(), *port)).await?;
                 socket.set_nodelay(true)?;
-                keepalive.map_or(Ok(()), |keepalive| keepalive.apply(&socket))?;
+                if let Some(keepalive) = keepalive {
+                    keepalive.apply(&socket)?;
+                }
                 Ok(Stream::Tcp(socket))
             }
         }

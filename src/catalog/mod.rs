@@ -8,7 +8,7 @@ mod names;
 
 pub use affinity::{Affinity, affinity_of_declared, affinity_of_pg};
 pub use attached::{Attached, MOST_ATTACHED, is_attachable};
-pub use names::{is_called, is_named, short_name};
+pub use names::{ROWID_NAMES, is_called, is_named, is_rowid, short_name};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -19,6 +19,14 @@ pub fn short_name(name: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}~{digest}", &name[..head]))
 }
 
+/// The names of the rowid, in a table without columns that take them (lang_createtable.html, "ROWIDs and the INTEGER PRIMARY KEY").
+pub const ROWID_NAMES: [&str; 3] = ["rowid", "_rowid_", "oid"];
+
+/// Does a name mean the rowid, unless a column has it?
+pub fn is_rowid(name: &str) -> bool {
+    ROWID_NAMES.iter().any(|rowid| rowid.eq_ignore_ascii_case(name))
+}
+
 /// Is `found`, a name of the backend's, that of something which SQLite calls `name`?
 pub fn is_called(name: &str, found: &str) -> bool {
     name == found || short_name(name) == found

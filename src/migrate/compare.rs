@@ -8,6 +8,7 @@ use super::schema;
 use super::source::{ObjectKind, Source};
 use super::state::{self, Migration};
 use crate::catalog::{Catalog, Relation};
+use crate::translate::parse::scan;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio_postgres::Client;
@@ -149,23 +150,8 @@ fn named(sql: &str) -> Option<(&'static str, String)> {
     } else {
         ("INDEX", ["CREATE INDEX ", "CREATE UNIQUE INDEX "].iter().find_map(|verb| sql.starts_with(verb).then_some(verb.len()))?)
     };
-    let rest = &sql[at..];
-    // A quote within a name is doubled.
-    let end = match rest.strip_prefix('"') {
-        None => rest.find(' ')?,
-        Some(quoted) => {
-            let bytes = quoted.as_bytes();
-            let mut end = 0;
-            loop {
-                end += quoted[end..].find('"')?;
-                if bytes.get(end + 1) != Some(&b'"') {
-                    break end + 2;
-                }
-                end += 2;
-            }
-        }
-    };
-    Some((kind, rest[..end].to_owned()))
+    let name = scan::next(sql.as_bytes(), &mut { at })?;
+    Some((kind, name.text(sql).to_owned()))
 }
 
 /// A sequence must not give what SQLite gave already. It may be ahead: what is rolled back in PostgreSQL is not given again.

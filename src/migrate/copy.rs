@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::Client;
 
 /// Bytes that are sent at once, and pieces that may wait.
-const PIECE: usize = 256 * 1024;
+pub const PIECE: usize = 256 * 1024;
 const WAITING: usize = 4;
 
 /// What was copied.
@@ -90,14 +90,20 @@ async fn stream(
     Ok(counts)
 }
 
-fn read(file: &Path, layout: &Layout, which: &Rows, send: &mpsc::Sender<Bytes>, work: &Work) -> Result<(u64, u64), Error> {
-    let connection = open(file)?;
-    let mut statement = connection.prepare(&layout.select())?;
-    let mut rows = statement.query([])?;
+/// The head of a binary COPY (sql-copy.html), with room for a piece of it.
+pub fn begun() -> BytesMut {
     let mut out = BytesMut::with_capacity(PIECE + 8192);
     out.put_slice(b"PGCOPY\n\xff\r\n\0");
     // Flags, and the length of no extension.
     out.put_i64(0);
+    out
+}
+
+fn read(file: &Path, layout: &Layout, which: &Rows, send: &mpsc::Sender<Bytes>, work: &Work) -> Result<(u64, u64), Error> {
+    let connection = open(file)?;
+    let mut statement = connection.prepare(&layout.select())?;
+    let mut rows = statement.query([])?;
+    let mut out = begun();
     let (mut fitting, mut misfits, mut since) = (0, 0, 0);
     while let Some(row) = rows.next()? {
         let begun = out.len();

@@ -3,7 +3,7 @@
 use super::Error;
 use super::form::{Cell, Form, Misfit, precision};
 use super::source::{Object, Source, open, quoted};
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::{Catalog, ROWID_NAMES, Relation};
 use crate::translate::bind_ident;
 use crate::value::{Value, hex, quote};
 use rusqlite::types::ValueRef;
@@ -215,7 +215,7 @@ fn columns(source: &Connection, table: &str) -> Result<Vec<String>, rusqlite::Er
 
 /// A name of the rowid that no column takes.
 fn rowid(columns: &[String]) -> Option<&'static str> {
-    ["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.iter().any(|c| c.eq_ignore_ascii_case(name)))
+    ROWID_NAMES.into_iter().find(|name| !columns.iter().any(|c| c.eq_ignore_ascii_case(name)))
 }
 
 fn sequence(relation: &Relation, fields: &[Field]) -> Option<(String, usize)> {

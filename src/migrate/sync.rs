@@ -4,7 +4,7 @@
 //! target only those rows are touched, each only if it is still as the base has it. Rows that changed at the target alone stay.
 
 use super::constraints::{BROKEN, put_back, take_off_keys, take_off_unique};
-use super::copy::{put_quarantined, put_text};
+use super::copy::{PIECE, begun, put_quarantined, put_text};
 use super::form::Cell;
 use super::layout::Layout;
 use super::progress::Progress;
@@ -27,7 +27,6 @@ use tokio_postgres::error::SqlState;
 
 /// Keys of conflicts that are shown of one table.
 const SHOWN: usize = 20;
-const PIECE: usize = 256 * 1024;
 
 /// What was carried over of one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -348,9 +347,7 @@ fn changes(layout: &Layout, base: &Path, now: &Path, aside: Option<&str>, send: 
     connection.execute("ATTACH ?1 AS base", [base.to_string_lossy()])?;
     let key: Vec<&str> = key(layout).iter().map(|&at| layout.fields[at].select.as_str()).collect();
     let name = quoted(&layout.table);
-    let mut out = BytesMut::new();
-    out.put_slice(b"PGCOPY\n\xff\r\n\0");
-    out.put_i64(0);
+    let mut out = begun();
     if key.is_empty() {
         let columns = layout.fields.iter().map(|f| f.select.as_str()).collect::<Vec<_>>().join(", ");
         let side = |of: &str| format!("SELECT {columns}, count(*) FROM {of}.{name} GROUP BY {columns}");

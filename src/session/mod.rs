@@ -372,14 +372,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 Event::Client | Event::Drained => {}
                 Event::Late(waited) => match waited.too_long() {
                     Some(error) => return Err(Ended::Fatal(error)),
-                    None => match cancelled.filter(|(at, _)| *at == self.answered) {
-                        Some((_, since)) if since.elapsed() >= SILENCE => return Err(Ended::Fatal(self.unreachable())),
-                        Some(_) => self.info.cancel.cancel(),
-                        None => {
-                            cancelled = Some((self.answered, Instant::now()));
-                            self.info.cancel.cancel();
+                    None => {
+                        let (at, since) = cancelled.filter(|(at, _)| *at == self.answered).unwrap_or((self.answered, Instant::now()));
+                        if since.elapsed() >= SILENCE {
+                            return Err(Ended::Fatal(self.unreachable()));
                         }
-                    },
+                        cancelled = Some((at, since));
+                        self.info.cancel.cancel();
+                    }
                 },
                 Event::ClientGone => return Ok(()),
                 // It has said why.

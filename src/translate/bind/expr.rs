@@ -372,11 +372,7 @@ impl Binder<'_> {
 
     fn named_call(&mut self, name: &str, args: &[&ast::Expr], whole: &ast::Expr) -> Bound<Expr> {
         let args = args.iter().map(|e| self.expr(e)).collect::<Bound<Vec<_>>>()?;
-        self.call(
-            name,
-            Call { function: Callee::Native(unnamed()), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None, level: 0 },
-            whole.span(),
-        )
+        self.call(name, Call::plain(Callee::Native(unnamed()), args), whole.span())
     }
 
     fn function(&mut self, function: &ast::Function) -> Bound<Expr> {
@@ -389,16 +385,7 @@ impl Binder<'_> {
         if name == "raise" {
             return self.raise(function, span);
         }
-        let mut call = Call {
-            function: Callee::Native(unnamed()),
-            args: Vec::new(),
-            star: false,
-            distinct: false,
-            order: Vec::new(),
-            filter: None,
-            over: None,
-            level: 0,
-        };
+        let mut call = Call::plain(Callee::Native(unnamed()), Vec::new());
         match &function.args {
             FunctionArguments::None => return self.bare_function(&name, span),
             FunctionArguments::Subquery(query) => call.args.push(self.scalar(query)?),

@@ -47,6 +47,11 @@ impl Search {
             ..Search::default()
         })
     }
+
+    /// Is it a table of FTS5? Those of FTS3 and FTS4 have no `rank`.
+    fn is_five(&self) -> bool {
+        self.rank.is_some()
+    }
 }
 
 /// A column of a full-text table in scope.
@@ -59,7 +64,7 @@ struct Place {
 
 fn call(function: &'static Function, args: Vec<Expr>) -> Expr {
     let ty = (function.result)(&args);
-    let call = Call { function: Callee::Known(function), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None, level: 0 };
+    let call = Call::plain(Callee::Known(function), args);
     Expr { kind: Kind::Call(Box::new(call)), ty }
 }
 
@@ -175,7 +180,7 @@ impl Binder<'_> {
         let Some(place) = self.place(&hidden) else { return Ok(None) };
         let Some((_, search)) = self.source_at(place) else { return Ok(None) };
         let (is_rank, is_table, tokens, ends) = (search.rank == Some(place.column), place.column == search.table, search.tokens, search.ends);
-        let is_five = self.full_text_at(place).is_some_and(|(_, f)| f.version == Version::Five);
+        let is_five = search.is_five();
         if !is_match && (!is_rank && !is_table || !is_five) {
             return Ok(None);
         }
@@ -205,8 +210,7 @@ impl Binder<'_> {
             let Some(place) = self.place(&left).filter(|p| p.depth == 0) else { continue };
             let Some((_, search)) = self.source_at(place) else { continue };
             let (is_rank, first) = (search.rank == Some(place.column), search.queries.len() as i64 * PHRASES);
-            let is_five = self.full_text_at(place).is_some_and(|(_, f)| f.version == Version::Five);
-            if !is_match && (!is_five || !is_rank && place.column != search.table) {
+            if !is_match && (!search.is_five() || !is_rank && place.column != search.table) {
                 continue;
             }
             let Ok(right) = self.expr(right) else { continue };

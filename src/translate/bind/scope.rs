@@ -1,7 +1,7 @@
 //! What names mean within a query: the tables of FROM with their columns, and the queries around it.
 
 use super::{Binder, Bound, Mentioned, quote_ident};
-use crate::catalog::{Affinity, Relation, oid};
+use crate::catalog::{Affinity, Relation, is_rowid, oid};
 use crate::error::{ClientError, SqlState};
 use crate::translate::functions;
 use crate::translate::tree::{Call, Callee, Class, Column, Expr, Kind, Origin, Query, Ty};
@@ -195,7 +195,7 @@ impl Source {
     fn find(&self, name: &str) -> Option<usize> {
         let named = self.columns.iter().position(|c| !c.hidden && !c.argument && c.name.eq_ignore_ascii_case(name));
         let named = named.or_else(|| self.columns.iter().position(|c| c.argument && c.name.eq_ignore_ascii_case(name)));
-        named.or_else(|| ["rowid", "oid", "_rowid_"].iter().any(|r| r.eq_ignore_ascii_case(name)).then_some(self.rowid).flatten())
+        named.or_else(|| is_rowid(name).then_some(self.rowid).flatten())
     }
 }
 
@@ -250,7 +250,7 @@ fn coalesce(left: Expr, right: Expr) -> Expr {
     let function = functions::find("coalesce").expect("coalesce() is registered");
     let args = vec![left, right];
     let ty = (function.result)(&args);
-    let call = Call { function: Callee::Known(function), args, star: false, distinct: false, order: Vec::new(), filter: None, over: None, level: 0 };
+    let call = Call::plain(Callee::Known(function), args);
     Expr { kind: Kind::Call(Box::new(call)), ty }
 }
 

@@ -4,7 +4,7 @@
 use super::create::{Making, STRICT, register_column};
 use super::mention::mentions;
 use super::remade::remade;
-use super::types::{added_type, backend_type, column};
+use super::types::{added_type, column};
 use super::{Change, needs_registry, own_table, qualified, text};
 use crate::catalog::{Catalog, Collation, IndexPart, Relation, RelationKind};
 use crate::error::{ClientError, SqlState};
@@ -317,14 +317,7 @@ impl<'a> Altering<'a> {
         done?;
         if let Some(bound) = generated_as {
             let bound = bound?;
-            if making.widens(at, &bound, binder.options.native_types) {
-                let (name, column) = (quote_ident(&def.name.value), &mut making.relation.columns[at]);
-                let typed = format!("{name} {}", backend_type(column.declared.as_deref().filter(|d| !d.is_empty()), false).name);
-                if let Some(rest) = making.parts[0].strip_prefix(&typed) {
-                    making.parts[0] = format!("{name} litewire.\"any\"{rest}");
-                    super::create::make_dynamic(column);
-                }
-            }
+            making.widen(at, 0, &bound, binder.options.native_types);
             let stored = making.generated_as(at, &bound, lower)?;
             making.parts[0].push_str(&format!(" GENERATED ALWAYS AS ({stored}) STORED"));
         }

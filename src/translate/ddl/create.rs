@@ -414,17 +414,11 @@ impl Making {
                     continue;
                 }
                 unqualified(&e, "generated columns")?;
-                if self.widens(at, &bound, lower.options.native_types) {
-                    let (name, column) = (quote_ident(&self.relation.columns[at].name), &mut self.relation.columns[at]);
-                    let typed = format!("{name} {}", backend_type(column.declared.as_deref().filter(|d| !d.is_empty()), false).name);
-                    let part = &mut self.parts[self.places[at]];
-                    if let Some(rest) = part.strip_prefix(&typed) {
-                        *part = format!("{name} {ANY}{rest}");
-                        make_dynamic(column);
-                        if let Some(source) = binder.scopes.last_mut().and_then(|s| s.sources.first_mut()) {
-                            (source.columns[at].ty, source.columns[at].oid) = (Ty::of_column(column), column.type_oid);
-                        }
-                    }
+                if self.widen(at, self.places[at], &bound, lower.options.native_types)
+                    && let Some(source) = binder.scopes.last_mut().and_then(|s| s.sources.first_mut())
+                {
+                    let column = &self.relation.columns[at];
+                    (source.columns[at].ty, source.columns[at].oid) = (Ty::of_column(column), column.type_oid);
                 }
                 let stored = self.generated_as(at, &bound, lower)?;
                 self.parts[self.places[at]].push_str(&format!(" GENERATED ALWAYS AS ({stored}) STORED"));
@@ -445,8 +439,23 @@ impl Making {
         Ok(())
     }
 
+    /// Makes a generated column dynamic, whose definition is that part, if it may get values that its type cannot hold; true when
+    /// it did.
+    pub(super) fn widen(&mut self, at: usize, part: usize, bound: &Expr, native: bool) -> bool {
+        if !self.widens(at, bound, native) {
+            return false;
+        }
+        let (column, part) = (&mut self.relation.columns[at], &mut self.parts[part]);
+        let name = quote_ident(&column.name);
+        let typed = format!("{name} {}", backend_type(column.declared.as_deref().filter(|d| !d.is_empty()), false).name);
+        let Some(rest) = part.strip_prefix(&typed) else { return false };
+        *part = format!("{name} {ANY}{rest}");
+        super::widen::make_dynamic(column);
+        true
+    }
+
     /// May a generated column get values that its type cannot hold?
-    pub(super) fn widens(&self, at: usize, bound: &Expr, native: bool) -> bool {
+    fn widens(&self, at: usize, bound: &Expr, native: bool) -> bool {
         let column = &self.relation.columns[at];
         let fits = match column.affinity {
             Affinity::Integer => matches!(bound.ty.class, Class::Null | Class::Integer),
@@ -611,12 +620,6 @@ fn default(e: &ast::Expr, column: &Column, binder: &mut Binder) -> Bound<Expr> {
         return Err(ClientError::new(SqlState::SYNTAX_ERROR, message));
     }
     Ok(bound)
-}
-
-/// Makes a column one of the dynamic carrier.
-pub(super) fn make_dynamic(column: &mut Column) {
-    (column.dynamic, column.type_oid) = (true, 0);
-    ANY.clone_into(&mut column.type_name);
 }
 
 fn strip_collation(e: &ast::Expr) -> &ast::Expr {

@@ -147,15 +147,6 @@ pub fn stored_date(lower: &mut Lower, call: &DateCall) -> Lowered {
     }
     let args: Vec<Expr> = call.args.iter().cloned().map(Expr::literal).collect();
     let function = super::find(name(call.function)).ok_or_else(|| ClientError::refused("a date function here"))?;
-    let made = Call {
-        function: crate::translate::tree::Callee::Known(function),
-        args,
-        star: false,
-        distinct: false,
-        order: Vec::new(),
-        filter: None,
-        over: None,
-        level: 0,
-    };
+    let made = Call::plain(crate::translate::tree::Callee::Known(function), args);
     self::lower(lower, &made, &Expr::literal(Value::Null))
 }

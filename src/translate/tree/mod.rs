@@ -248,6 +248,13 @@ pub struct Call {
     pub level: usize,
 }
 
+impl Call {
+    /// A call with nothing but arguments.
+    pub fn plain(function: Callee, args: Vec<Expr>) -> Self {
+        Call { function, args, star: false, distinct: false, order: Vec::new(), filter: None, over: None, level: 0 }
+    }
+}
+
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Callee {

@@ -42,10 +42,14 @@ impl Write<'_, '_> {
         !self.triggers(event, columns).is_empty()
     }
 
+    /// Does the event fire a BEFORE trigger, whatever an UPDATE sets?
+    pub(super) fn fires_before(&self, event: Event) -> bool {
+        self.triggers(event, &[]).iter().any(|(t, _)| t.time == Time::Before)
+    }
+
     /// Is a row numbered only when its BEFORE INSERT triggers have run?
     pub(super) fn numbers_late(&self) -> bool {
-        let before = || self.triggers(Event::Insert, &[]).iter().any(|(t, _)| t.time == Time::Before);
-        self.table.kind == RelationKind::Table && crate::translate::trigger::sequence(self.table).is_some() && before()
+        self.table.kind == RelationKind::Table && crate::translate::trigger::sequence(self.table).is_some() && self.fires_before(Event::Insert)
     }
 
     /// May the rows of a statement be changed by what another one of them brings about: by triggers, or by a foreign key's action
@@ -260,7 +264,7 @@ impl Write<'_, '_> {
     /// Rows that are written by the helper have their BEFORE triggers run first, as SQLite does it, before anything is looked at.
     pub(super) fn one_by_one_with_triggers(&self, row: &mut Row, event: Event) -> Bound<()> {
         let decides = !row.skips.is_empty() || !row.ignores.is_empty() || !row.upserts.is_empty() || !row.keeps.is_empty() || !row.removes.is_empty();
-        if !decides || !self.triggers(event, &[]).iter().any(|(t, _)| t.time == Time::Before) {
+        if !decides || !self.fires_before(event) {
             return Ok(());
         }
         if !crate::translate::trigger::runs_before(self.table, event) {

@@ -8,7 +8,7 @@ use crate::catalog::{Column, RelationKind, is_named};
 use crate::error::{ClientError, SqlState};
 use crate::translate::bind::{Binder, Bound, Source, split_name};
 use crate::translate::lower::{Frag, Lower, fill, literal_text, wrapped};
-use crate::translate::parse::trigger::{Event, Time};
+use crate::translate::parse::trigger::Event;
 use crate::translate::parse::{self, Declared, Resolution, Upsert, scan};
 use crate::translate::plan::{Hidden, Statement};
 use crate::translate::tree::{Class, Expr, Query, Ty};
@@ -396,9 +396,8 @@ impl Insert<'_, '_, '_> {
                 !column.generated && (column.default.is_some() || column.sequence.is_some())
             }
         };
-        let before = || self.write.triggers(Event::Insert, &[]).iter().any(|(t, _)| t.time == Time::Before);
         let (checks, not_null) = (&self.write.table.checks, self.not_null());
-        if (!checks.is_empty() || !not_null.is_empty()) && before() {
+        if (!checks.is_empty() || !not_null.is_empty()) && self.write.fires_before(Event::Insert) {
             return false;
         }
         checks.iter().all(|(_, c)| given(c)) && not_null.iter().all(filled)

@@ -16,7 +16,7 @@ use super::bind::{Binder, Bound, Mentioned, Source, quote_ident, quote_relation,
 use super::lower::{Frag, Lower};
 use super::plan::{Columns, Hidden, OutColumn, Statement};
 use super::tree::Expr;
-use crate::catalog::Relation;
+use crate::catalog::{Relation, is_rowid};
 use crate::error::{ClientError, SqlState};
 use sqlparser::ast::{self, SelectItem};
 
@@ -91,7 +91,7 @@ impl<'a, 'b> Write<'a, 'b> {
             return Ok(at);
         }
         let docid = self.table.full_text().and_then(|f| f.docid());
-        if ["rowid", "oid", "_rowid_"].into_iter().chain(docid).any(|r| r.eq_ignore_ascii_case(&name.value))
+        if (is_rowid(&name.value) || docid.is_some_and(|docid| docid.eq_ignore_ascii_case(&name.value)))
             && let Some((at, _)) = self.table.rowid()
         {
             return Ok(at);

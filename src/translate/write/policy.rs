@@ -2,7 +2,7 @@
 //! A trigger's function has a step in each form that can matter, and takes the one that the setting `litewire.policy` names.
 
 use super::Write;
-use crate::catalog::{Catalog, IndexPart, Relation};
+use crate::catalog::{Catalog, IndexPart, Relation, is_rowid};
 use crate::translate::parse::trigger::Event;
 use crate::translate::parse::{self, Resolution, scan};
 use sqlparser::ast::{self, SqliteOnConflict};
@@ -64,8 +64,7 @@ pub fn is_constrained(step: &ast::Statement, catalog: &Catalog) -> bool {
         ast::Statement::Update(update) => {
             let named = |name: &ast::ObjectName| {
                 let name = scan::unquote(&name.to_string());
-                let is_rowid = ["rowid", "oid", "_rowid_"].iter().any(|r| r.eq_ignore_ascii_case(&name));
-                name.eq_ignore_ascii_case(&table.columns[at].name) || is_rowid && rowid == Some(at)
+                name.eq_ignore_ascii_case(&table.columns[at].name) || is_rowid(&name) && rowid == Some(at)
             };
             let generated = table.columns[at].generated;
             generated

@@ -2,9 +2,9 @@
 
 import datetime
 import decimal
-import os
 
 import django
+from database import POSTGRESQL
 from django.conf import settings
 
 settings.configure(
@@ -41,18 +41,7 @@ settings.configure(
             },
         }
     ],
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.postgresql",
-            "HOST": os.environ["PGHOST"],
-            "PORT": os.environ["PGPORT"],
-            "USER": os.environ["PGUSER"],
-            "NAME": os.environ["PGDATABASE"],
-            "OPTIONS": {"options": "-c litewire.dialect=postgres"},
-            # Transaction pooling: a cursor that outlives its transaction has no backend of its own.
-            "DISABLE_SERVER_SIDE_CURSORS": True,
-        }
-    },
+    DATABASES={"default": POSTGRESQL},
 )
 django.setup()
 

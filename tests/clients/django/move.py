@@ -7,24 +7,15 @@ move.py compare FILE  reads every row of both by the ORM, which must be equal, a
 
 import datetime
 import decimal
-import os
 import sys
 import uuid
 
 import django
+from database import POSTGRESQL
 from django.conf import settings
 
 TASK, FILE = sys.argv[1], (sys.argv[2] if len(sys.argv) > 2 else None)
 SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": FILE}
-POSTGRESQL = {
-    "ENGINE": "django.db.backends.postgresql",
-    "HOST": os.environ["PGHOST"],
-    "PORT": os.environ["PGPORT"],
-    "USER": os.environ["PGUSER"],
-    "NAME": os.environ["PGDATABASE"],
-    "OPTIONS": {"options": "-c litewire.dialect=postgres"},
-    "DISABLE_SERVER_SIDE_CURSORS": True,
-}
 settings.configure(
     SECRET_KEY="for a test",
     USE_TZ=True,
